@@ -1,0 +1,25 @@
+"""Alembic's entry: always on a connection that lodestore opened (see `lodestore.schema_upgrade`)."""
+
+from alembic import context
+
+from lodestore.sql.tables import metadata
+
+target = metadata()
+
+
+def ours(name: str | None, kind: str, parents: object) -> bool:
+    """Leave out tables lodestore did not declare, such as the shadow tables of a search index."""
+    return kind != "table" or name in target.tables
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=target,
+    include_name=ours,
+    compare_type=True,
+    render_as_batch=True,
+    transactional_ddl=True,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

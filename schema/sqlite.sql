@@ -1,0 +1,120 @@
+-- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.
+
+PRAGMA application_id = 1280263237;
+
+PRAGMA user_version = 1;
+
+CREATE TABLE agent (
+    agent_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_agent PRIMARY KEY (agent_id)
+) STRICT;
+
+CREATE TABLE cache (
+    cache_key TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_cache PRIMARY KEY (cache_key)
+) STRICT;
+
+CREATE INDEX ix_cache_expires_at ON cache (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE conversation (
+    conversation_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_conversation PRIMARY KEY (conversation_id)
+) STRICT;
+
+CREATE TABLE result (
+    result_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_result PRIMARY KEY (result_id)
+) STRICT;
+
+CREATE UNIQUE INDEX uq_result_position ON result (position);
+
+CREATE TABLE state (
+    state_key TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_state PRIMARY KEY (state_key)
+) STRICT;
+
+CREATE TABLE store (
+    id INTEGER NOT NULL,
+    commits INTEGER NOT NULL,
+    latest INTEGER NOT NULL,
+    CONSTRAINT pk_store PRIMARY KEY (id),
+    CONSTRAINT ck_store_single CHECK (id = 1)
+) STRICT;
+
+CREATE TABLE chunk_info (
+    conversation_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_chunk_info PRIMARY KEY (conversation_id),
+    CONSTRAINT fk_chunk_info_conversation FOREIGN KEY(conversation_id) REFERENCES conversation (conversation_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE memory (
+    conversation_id TEXT NOT NULL,
+    memory_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_memory PRIMARY KEY (conversation_id, memory_id),
+    CONSTRAINT fk_memory_conversation FOREIGN KEY(conversation_id) REFERENCES conversation (conversation_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE UNIQUE INDEX uq_memory_position ON memory (conversation_id, position);
+
+CREATE TABLE raw_message (
+    conversation_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_raw_message PRIMARY KEY (conversation_id, position),
+    CONSTRAINT fk_raw_message_conversation FOREIGN KEY(conversation_id) REFERENCES conversation (conversation_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE reasoning_chain (
+    agent_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_reasoning_chain PRIMARY KEY (agent_id, position),
+    CONSTRAINT fk_reasoning_chain_agent FOREIGN KEY(agent_id) REFERENCES agent (agent_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    PRIMARY KEY (version_num)
+);
+
+INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
+
+INSERT INTO alembic_version (version_num) VALUES ('0001');
+

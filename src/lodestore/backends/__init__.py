@@ -1,0 +1,1 @@
+"""The backends. They never import one another; the registry names them."""

@@ -1,0 +1,5 @@
+"""The core and the default: one SQLite file in WAL mode, one writer, reads on the event loop."""
+
+from .backend import SQLiteBackend
+
+__all__ = ["SQLiteBackend"]

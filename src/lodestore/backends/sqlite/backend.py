@@ -1,0 +1,184 @@
+"""SQLite as a kernel backend: writes to the one writer, point reads on the loop, the rest in a reader's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ...catalogue import FAMILIES, Family
+from ...errors import Refused, Unavailable
+from ...kernel import Backend, Key, Page, Row, Vitals, Write
+from ...sql import REVISION, render
+from . import creation, door, driver, execute, maintenance
+from .threads import Thread
+from .writer import Writer
+
+T = TypeVar("T")
+
+SHORT_PAGE = 64  # rows: up to here a page is read on the event loop
+
+
+class SQLiteBackend(Backend):
+    """A store in one SQLite file, for any number of handles and processes on one machine.
+
+    `key` opens or creates an encrypted file: a passphrase, or 32 bytes used as they are. `durability` is "power" (an
+    acknowledged record survives a power cut; cache entries survive the end of the process) or "process" (all survive
+    the end of the process). `timeout` is how many seconds to wait for another process's write.
+    """
+
+    name = "sqlite"
+
+    def __init__(
+        self, path: str | Path, *, key: str | bytes | None = None, durability: str = "power", timeout: float = 30.0
+    ) -> None:
+        self.path = Path(path).absolute()
+        self._key = key
+        self._durability = durability
+        self._timeout = timeout
+        self._open = False
+        self._pid = os.getpid()
+
+    async def open(self) -> int:
+        if self._open:
+            return await self._latest()
+        self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
+        await asyncio.to_thread(self._prepare)
+        self._writing = Thread(lambda: driver.tune(self._connect(), writer=True))
+        self._scanning = Thread(self._reader)
+        self._asking: Thread | None = None  # the door for SQL, opened by the first question
+        try:
+            connection = await self._writing.start()
+            await self._scanning.start()
+            self._reading = self._reader()
+        except driver.Error as error:
+            raise driver.renamed(error, f"opening {self.path}") from error
+        self._writer = Writer(connection, self._writing.post, power=self._durability == "power")
+        self._open = True
+        latest = await self._latest()
+        self._identity = creation.Identity(self.path)
+        self._writer.check = self._identity.check
+        return latest
+
+    def _prepare(self) -> None:
+        if not creation.check_file(self.path):
+            creation.create(self.path, self._key)
+        connection = self._connect()
+        try:
+            number = creation.inspect(connection, self.path, self._key)
+        finally:
+            connection.close()
+        if number < REVISION:
+            from ...schema_upgrade import upgrade
+
+            upgrade(self.path, self._connect)
+
+    def _connect(self) -> driver.Connection:
+        return driver.connect(str(self.path), self._key, self._timeout)
+
+    def _reader(self) -> driver.Connection:
+        return driver.tune(self._connect(), writer=False)
+
+    async def close(self) -> None:
+        if not self._open:
+            return
+        self._check()
+        self._open = False
+        await self._writer.drain()
+        self._reading.close()
+        for thread in (self._asking, self._scanning, self._writing):  # the writer last: it checkpoints
+            if thread:
+                await thread.stop()
+
+    async def apply(self, writes: Sequence[Write]) -> list[int]:
+        self._check()
+        return await self._writer.submit(writes)
+
+    async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        self._check()
+        if len(keys) > SHORT_PAGE:
+            return await self._scanning.run("reading", lambda c: [execute.fetch(c, family, key) for key in keys])
+        try:
+            return [execute.fetch(self._reading, family, key) for key in keys]
+        except driver.Error as error:
+            raise driver.renamed(error, "reading") from error
+
+    async def scan(self, page: Page) -> list[Row]:
+        return await self._page(execute.scan, page)
+
+    async def keys(self, page: Page) -> list[Key]:
+        return await self._page(execute.keys, page)
+
+    async def bodies(self, page: Page) -> list[bytes]:
+        return await self._page(execute.bodies, page)
+
+    async def _page(self, read: Callable[[driver.Connection, Page], list[T]], page: Page) -> list[T]:
+        self._check()
+        if page.limit is None or page.limit > SHORT_PAGE:
+            return await self._scanning.run("reading", lambda connection: read(connection, page))
+        try:
+            return read(self._reading, page)
+        except driver.Error as error:
+            raise driver.renamed(error, "reading") from error
+
+    async def sweep(self, now: int, limit: int) -> int:
+        self._check()
+        return await self._in_writer("sweeping", lambda c: maintenance.sweep(c, now, limit))
+
+    async def vitals(self, now: int) -> Vitals:
+        self._check()
+        counts = await self._scanning.run("counting", lambda c: {f: _count(c, f, now) for f in FAMILIES})
+        whole, partial = ({f.name: pair[i] for f, pair in counts.items()} for i in (0, 1))
+        details = await self._scanning.run("reading", maintenance.details)
+        return Vitals(whole, partial, maintenance.size(self.path), {"path": str(self.path), **details})
+
+    async def probe(self) -> dict[str, Any]:
+        await self.apply([])
+        self._identity.check()
+        return {"warnings": [], **await self._scanning.run("reading", maintenance.details)}
+
+    async def verify(self) -> list[str]:
+        self._check()
+        return await self._scanning.run("verifying", maintenance.verify)
+
+    async def backup(self, path: str) -> None:
+        self._check()
+        await asyncio.to_thread(maintenance.backup, self._connect, Path(path), self._key)
+
+    async def compact(self) -> dict[str, int]:
+        self._check()
+        before = maintenance.size(self.path)
+        await self._in_writer("compacting", maintenance.compact)
+        return {"bytes_before": before, "bytes_after": maintenance.size(self.path)}
+
+    async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows of one reading SQL statement; Refused for anything else."""
+        self._check()
+        if self._asking is None:
+            asking = Thread(lambda: door.guard(self._reader()))
+            await asking.start()
+            self._asking = asking
+        return await self._asking.run("asking", lambda c: door.ask(c, statement, parameters))
+
+    async def _latest(self) -> int:
+        return await self._scanning.run("reading", lambda c: int(c.execute("SELECT latest FROM store").fetchone()[0]))
+
+    async def _in_writer(self, doing: str, work: Callable[[driver.Connection], T]) -> T:
+        # Behind the units that wait: the thread takes one thing at a time.
+        self._identity.check()
+        return await self._writing.run(doing, work)
+
+    def _check(self) -> None:
+        if not self._open:
+            raise Unavailable("the store is not open: await store.initialize() first")
+        if os.getpid() != self._pid:
+            raise Unavailable("the store was opened before a fork: open it again in the child process")
+        if asyncio.get_running_loop() is not self._loop:
+            raise Refused("the store was opened on another event loop: use it there, or use lodestore.sync.open()")
+
+
+def _count(connection: driver.Connection, family: Family, now: int) -> tuple[int, int]:
+    whole, partial = connection.execute(render.count(family), (now,) if family.expires else ()).fetchone()
+    return whole, partial

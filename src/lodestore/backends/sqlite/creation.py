@@ -1,0 +1,145 @@
+"""Making a store and opening one: a file appears whole or not at all, and nothing else is taken for one.
+
+A new store is built under a temporary name, synced, and linked to its own name in one step that fails if the name is
+taken. So a power cut leaves no half-made store, and of several processes that create at once exactly one wins while
+the others open what it made.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from ...errors import Corrupt, LodestoreError, Refused, Unavailable, Unsupported
+from ...resources import tree
+from ...sql import APPLICATION_ID, REVISION, revision_name
+from . import driver
+
+Key = str | bytes | None
+
+
+def create(path: Path, key: Key) -> None:
+    """Create an empty store at `path`; does nothing when another process was quicker."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"{path.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            _build(draft, key)
+            _sync(draft)
+            _publish(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(path.parent)
+    except OSError as error:
+        raise Unavailable(f"cannot create a store at {path}: {error.strerror or error}") from error
+
+
+def _build(draft: Path, key: Key) -> None:
+    with driver.renaming(f"creating {draft}"):
+        connection = driver.connect(str(draft), key, timeout=5)
+        try:
+            for pragma in ("auto_vacuum = INCREMENTAL", "journal_mode = WAL", "synchronous = FULL"):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+            connection.executescript("BEGIN IMMEDIATE;\n" + schema_text() + "COMMIT;")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+
+
+def schema_text() -> str:
+    """The SQL of an empty store, as committed in `schema/sqlite.sql`."""
+    return (tree("schema") / "sqlite.sql").read_text(encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    # The draft is nobody's live database: opening it is safe here, and here only.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links: the check and the rename are two steps there
+        if not path.exists():
+            draft.rename(path)
+
+
+def inspect(connection: driver.Connection, path: Path, key: Key) -> int:
+    """The schema number of an opened store; an error that says what the file is where it is none of ours."""
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        number = connection.execute("PRAGMA user_version").fetchone()[0]
+    except driver.Error as error:
+        raise _unreadable(error, path, key) from None
+    if application != APPLICATION_ID:
+        raise Refused(
+            f"{path} is a SQLite database but no lodestore store; `lodestore import {path} --into URL` reads one that "
+            "Connectome made"
+        )
+    if number > REVISION:
+        raise Unsupported(
+            f"{path} has schema {revision_name(number)}, this lodestore knows {revision_name()}: upgrade lodestore"
+        )
+    return int(number)
+
+
+def _unreadable(error: Exception, path: Path, key: Key) -> LodestoreError:
+    renamed = driver.renamed(error, f"opening {path}")
+    if not isinstance(renamed, Corrupt):
+        return renamed
+    hint = (
+        "the key is wrong, or it is no SQLite file"
+        if key is not None
+        else "it is encrypted (pass key=) or no SQLite file"
+    )
+    return Refused(f"{path} cannot be read: {hint}")
+
+
+def check_file(path: Path) -> bool:
+    """Whether a store is there. An empty file is refused: a truncated store looks like a new one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise Unavailable(f"cannot reach {path}: {error.strerror or error}") from error
+    if path.is_dir():
+        raise Refused(f"{path} is a directory; a SQLite store is a file (for a folder of JSON use file:///...)")
+    if found.st_size == 0:
+        raise Corrupt(f"{path} exists but is empty, as a truncated store would be: delete it to create a new one there")
+    return True
+
+
+class Identity:
+    """Which file a path led to when the store was opened, to notice that it was replaced under us.
+
+    SQLite gives no error when its file is deleted or swapped: commits keep succeeding into a file without a name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._paths = [str(path), f"{path}-wal"]
+        self._seen = [self._identify(name) for name in self._paths]
+
+    @staticmethod
+    def _identify(name: str) -> tuple[int, int] | None:
+        try:
+            found = os.stat(name)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def check(self) -> None:
+        """Unavailable when the database or its log is no longer the file that was opened."""
+        for name, seen in zip(self._paths, self._seen, strict=True):
+            if self._identify(name) != seen:
+                raise Unavailable(
+                    f"{name} was deleted or replaced while the store was open: nothing was written; reopen it"
+                )

@@ -1,0 +1,89 @@
+"""SQL as a door: one reading statement over the real tables and over friendly views, and nothing else.
+
+The tables keep packed bodies and times in milliseconds. The views, made per connection and so never part of the
+schema, show JSON and ISO times. `unpack(body)` turns a packed body into its JSON text anywhere in a statement.
+"""
+
+from __future__ import annotations
+
+import sqlite3 as codes  # the constants only
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ... import codec
+from ...catalogue import FAMILIES, Family
+from ...errors import Corrupt, LodestoreError, Refused
+from . import driver
+
+_VIEWS = {
+    "conversation": "conversations",
+    "raw_message": "raw_messages",
+    "memory": "memories",
+    "chunk_info": "chunk_infos",
+    "agent": "agents",
+    "reasoning_chain": "reasoning_chains",
+    "cache": "cache_entries",
+    "state": "system_states",
+    "result": "results",
+}
+_READING = {codes.SQLITE_SELECT, codes.SQLITE_READ, codes.SQLITE_FUNCTION, codes.SQLITE_RECURSIVE}
+
+
+def views() -> Iterator[tuple[str, str]]:
+    """Name and text of each friendly view."""
+    for family in FAMILIES:
+        yield _VIEWS.get(family.name, f"{family.name}s"), _select(family)
+
+
+def _select(family: Family) -> str:
+    place = ["position"] if family.arrival else []
+    times = ["created_at", "written_at", *(["expires_at"] if family.expires else [])]
+    shown = [f"strftime('%Y-%m-%dT%H:%M:%fZ', {name} / 1000.0, 'unixepoch') AS {name}" for name in times]
+    columns = [*family.key, *place, *shown, "version", "unpack(body) AS data"]
+    return f"SELECT {', '.join(columns)} FROM main.{family.name}"
+
+
+def guard(connection: driver.Connection) -> driver.Connection:
+    """Register the views and `unpack`, then shut everything but reading."""
+    connection.create_function("unpack", 1, _unpack, deterministic=True)
+    connection.execute("PRAGMA query_only = OFF").fetchall()
+    for name, text in views():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {text}")
+    connection.execute("PRAGMA query_only = ON").fetchall()
+    connection.set_authorizer(_authorize)
+    return connection
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: object) -> int:
+    if action == codes.SQLITE_FUNCTION and str(second).lower() in ("load_extension", "sqlcipher_export"):
+        return codes.SQLITE_DENY
+    return codes.SQLITE_OK if action in _READING else codes.SQLITE_DENY
+
+
+def _unpack(packed: Any) -> str | None:
+    if not packed:
+        return None  # an owner without a document
+    return codec.unpack(bytes(packed)).decode()
+
+
+def ask(
+    connection: driver.Connection, statement: str, parameters: Sequence[Any]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows."""
+    try:
+        cursor = connection.execute(statement, parameters)
+        rows = cursor.fetchall()
+    except (driver.Error, driver.Warning) as error:
+        raise _refusal(error) from None
+    return [column[0] for column in cursor.description or ()], rows
+
+
+def _refusal(error: Exception) -> LodestoreError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if "user-defined function" in str(error):
+        return Corrupt("unpack: a body this statement reads fails its checksum; `lodestore verify` names the record")
+    if code == codes.SQLITE_AUTH or "prohibited" in str(error):
+        return Refused(f"only reading SQL is allowed here: {error}")
+    if code in (None, codes.SQLITE_ERROR, codes.SQLITE_MISMATCH, codes.SQLITE_RANGE):
+        return Refused(f"SQL: {error}")
+    return driver.renamed(error, "asking")

@@ -1,0 +1,93 @@
+"""The one SQLite library, the one place that connects, the one place that renames its errors.
+
+Everything lodestore does to a file goes through this driver, Alembic included: two SQLite libraries on one file in
+one process drop each other's locks and lose acknowledged data. For the same reason nothing here or elsewhere ever
+opens a live database file itself; `os.stat` and `os.chmod` on its path are harmless.
+"""
+
+from __future__ import annotations
+
+import sqlite3 as codes  # the constants only: this library never connects to anything
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlcipher3.dbapi2 as sqlcipher
+
+from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
+
+Connection = Any  # sqlcipher3 ships no types
+Error = sqlcipher.Error
+Warning = sqlcipher.Warning  # what the driver raises for two statements at once
+VERSION: str = sqlcipher.sqlite_version
+
+# Before 3.51.3 two connections that write and checkpoint at the same instant can corrupt a WAL database
+# (https://sqlite.org/wal.html#walresetbug).
+OLDEST_SAFE = (3, 51, 3)
+CACHE_KIB = 16_000
+CHECKPOINT_PAGES = 4000
+
+_CLASSES: dict[int, type[LodestoreError]] = {
+    codes.SQLITE_CORRUPT: Corrupt,
+    codes.SQLITE_NOTADB: Corrupt,
+    codes.SQLITE_FULL: Full,
+    codes.SQLITE_TOOBIG: Refused,
+}
+
+
+def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
+    """A connection in autocommit mode, usable from any thread, unlocked with `key` where one is given."""
+    if sqlcipher.sqlite_version_info < OLDEST_SAFE:
+        found, wanted = sqlcipher.sqlite_version, ".".join(map(str, OLDEST_SAFE))
+        raise Unsupported(f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer")
+    connection = sqlcipher.connect(
+        path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    if key is not None:
+        connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # else a wrong key chats on stderr
+        connection.execute(f"PRAGMA key = {_key_literal(key)}").fetchall()
+    return connection
+
+
+def _key_literal(key: str | bytes) -> str:
+    # PRAGMA takes no parameters. A raw key of 32 bytes skips the key derivation, which takes a tenth of a second.
+    if isinstance(key, bytes):
+        return f"\"x'{key.hex()}'\""
+    escaped = key.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def tune(connection: Connection, *, writer: bool) -> Connection:
+    """Settings of a session: only the writer may write or checkpoint."""
+    pragmas = ["foreign_keys = ON", f"cache_size = -{CACHE_KIB}", "secure_delete = OFF"]
+    if writer:
+        pragmas += [f"wal_autocheckpoint = {CHECKPOINT_PAGES}", "synchronous = FULL"]
+    else:
+        pragmas += ["wal_autocheckpoint = 0", "query_only = ON"]
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    return connection
+
+
+def renamed(error: Exception, doing: str, *, committing: bool = False) -> LodestoreError:
+    """The lodestore error for one of the driver; `doing` says what was under way."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    text = f"{doing}: {error} ({name})"
+    primary = code & 0xFF
+    if primary == codes.SQLITE_IOERR and committing:
+        return Unknown(f"{text}: the commit may or may not have reached the disk; run the same write again")
+    if primary == codes.SQLITE_ERROR:
+        return Corrupt(f"{text}: the tables are not those lodestore made")
+    if primary in (codes.SQLITE_BUSY, codes.SQLITE_LOCKED):
+        return Unavailable(f"{text}: another process holds the write lock; try again, or raise `timeout`")
+    return _CLASSES.get(primary, Unavailable)(text)
+
+
+@contextmanager
+def renaming(doing: str) -> Iterator[None]:
+    """Rename whatever the driver raises inside the block."""
+    try:
+        yield
+    except Error as error:
+        raise renamed(error, doing) from error

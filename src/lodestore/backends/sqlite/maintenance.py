@@ -1,0 +1,112 @@
+"""What keeps a SQLite store well: sweeping, verifying, copying, giving space back."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ...catalogue import FAMILIES
+from ...errors import Corrupt, Refused, Unavailable
+from ...kernel import Page
+from ...sql import render
+from . import driver, execute
+
+PAGES_A_STEP = 500
+
+
+def sweep(connection: driver.Connection, now: int, limit: int) -> int:
+    """Delete at most `limit` expired rows in one transaction; the count. Runs in the writer's thread."""
+    left = limit
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for family in FAMILIES:
+            if family.expires and left:
+                left -= connection.execute(render.sweep(family), (now, left)).rowcount
+        connection.execute("UPDATE store SET commits = commits + 1, latest = max(latest, ?)", (now,))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return limit - left
+
+
+def size(path: Path) -> int:
+    """Bytes on disk: the database and its log."""
+    return sum(os.stat(name).st_size for name in (path, f"{path}-wal") if os.path.exists(name))
+
+
+def details(connection: driver.Connection) -> dict[str, Any]:
+    """Figures for health and stats."""
+    names = ("journal_mode", "page_count", "page_size", "freelist_count", "user_version")
+    found: dict[str, Any] = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+    found = {name: value if name == "journal_mode" else int(value) for name, value in found.items()}
+    found["schema"] = found.pop("user_version")
+    found["encrypted"] = bool(connection.execute("PRAGMA cipher_version").fetchone()) and _has_key(connection)
+    found["sqlite_version"] = driver.VERSION
+    return found
+
+
+def _has_key(connection: driver.Connection) -> bool:
+    row = connection.execute("PRAGMA cipher_status").fetchone()
+    return bool(row) and str(row[0]) == "1"
+
+
+def verify(connection: driver.Connection) -> list[str]:
+    """Pages, indexes, foreign keys and the checksum of every body; one line a problem."""
+    problems = [row[0] for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
+    for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
+        problems.append(f"{table} row {rowid}: its {parent} is missing")
+    for family in FAMILIES:
+        problems += execute.broken(connection, Page(family, partial=True))
+    return problems
+
+
+def backup(connect: Callable[[], driver.Connection], path: Path, key: str | bytes | None) -> None:
+    """A compact copy as of now, beside running writes, verified before it gets its name."""
+    if path.exists():
+        raise Refused(f"{path} is there already: a backup never overwrites")
+    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    try:
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with driver.renaming(f"copying to {path}"), closing(connect()) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+            connection.execute("VACUUM INTO ?", (str(draft),))
+        _check_copy(draft, key)
+        _sync(draft)
+        os.link(draft, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise Unavailable(f"cannot write a backup to {path}: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _check_copy(draft: Path, key: str | bytes | None) -> None:
+    with closing(driver.tune(driver.connect(str(draft), key, timeout=5), writer=False)) as copy:
+        problems = verify(copy)
+    if problems:
+        raise Corrupt(f"the backup does not verify and was not kept: {problems[0]}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def compact(connection: driver.Connection) -> None:
+    """Move free pages out of the file in steps, then empty the log into it."""
+    while before := connection.execute("PRAGMA freelist_count").fetchone()[0]:
+        # Through execute() this pragma frees one page a call, whatever it is told.
+        connection.executescript(f"PRAGMA incremental_vacuum({PAGES_A_STEP})")
+        if connection.execute("PRAGMA freelist_count").fetchone()[0] >= before:
+            break
+    connection.execute("PRAGMA optimize").fetchall()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -1,0 +1,47 @@
+"""Connections that live in a thread of their own, by aiosqlite."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+import aiosqlite
+
+from .driver import Connection, Error, renamed
+
+T = TypeVar("T")
+
+
+class Thread:
+    """One connection and the thread every call on it runs in.
+
+    aiosqlite has no public way to run a function of several statements in its thread; the three private names
+    used for that stand in this class alone, and pyproject pins the minor version.
+    """
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._aio = aiosqlite.Connection(connect, iter_chunk_size=64)
+        self._aio._thread.daemon = True  # a script that forgets to close still exits
+
+    async def start(self) -> Connection:
+        """Connect; returns the connection itself, to be used in the thread only."""
+        await self._aio
+        return self._aio._conn
+
+    def post(self, function: Callable[[], None]) -> None:
+        """Run `function` in the thread and forget about it."""
+        self._aio._tx.put_nowait((None, function))
+
+    async def run(self, doing: str, function: Callable[[Connection], T]) -> T:
+        """Run `function(connection)` in the thread, as one hop; it completes even if the caller is cancelled."""
+        try:
+            hop = self._aio._execute(function, self._aio._conn)  # type: ignore[no-untyped-call]
+            result: T = await asyncio.shield(hop)
+            return result
+        except Error as error:
+            raise renamed(error, doing) from error
+
+    async def stop(self) -> None:
+        """Finish what was posted, close the connection, end the thread."""
+        await self._aio.close()

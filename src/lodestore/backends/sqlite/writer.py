@@ -1,0 +1,203 @@
+"""One thread that writes, and natural group commit.
+
+Whatever was handed over while the previous transaction was committing becomes the next one: no timer, no wait. Each
+unit of work has its own savepoint, so a bad one fails alone. Between BEGIN and COMMIT nothing awaits, so a
+cancelled task never tears a transaction: its unit is done or not, as a whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ...errors import LodestoreError
+from ...kernel import Copy, Drop, Put, VERSION, WRITTEN_AT, Write
+from . import driver
+from .execute import execute
+
+BATCH = 4096  # units in one transaction at most
+
+
+class Unit(NamedTuple):
+    """Writes that stand or fall together, and the future that waits for them."""
+
+    writes: Sequence[Write]
+    done: asyncio.Future[list[int]]
+
+
+class Writer:
+    """Owns the writing connection; `post` runs a function in its thread."""
+
+    def __init__(
+        self, connection: driver.Connection, post: Callable[[Callable[[], None]], None], *, power: bool
+    ) -> None:
+        self._connection = connection
+        self._post = post
+        self._power = power  # whether records must survive a power cut
+        self._synced = True  # PRAGMA synchronous is FULL now
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Unit] = deque()  # on the loop, until the end of its turn
+        self._queue: deque[Unit] = deque()  # between the loop and the thread
+        self._lock = threading.Lock()
+        self._draining = False
+        self.check: Callable[[], None] = lambda: None  # may refuse a batch before it begins
+        self.commits = 0  # transactions committed
+
+    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
+        """Hand a unit over; the future resolves when it is committed."""
+        done: asyncio.Future[list[int]] = self._loop.create_future()
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(Unit(writes, done))
+        return done
+
+    async def drain(self) -> None:
+        """Wait until everything handed over has been decided."""
+        self._flush()
+        done = self._loop.create_future()
+        # The thread takes one thing at a time: this one runs when all that stands before it is through.
+        self._post(lambda: _tell(self._loop, done))
+        await done
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        with self._lock:
+            self._queue.extend(self._waiting)
+            self._waiting.clear()
+            start, self._draining = not self._draining, True
+        if start:
+            self._post(self._drain)
+
+    def _drain(self) -> None:
+        while True:
+            with self._lock:
+                batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+                if not batch:
+                    self._draining = False
+                    return
+            try:
+                outcomes = self._commit(batch)
+            except BaseException as error:  # no caller may wait for ever, whatever went wrong here
+                outcomes = [(unit.done, None, error) for unit in batch]
+            self._loop.call_soon_threadsafe(_resolve, outcomes)
+
+    def _commit(self, batch: list[Unit]) -> list[_Outcome]:
+        try:
+            return self._transact(batch)
+        except _Lost as lost:
+            # Everything was rolled back. One unit must not take its neighbours along: try each alone.
+            if len(batch) == 1:
+                return [(batch[0].done, None, lost.reason)]
+            return [outcome for unit in batch for outcome in self._commit([unit])]
+
+    def _transact(self, batch: list[Unit]) -> list[_Outcome]:
+        run = self._connection.execute
+        self._begin(batch)
+        try:
+            commits, latest = run("SELECT commits, latest FROM store").fetchone()
+            outcomes = []
+            for unit in batch:
+                outcomes.append(self._unit(unit, commits + 1, alone=len(batch) == 1))
+                if outcomes[-1][2] is None:
+                    commits, latest = _advance(unit, commits + 1, latest)
+            run("UPDATE store SET commits = ?, latest = ?", (commits, latest))
+        except driver.Error as error:
+            self._rollback()
+            raise _Lost(driver.renamed(error, "writing")) from error
+        except BaseException:
+            self._rollback()
+            raise
+        return self._end(outcomes)
+
+    def _begin(self, batch: list[Unit]) -> None:
+        synced = self._power and any(_lasting(unit) for unit in batch)
+        try:
+            self.check()
+            if synced != self._synced:
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").fetchall()
+                self._synced = synced
+            self._connection.execute("BEGIN IMMEDIATE")
+        except LodestoreError as reason:
+            raise _Lost(reason) from reason
+        except driver.Error as error:
+            raise _Lost(driver.renamed(error, "starting a transaction")) from error
+
+    def _unit(self, unit: Unit, version: int, *, alone: bool) -> _Outcome:
+        run = self._connection.execute
+        try:
+            if not alone:
+                run("SAVEPOINT unit")
+            results = [execute(self._connection, write, version) for write in unit.writes]
+            if not alone:
+                run("RELEASE unit")
+            return unit.done, results, None
+        except (LodestoreError, driver.Error) as error:
+            reason = error if isinstance(error, LodestoreError) else driver.renamed(error, "writing")
+            # A full disk and some I/O errors end the whole transaction, not just the statement.
+            if alone or not self._connection.in_transaction:
+                self._rollback()
+                raise _Lost(reason) from error
+            run("ROLLBACK TO unit")
+            run("RELEASE unit")
+            return unit.done, None, reason
+
+    def _end(self, outcomes: list[_Outcome]) -> list[_Outcome]:
+        try:
+            self._connection.execute("COMMIT")
+        except driver.Error as error:
+            reason = driver.renamed(error, "committing", committing=True)
+            self._rollback()
+            return [(done, None, failed or reason) for done, _, failed in outcomes]
+        self.commits += 1
+        return outcomes
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+_Outcome = tuple["asyncio.Future[list[int]]", "list[int] | None", "BaseException | None"]
+
+
+class _Lost(Exception):
+    """The transaction was rolled back as a whole."""
+
+    def __init__(self, reason: LodestoreError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _lasting(unit: Unit) -> bool:
+    """Whether a unit holds anything but cache entries; an empty one is a probe of the disk."""
+    return not unit.writes or any(not write.family.expires for write in unit.writes)
+
+
+def _advance(unit: Unit, commits: int, latest: int) -> tuple[int, int]:
+    for write in unit.writes:
+        match write:
+            case Copy():
+                commits = max(commits, write.row[VERSION] or 0)
+                latest = max(latest, write.row[WRITTEN_AT])
+            case Drop():
+                latest = max(latest, write.at)
+            case _:
+                latest = max(latest, write.written_at)
+    return commits, latest
+
+
+def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:
+    loop.call_soon_threadsafe(done.set_result, None)
+
+
+def _resolve(outcomes: list[_Outcome]) -> None:
+    for done, results, reason in outcomes:
+        if done.done():  # its task was cancelled; the unit has been decided all the same
+            continue
+        if reason is not None:
+            done.set_exception(reason)
+        else:
+            done.set_result(results or [])

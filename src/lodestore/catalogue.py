@@ -1,0 +1,56 @@
+"""The families of records an agent leaves behind, each said once.
+
+The SQL, the file layout, the conformance tests, the export and the command line all follow from this page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Family:
+    """One kind of record. Compared by identity: there is one object per family.
+
+    `key`      names of the key columns, outermost first; all text, but the last one of a log is a number.
+    `log`      records are appended; the backend hands out the next position (0, 1, 2, ...) within the outer key.
+    `arrival`  records come back in the order in which their keys were first stored, not in key order.
+    `owner`    name of the family whose key is the outer part of this one: writing here creates the owner's record
+               (empty) where there is none, and dropping the owner drops these too.
+    `expires`  records may carry an expiry time.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    log: bool = False
+    arrival: bool = False
+    owner: str | None = None
+    expires: bool = False
+
+    @property
+    def placed(self) -> bool:
+        """Whether a number, not the key, orders the records within the outer key."""
+        return self.log or self.arrival
+
+
+CONVERSATION = Family("conversation", ("conversation_id",))
+RAW_MESSAGE = Family("raw_message", ("conversation_id", "position"), log=True, owner="conversation")
+MEMORY = Family("memory", ("conversation_id", "memory_id"), arrival=True, owner="conversation")
+CHUNK_INFO = Family("chunk_info", ("conversation_id",), owner="conversation")
+AGENT = Family("agent", ("agent_id",))
+REASONING_CHAIN = Family("reasoning_chain", ("agent_id", "position"), log=True, owner="agent")
+CACHE = Family("cache", ("cache_key",), expires=True)
+STATE = Family("state", ("state_key",))
+RESULT = Family("result", ("result_id",), arrival=True)
+
+# Owners stand before what they own: this is the order of creation, of export and of migration.
+FAMILIES = (CONVERSATION, RAW_MESSAGE, MEMORY, CHUNK_INFO, AGENT, REASONING_CHAIN, CACHE, STATE, RESULT)
+CATALOGUE = {family.name: family for family in FAMILIES}
+
+
+def owner_of(family: Family) -> Family | None:
+    """The family that owns `family`, if any."""
+    return CATALOGUE[family.owner] if family.owner else None
+
+
+OWNED = {family: tuple(f for f in FAMILIES if f.owner == family.name) for family in FAMILIES}

@@ -1,0 +1,174 @@
+"""Values to canonical JSON and back, and bodies to checksummed bytes and back.
+
+Two steps, each made in one place. `encode` turns a caller's value into JSON bytes once, at the top of the house,
+and refuses what would not come back equal. `pack` wraps such bytes for a backend that stores opaque bodies:
+
+    format (1 byte)   1 = JSON as it is, 2 = a zstd frame
+    payload
+    CRC-32 of all that stands before it (4 bytes, little endian)
+
+The CRC stands last because the CRC-32 of a text followed by its own CRC is a constant: checking a body is then one
+call in C, whatever its length. zstd's own checksum is off in python-zstandard by default and would leave raw bodies
+bare; this one covers both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import zstandard
+
+from .errors import Corrupt, Refused
+
+MAX_BODY = 64 * 1024 * 1024
+MAX_DEPTH = 200
+RAW, ZSTD = 1, 2
+LEVEL = 3
+# Below this size zstd without a dictionary saves less than a quarter and costs as much as reading the record.
+COMPRESS_FROM = 512
+
+_RESIDUE = 0x2144DF1C  # CRC-32 of any message with its own CRC-32 appended
+_RAW_BYTE, _ZSTD_BYTE = bytes([RAW]), bytes([ZSTD])
+_local = threading.local()  # zstandard objects crash when two threads share one
+
+loads = orjson.loads
+
+
+def encode(value: object, name: str = "data") -> bytes:
+    """Canonical JSON of `value`, which must be an object (dict, dataclass or pydantic model).
+
+    Refused, with the path of the offender as in `messages[3].usage.cost`, for anything that would not come back:
+    NaN and infinities, integers beyond 64 bits, keys that are not text, bytes, half surrogate pairs, nesting deeper
+    than 200, more than 64 MiB.
+    """
+    try:
+        body = orjson.dumps(value, default=_model)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused(_explain(value, name, str(error))) from None
+    # orjson writes NaN as null and counts no levels: look closer only where the text leaves room for either.
+    if b"null" in body or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        for problem in _problems(value, name, 1):
+            raise Refused(problem)
+    if body[:1] != b"{":
+        raise Refused(f"{name}: expected an object (a dict), not {type(value).__name__}")
+    if len(body) > MAX_BODY:
+        raise Refused(f"{name}: {len(body):,} bytes as JSON, above the cap of {MAX_BODY:,}")
+    return body
+
+
+def _model(value: Any) -> Any:
+    if hasattr(value, "model_dump"):  # pydantic, without importing it
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
+
+
+def _explain(value: object, name: str, error: str) -> str:
+    return next(_problems(value, name, 1), f"{name}: {error}")
+
+
+def _problems(value: Any, path: str, depth: int) -> Iterator[str]:
+    """Walk a value as orjson does and name what it cannot keep; a generator, most callers want the first."""
+    if depth > MAX_DEPTH:
+        yield f"{path[:80]}...: nested deeper than {MAX_DEPTH} levels"
+        return
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    elif hasattr(value, "model_dump"):
+        value = value.model_dump(mode="json")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                yield f"{path}: the key {key!r} is {type(key).__name__}, JSON keys are text"
+            elif problem := _text_problem(key):
+                yield f"{path}: a key {problem}"
+            else:
+                yield from _problems(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _problems(item, f"{path}[{index}]", depth + 1)
+    elif problem := _scalar_problem(value):
+        yield f"{path}: {problem}"
+
+
+def _text_problem(text: str) -> str | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "holds half a surrogate pair, which is no Unicode text"
+    return None
+
+
+def _scalar_problem(value: Any) -> str | None:
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{'NaN' if value != value else 'infinity'} is not JSON"
+    if isinstance(value, str):
+        return _text_problem(value)
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else f"{value} does not fit 64 bits"
+    try:
+        orjson.dumps(value, default=_model)
+    except (TypeError, ValueError):
+        return f"{type(value).__name__} is not JSON"
+    return None
+
+
+def pack(body: bytes) -> bytes:
+    """Body to stored bytes; an empty body stays empty."""
+    if not body:
+        return body
+    framed = _RAW_BYTE + body
+    if len(body) >= COMPRESS_FROM:
+        small = _compressor().compress(body)
+        if len(small) < len(body):
+            framed = _ZSTD_BYTE + small
+    return framed + zlib.crc32(framed).to_bytes(4, "little")
+
+
+def unpack(packed: bytes, where: str = "record") -> bytes:
+    """Stored bytes to body; Corrupt, naming `where`, when they are not what `pack` made."""
+    if not packed:
+        return packed
+    if zlib.crc32(packed) != _RESIDUE or len(packed) < 6:
+        raise Corrupt(f"{where}: the stored body fails its checksum")
+    if packed[0] == RAW:
+        return packed[1:-4]
+    if packed[0] == ZSTD:
+        return _decompress(packed[1:-4], where)
+    raise Corrupt(f"{where}: unknown body format {packed[0]}; written by a newer lodestore?")
+
+
+def _decompress(frame: bytes, where: str) -> bytes:
+    # python-zstandard ignores max_output_size when the frame declares its size: read the declaration first.
+    try:
+        size = zstandard.frame_content_size(frame)
+        if not 0 <= size <= MAX_BODY:
+            raise Corrupt(f"{where}: the stored body declares {size:,} bytes, above the cap of {MAX_BODY:,}")
+        return _decompressor().decompress(frame)
+    except zstandard.ZstdError as error:
+        raise Corrupt(f"{where}: the stored body does not decompress ({error})") from None
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    found: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if found is None:
+        found = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
+    return found
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    found: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if found is None:
+        found = _local.decompressor = zstandard.ZstdDecompressor()
+    return found
+
+
+def unpack_all(packed: list[bytes]) -> list[bytes]:
+    """`unpack` of many; most bodies are short and raw, and those are checked without a call each."""
+    crc = zlib.crc32
+    return [body[1:-4] if body[:1] == _RAW_BYTE and crc(body) == _RESIDUE else unpack(body) for body in packed]

@@ -1,0 +1,192 @@
+"""What a backend must be able to do, and nothing more.
+
+A backend knows families, keys and opaque bodies. Writes are values handed over together: `apply` is all or
+nothing, so there is no interactive transaction to imitate on a server or in a folder. Times are arguments, in
+milliseconds; a backend never reads the clock. Keys have passed the gate in `keys.py`, bodies are canonical JSON
+made once by `codec.encode`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .catalogue import FAMILIES, Family
+from .errors import Conflict, Corrupt, Unsupported
+
+Key = tuple[str | int, ...]
+
+# A stored record, flat, because an object per row costs a third more on long lists:
+#   (body, version, created_at, written_at, expires_at, place, *key)
+# `version` is opaque, above 0, and changes with every write of the record; `place` orders the records of a
+# placed family within their outer key (None elsewhere); an empty body marks an owner that exists only through
+# what it owns.
+Row = tuple[Any, ...]
+BODY, VERSION, CREATED_AT, WRITTEN_AT, EXPIRES_AT, PLACE, KEY = range(7)
+
+ABSENT = 0  # the version of a record that does not exist, for `expect`
+
+
+class Put(NamedTuple):
+    """Store a record under its whole key; keeps `created_at` and the place of one that is there.
+
+    `expect` is the version the record must have now (ABSENT: none), else Conflict. An expired record is absent.
+    Result: the new version.
+    """
+
+    family: Family
+    key: Key
+    body: bytes
+    written_at: int
+    expires_at: int | None = None
+    expect: int | None = None
+
+
+class Append(NamedTuple):
+    """Add records at the end of a log. Result: the position of the first; the others follow without a gap."""
+
+    family: Family
+    prefix: Key
+    bodies: tuple[bytes, ...]
+    written_at: int
+
+
+class Copy(NamedTuple):
+    """Store a row as it stood in another store: times, version and place kept. Result: its version.
+
+    A version of None asks for a new one; a place that another key holds already becomes the next free one.
+    """
+
+    family: Family
+    row: Row
+
+
+class Drop(NamedTuple):
+    """Remove one record (whole key) or a branch (shorter key), with all it owns. Result: live rows of the family removed.
+
+    Rows that had expired `at` that time are removed but not counted.
+    """
+
+    family: Family
+    prefix: Key
+    at: int
+
+
+Write = Put | Append | Copy | Drop
+
+
+class Page(NamedTuple):
+    """Which records to read, in the order of the family: by place where it has one, else by key (code points).
+
+    `after` and `before` are exclusive bounds: what `order_of` gives for a row, less the prefix. With `newest` the
+    page starts at the end. `alive_at` leaves out what has expired by then. `partial` takes in owners without body.
+    """
+
+    family: Family
+    prefix: Key = ()
+    after: Key | None = None
+    before: Key | None = None
+    limit: int | None = None
+    newest: bool = False
+    alive_at: int | None = None
+    partial: bool = False
+
+
+def order_of(family: Family, row: Row) -> Key:
+    """The tuple by which rows of `family` are ordered."""
+    key: Key = row[KEY:]
+    return (*key[:-1], row[PLACE]) if family.placed else key
+
+
+def alive(row: Row, now: int | None) -> bool:
+    """Whether a row has not expired by `now`; None asks nothing."""
+    return now is None or row[EXPIRES_AT] is None or bool(row[EXPIRES_AT] > now)
+
+
+def name_of(family: Family, key: Key) -> str:
+    """How messages name a record: `raw_message('conv_1', 3)`."""
+    return f"{family.name}({', '.join(map(repr, key))})"
+
+
+def conflict(put: Put, found: int) -> Conflict:
+    """The error for a version that is not the one `put` expects; `found` is ABSENT where there is no record."""
+    wanted, there = (f"version {v}" if v else "no record" for v in (put.expect, found))
+    return Conflict(f"{name_of(put.family, put.key)}: expected {wanted}, found {there}")
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What a backend says of itself: live records with a body and without one per family, bytes held, details."""
+
+    counts: dict[str, int]
+    partial: dict[str, int]
+    bytes: int
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """Where records live. Seven methods are needed; the others have right, if slow, defaults."""
+
+    name: str = "backend"
+
+    @abstractmethod
+    async def open(self) -> int:
+        """Make the store ready; returns the newest time any write has carried, 0 for a new store."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what was accepted and let go of everything. Closing twice does nothing."""
+
+    @abstractmethod
+    async def apply(self, writes: Sequence[Write]) -> list[int]:
+        """Do all of `writes` in order, or none; one result each. Durable when it returns."""
+
+    @abstractmethod
+    async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        """The rows under whole keys, in the order asked, None where there is none. Expired rows are returned too."""
+
+    @abstractmethod
+    async def scan(self, page: Page) -> list[Row]:
+        """The rows of a page."""
+
+    @abstractmethod
+    async def sweep(self, now: int, limit: int) -> int:
+        """Remove at most `limit` records that have expired by `now`; how many were removed."""
+
+    @abstractmethod
+    async def vitals(self, now: int) -> Vitals:
+        """Counts and sizes, without what has expired by `now`."""
+
+    async def keys(self, page: Page) -> list[Key]:
+        """The keys of a page."""
+        return [row[KEY:] for row in await self.scan(page)]
+
+    async def bodies(self, page: Page) -> list[bytes]:
+        """The bodies of a page."""
+        return [row[BODY] for row in await self.scan(page)]
+
+    async def probe(self) -> dict[str, Any]:
+        """Prove that a write would work now, or raise why not. Returns {"warnings": [...], ...details}."""
+        await self.apply([])
+        return {"warnings": []}
+
+    async def verify(self) -> list[str]:
+        """Read everything back; one line for each problem found."""
+        problems = []
+        for family in FAMILIES:
+            for key in await self.keys(Page(family, partial=True)):
+                try:
+                    await self.fetch(family, [key])
+                except Corrupt as problem:
+                    problems.append(str(problem))
+        return problems
+
+    async def backup(self, path: str) -> None:
+        """Write a consistent copy of the store to `path`, while it is in use."""
+        raise Unsupported(f"the {self.name} backend has no backup: use `lodestore export`")
+
+    async def compact(self) -> dict[str, int]:
+        """Give back space that is no longer needed; figures on what was done."""
+        return {}

@@ -1,0 +1,43 @@
+"""`lodestore.open`: a URL in, an open store out; to be awaited or used as `async with`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any
+
+from .clock import Clock, system_clock
+from .registry import backend
+from .store import Store
+
+
+class Opening:
+    """What `open` returns: await it for the store, or enter it to have the store closed at the end."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __await__(self) -> Generator[Any, None, Store]:
+        return self._opened().__await__()
+
+    async def _opened(self) -> Store:
+        await self._store.initialize()
+        return self._store
+
+    async def __aenter__(self) -> Store:
+        return await self._opened()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._store.shutdown()
+
+
+def open(url: str, *, clock: Clock = system_clock, **settings: Any) -> Opening:
+    """Open the store at `url`, creating it where there is none.
+
+    `sqlite:///agent.db` (relative; four slashes: absolute), `file:///folder`, `memory:`. Settings stand in the URL
+    (`?durability=process`) or beside it (`key="..."` only there); an unknown one is Refused. `clock` gives
+    milliseconds and is for tests.
+    """
+    return Opening(Store(backend(url, **settings), clock=clock))

@@ -1,0 +1,117 @@
+"""From a URL to a backend: which schemes there are, what each may be told, and the class behind it, imported late."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from .errors import Refused
+from .kernel import Backend
+from .settings import FileSettings, MemorySettings, Settings, SQLiteSettings, make
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """One kind of store: its settings, its class as `module:name`, the setting a URL's path goes to."""
+
+    description: str
+    settings: type[Settings]
+    backend: str
+    path: str | None = None
+
+    def build(self, options: dict[str, Any]) -> Backend:
+        """A backend, not yet open."""
+        settings = make(self.settings, options)
+        module, name = self.backend.split(":")
+        made: Backend = getattr(importlib.import_module(module), name)(
+            **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+        )
+        return made
+
+
+SCHEMES = {
+    "sqlite": Scheme(
+        "one SQLite file, for production: transactions, several processes, optional encryption",
+        SQLiteSettings,
+        "lodestore.backends.sqlite:SQLiteBackend",
+        "path",
+    ),
+    "file": Scheme(
+        "a folder of readable JSON, for looking at and for small deployments",
+        FileSettings,
+        "lodestore.backends.files:FileBackend",
+        "root",
+    ),
+    "memory": Scheme(
+        "everything in memory, for tests; gone with the process",
+        MemorySettings,
+        "lodestore.backends.memory:MemoryBackend",
+    ),
+}
+
+
+def backend(url: str, **options: Any) -> Backend:
+    """The backend a URL names, not yet open; `options` are settings beside those in the URL."""
+    scheme, path, asked = split(url)
+    kind = SCHEMES[scheme]
+    for name in asked:
+        if name in kind.settings.SECRETS:
+            raise Refused(f"{name}: not in a URL, which ends up in logs; pass {name}=... or set LODESTORE_KEY")
+        if name in options:
+            raise Refused(f"{name}: given twice, in the URL and beside it")
+    named = {kind.path: path} if kind.path else {}
+    return kind.build({**named, **asked, **options})
+
+
+def split(url: str) -> tuple[str, str, dict[str, str]]:
+    """Scheme, path and query of a URL; Refused with what would be right where one of them is not."""
+    if not isinstance(url, str) or ":" not in url:
+        raise Refused(f"{url!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:")
+    scheme, rest = url.split(":", 1)
+    if scheme not in SCHEMES:
+        near = difflib.get_close_matches(scheme, SCHEMES, 1)
+        hint = f"; did you mean {near[0]}:?" if near else ""
+        raise Refused(f"no backend for {scheme}:{hint} There are: {', '.join(f'{name}:' for name in SCHEMES)}")
+    rest, _, query = rest.partition("?")
+    if "#" in rest + query:
+        raise Refused(f"{url}: a store URL has no fragment; write %23 for a # in a path")
+    pairs: list[tuple[str, str]] = parse_qsl(query, keep_blank_values=True)
+    if len(dict(pairs)) != len(pairs):
+        raise Refused(f"{url}: a setting is given twice")
+    return scheme, _path(scheme, rest, url), dict(pairs)
+
+
+def _path(scheme: str, rest: str, url: str) -> str:
+    if SCHEMES[scheme].path is None:
+        if rest.strip("/"):
+            raise Refused(f"{url}: a {scheme}: store has no path")
+        return ""
+    if rest in ("", "//", "///") or ":memory:" in rest:
+        raise Refused(f"{url}: a path is missing, as in {scheme}:///agent; for a store in memory write memory:")
+    if rest.startswith("//") and not rest.startswith("///"):
+        raise Refused(f"{url}: no host here; write {scheme}:///relative or {scheme}:////absolute")
+    return _place(scheme, unquote(rest))
+
+
+def _place(scheme: str, rest: str) -> str:
+    """Three slashes: a relative path; four: an absolute one.
+
+    For `file:` three may also begin an absolute path, as `Path.as_uri` writes it, where its first folder exists.
+    """
+    if not rest.startswith("///"):
+        return rest  # sqlite:agent.db, file:./folder, file:/srv/folder
+    path = rest[3:]
+    top = Path("/", path.split("/")[0])
+    absolute = scheme == "file" and "/" in path and top.is_dir() and not Path(path.split("/")[0]).exists()
+    return f"/{path}" if absolute else path
+
+
+def describe(url: str) -> str:
+    """A URL fit for messages: settings that are secrets are left out."""
+    head, mark, _ = url.partition("?")
+    return f"{head}{mark}..." if mark else head

@@ -1,0 +1,108 @@
+"""Settings of the built-in backends: typed, frozen, checked when made; an unknown name is an error that says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+
+from .errors import Refused
+
+S = TypeVar("S", bound="Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Base of all settings; `SECRETS` names those that may not stand in a URL."""
+
+    SECRETS: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for f in dataclasses.fields(self):
+            object.__setattr__(self, f.name, _checked(f.name, getattr(self, f.name), hints[f.name]))
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings(Settings):
+    """Nothing to set: everything is gone with the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings(Settings):
+    """A folder of readable JSON. `max_backup_files` counts older versions kept per file; `timeout` is in seconds."""
+
+    root: Path
+    pretty: bool = True
+    backups: bool = True
+    max_backup_files: int = 5
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SQLiteSettings(Settings):
+    """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" the end of the process."""
+
+    SECRETS: ClassVar[frozenset[str]] = frozenset({"key"})
+
+    path: Path
+    key: str | bytes | None = field(default=None, repr=False)
+    durability: Literal["power", "process"] = "power"
+    timeout: float = 30.0
+
+
+def make(kind: type[S], options: dict[str, Any]) -> S:
+    """Settings of `kind` from named values, texts from a URL or the environment included."""
+    known = [f.name for f in dataclasses.fields(kind)]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise Refused(f"unknown setting {name!r}{hint} There are: {', '.join(known) or 'none'}")
+    return kind(**options)
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    if choices := [a for a in get_args(hint) if isinstance(a, str)]:
+        if value not in choices:
+            raise Refused(f"{name}: expected {' or '.join(map(repr, choices))}, not {value!r}")
+        return value
+    if hint is bool:
+        return truth(name, value)
+    if hint in (int, float):
+        return _number(name, value, hint)
+    if hint is Path:
+        if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
+            raise Refused(f"{name}: expected a path, not {value!r}")
+        return Path(value)
+    if name == "key" and not (value is None or (isinstance(value, str) and value) or _is_raw_key(value)):
+        raise Refused("key: expected a passphrase (text) or 32 bytes")
+    return value
+
+
+def _is_raw_key(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == 32
+
+
+def truth(name: str, value: object) -> bool:
+    """A yes or no, also as the texts people write into URLs and environments."""
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise Refused(f"{name}: expected true or false, not {value!r}")
+
+
+def _number(name: str, value: Any, kind: type[int] | type[float]) -> int | float:
+    try:
+        number = kind(value) if not isinstance(value, bool) else None
+    except (TypeError, ValueError):
+        number = None
+    if number is None or not 0 <= number < 1e9:
+        raise Refused(f"{name}: expected a number from 0, not {value!r}")
+    return number

@@ -1,0 +1,96 @@
+"""The catalogue as SQLAlchemy tables: the source of the DDL in `schema/` and of `alembic check`.
+
+Never imported on the way of a read or a write, nor by opening an up-to-date store.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from ..catalogue import FAMILIES, Family, owner_of
+
+_NAMES = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+def metadata() -> MetaData:
+    """One table per family, and `store`: one row with the commit sequence and the newest time written."""
+    tables = MetaData(naming_convention=_NAMES)
+    for family in FAMILIES:
+        _table(tables, family)
+    Table(
+        "store",
+        tables,
+        Column("id", Integer, primary_key=True),
+        Column("commits", Integer, nullable=False),
+        Column("latest", Integer, nullable=False),
+        CheckConstraint("id = 1", name="single"),
+        sqlite_strict=True,
+    )
+    return tables
+
+
+def _table(tables: MetaData, family: Family) -> None:
+    keys = [
+        Column(name, Integer if family.log and name == family.key[-1] else Text, nullable=False) for name in family.key
+    ]
+    table = Table(
+        family.name, tables, *keys, *_scalars(family), Column("body", LargeBinary, nullable=False), sqlite_strict=True
+    )
+    table.append_constraint(PrimaryKeyConstraint(*family.key))
+    if owner := owner_of(family):
+        outer = list(owner.key)
+        references = [f"{owner.name}.{name}" for name in outer]
+        table.append_constraint(ForeignKeyConstraint(outer, references, ondelete="CASCADE"))
+    if family.arrival:
+        Index(f"uq_{family.name}_position", *(table.c[name] for name in (*family.key[:-1], "position")), unique=True)
+    if family.expires:
+        some = table.c.expires_at.is_not(None)
+        Index(f"ix_{family.name}_expires_at", table.c.expires_at, sqlite_where=some, postgresql_where=some)
+
+
+def _scalars(family: Family) -> list[Column[int]]:
+    # Before the body, so that a scan over times never reads the pages a large body overflows into.
+    place = [Column("position", Integer, nullable=False)] if family.arrival else []
+    expiry = [Column("expires_at", Integer)] if family.expires else []
+    times = [Column(name, Integer, nullable=False) for name in ("created_at", "written_at")]
+    return [*place, *times, *expiry, Column("version", Integer, nullable=False)]
+
+
+def alembic_version() -> Table:
+    """Alembic's own table, as it would create it."""
+    key = PrimaryKeyConstraint("version_num", name="alembic_version_pkc")
+    return Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False), key)
+
+
+def ddl(dialect: Dialect | None = None) -> list[str]:
+    """CREATE statements for every table and index, owners first."""
+    dialect = dialect or sqlite.dialect()
+    out = []
+    for table in metadata().sorted_tables:
+        out.append(str(CreateTable(table).compile(dialect=dialect)).strip())
+        out += [
+            str(CreateIndex(index).compile(dialect=dialect)).strip()
+            for index in sorted(table.indexes, key=lambda i: str(i.name))
+        ]
+    return out

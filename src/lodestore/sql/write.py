@@ -1,0 +1,51 @@
+"""Rendering `schema/`: the SQL a reviewer reads, and what an empty store is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
+
+from . import APPLICATION_ID, REVISION, revision_name
+from .render import statements
+from .tables import alembic_version, ddl
+
+_HEAD = "-- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.\n"
+
+
+def sqlite_schema() -> str:
+    """`schema/sqlite.sql`: an empty store, run as one transaction."""
+    version = str(CreateTable(alembic_version()).compile(dialect=sqlite.dialect())).strip()
+    parts = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {REVISION}", *ddl(), version]
+    parts.append("INSERT INTO store (id, commits, latest) VALUES (1, 0, 0)")
+    parts.append(f"INSERT INTO alembic_version (version_num) VALUES ('{revision_name()}')")
+    return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
+
+
+def sqlite_statements() -> str:
+    """`schema/statements.sqlite.sql`: every statement run on records."""
+    return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in statements())
+
+
+def _tidy(statement: str) -> str:
+    lines = (line.rstrip().replace("\t", "    ") for line in statement.splitlines())
+    return "\n".join(line for line in lines if line).replace("\n)\n STRICT", "\n) STRICT")
+
+
+def rendered() -> Iterator[tuple[str, str]]:
+    """File name and content of everything in `schema/` that is rendered."""
+    yield "sqlite.sql", sqlite_schema()
+    yield "statements.sqlite.sql", sqlite_statements()
+
+
+def write(folder: Path) -> list[str]:
+    """Write `schema/` anew; the names of the files that changed."""
+    changed = []
+    for name, content in rendered():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            path.write_text(content, encoding="utf-8")
+            changed.append(name)
+    return changed

@@ -1,0 +1,257 @@
+"""Store: the one implementation of the wide interface, over any kernel backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+from . import codec
+from .catalogue import (
+    AGENT,
+    CACHE,
+    CATALOGUE,
+    CHUNK_INFO,
+    CONVERSATION,
+    FAMILIES,
+    MEMORY,
+    RAW_MESSAGE,
+    REASONING_CHAIN,
+    RESULT,
+    STATE,
+    Family,
+)
+from .clock import Clock, HighWater, iso, system_clock
+from .errors import LodestoreError, Refused, Unsupported
+from .interface import Document, StorageInterface
+from .kernel import ABSENT, BODY, CREATED_AT, KEY, VERSION, Backend, Key, Page, Row, Write, alive
+from .keys import check_count, check_id
+from .writing import Transaction, Writing, key_of
+
+SWEEP = 1000  # expired records removed in one step, so that a writer never waits long
+
+
+class Store(Writing, StorageInterface):
+    """A durable, transactional home for what an agent must not forget.
+
+    Use it as `async with Store(backend) as store`, or call `initialize` and `shutdown`; `lodestore.open` does both
+    from a URL. `clock` gives milliseconds; time never runs backwards for a store, whatever the clock does.
+    """
+
+    def __init__(self, backend: Backend, *, clock: Clock = system_clock) -> None:
+        StorageInterface.__init__(self)
+        self.backend = backend
+        self._clock = HighWater(clock)
+
+    async def initialize(self) -> bool:
+        """Open the backend; opening twice does nothing."""
+        self._clock.advance(await self.backend.open())
+        return True
+
+    async def shutdown(self) -> bool:
+        """Finish what was accepted and close; closing twice does nothing."""
+        await self.backend.close()
+        return True
+
+    async def __aenter__(self) -> Store:
+        await self.initialize()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    def __repr__(self) -> str:
+        return f"<Store on {self.backend.name}>"
+
+    # -- reading
+
+    async def load_conversation(self, conversation_id: str) -> Document | None:
+        """The document, equal to what was stored; None where there is none."""
+        return await self._load(CONVERSATION, key_of(CONVERSATION, conversation_id))
+
+    async def list_conversations(
+        self, *, include_partial: bool = False, limit: int | None = None, after: str | None = None
+    ) -> list[str]:
+        """Ids in code point order; with `include_partial` also of those that have messages or memories but no document."""
+        return await self._ids(CONVERSATION, limit, after, include_partial)
+
+    async def load_raw_messages(
+        self, conversation_id: str, *, limit: int | None = None, before: int | None = None, after: int | None = None
+    ) -> list[Document]:
+        """The messages in order; `limit` keeps the most recent of those between the positions `after` and `before`."""
+        return await self._log(RAW_MESSAGE, key_of(CONVERSATION, conversation_id), limit, before, after)
+
+    async def load_memory(self, conversation_id: str, memory_id: str) -> Document | None:
+        """One memory, as `load_memories` gives it; None where there is none."""
+        row = await self._row(MEMORY, key_of(MEMORY, conversation_id, memory_id))
+        return None if row is None else _memory(row)
+
+    async def load_memories(self, conversation_id: str) -> list[Document]:
+        """The memories in the order first stored, each with its `memory_id`, and `created_at` where it has none."""
+        rows = await self.backend.scan(Page(MEMORY, key_of(CONVERSATION, conversation_id)))
+        return [_memory(row) for row in rows]
+
+    async def load_chunk_info(self, conversation_id: str) -> Document | None:
+        """The chunking decisions; None where there are none."""
+        return await self._load(CHUNK_INFO, key_of(CHUNK_INFO, conversation_id))
+
+    async def load_reasoning_chains(self, agent_id: str, limit: int | None = None) -> list[Document]:
+        """The most recent `limit` chains (None: all, 0: none), oldest first."""
+        return await self._log(REASONING_CHAIN, key_of(AGENT, agent_id), limit, None, None)
+
+    async def list_agents(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
+        """Ids of the agents that have reasoning chains, in code point order."""
+        return await self._ids(AGENT, limit, after, True)
+
+    async def load_cache_entry(self, cache_key: str) -> Document | None:
+        """The entry; None where there is none or it has expired."""
+        return await self._load(CACHE, key_of(CACHE, cache_key))
+
+    async def load_cache_entries(self, cache_keys: Iterable[str]) -> dict[str, Document]:
+        """Those of the entries that are there and have not expired."""
+        keys = [key_of(CACHE, key) for key in cache_keys]
+        rows, now = await self.backend.fetch(CACHE, keys), self._clock()
+        return {str(row[KEY]): codec.loads(row[BODY]) for row in rows if row and alive(row, now)}
+
+    async def list_cache_keys(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
+        """Keys of the entries that have not expired, in code point order."""
+        return await self._ids(CACHE, limit, after)
+
+    async def load_system_state(self, state_key: str) -> Document | None:
+        """The state; None where there is none."""
+        return await self._load(STATE, key_of(STATE, state_key))
+
+    async def list_system_states(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
+        """Keys of the states, in code point order."""
+        return await self._ids(STATE, limit, after)
+
+    async def load_result(self, result_id: str) -> Document | None:
+        """The result; None where there is none."""
+        return await self._load(RESULT, key_of(RESULT, result_id))
+
+    async def list_results(self, limit: int | None = 100, offset: int = 0) -> list[str]:
+        """Ids of the results, the one first saved last standing first."""
+        count, skip = check_count(limit, "limit"), check_count(offset, "offset") or 0
+        keys = await self.backend.keys(Page(RESULT, limit=None if count is None else skip + count, newest=True))
+        return [str(key[-1]) for key in keys[skip:]]
+
+    async def version_of(self, family: str, *key: str | int) -> int:
+        """The version of a record, for `expect`; 0 (`ABSENT`) where there is none."""
+        if family not in CATALOGUE:
+            raise Refused(f"family: no family {family!r}; there are {', '.join(CATALOGUE)}")
+        wanted = CATALOGUE[family]
+        if len(key) != len(wanted.key):
+            raise Refused(f"key: a {family} is found by {', '.join(wanted.key)}")
+        row = await self._row(wanted, key)
+        return ABSENT if row is None else int(row[VERSION])
+
+    # -- the whole
+
+    def transaction(self) -> Transaction:
+        """An atomic batch of writes over any families: `async with store.transaction() as tx: await tx.store_...`."""
+        return Transaction(self.backend.apply, self._clock)
+
+    async def purge_expired(self) -> int:
+        """Remove what has expired, in short steps; how many records went."""
+        total, now = 0, self._clock()
+        while removed := await self.backend.sweep(now, SWEEP):
+            total += removed
+        return total
+
+    async def backup(self, path: str) -> None:
+        """Write a consistent, verified copy of the store to `path`, while it is in use."""
+        await self.backend.backup(path)
+
+    async def verify(self) -> Document:
+        """Read everything back: structure, references, the checksum of every body. `ok`, `problems`, `backend`."""
+        problems = await self.backend.verify()
+        return {"ok": not problems, "problems": problems, "backend": self.backend.name}
+
+    async def compact(self) -> Document:
+        """Give back space that is no longer needed; figures on what was done."""
+        purged = await self.purge_expired()
+        return {"purged": purged, **await self.backend.compact()}
+
+    async def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[Document]:
+        """Rows of one reading SQL statement, over the tables and the views; Refused for anything that would write."""
+        query = getattr(self.backend, "query", None)
+        if query is None:
+            raise Unsupported(f"the {self.backend.name} backend has no SQL")
+        columns, rows = await query(statement, parameters)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    async def health_check(self) -> Document:
+        """Whether the store works, proven by a write. Never raises; `status` is healthy, degraded or unhealthy."""
+        begun = time.perf_counter()
+        found: Document = {}
+        error: str | None = None
+        try:
+            found = await self.backend.probe()
+        except (LodestoreError, OSError) as problem:
+            error = str(problem)
+        warnings = found.pop("warnings", [])
+        return {
+            "status": "unhealthy" if error else "degraded" if warnings else "healthy",
+            "backend": self.backend.name,
+            "timestamp": iso(self._clock()),
+            "writable": error is None,
+            "latency_ms": round((time.perf_counter() - begun) * 1000, 3),
+            "warnings": warnings,
+            "error": error,
+            "details": found,
+        }
+
+    async def get_storage_stats(self) -> Document:
+        """Counts per family (what has expired is not counted), bytes held, backend, time."""
+        vitals = await self.backend.vitals(self._clock())
+        counts = {f"{f.name}_count": vitals.counts[f.name] for f in FAMILIES}
+        counts["agent_count"] += vitals.partial[AGENT.name]  # an agent has no document of its own
+        return {
+            "backend": self.backend.name,
+            "storage_type": self.backend.name,
+            "timestamp": iso(self._clock()),
+            **counts,
+            "partial_conversation_count": vitals.partial[CONVERSATION.name],
+            "total_bytes": vitals.bytes,
+        }
+
+    # -- the pieces every reading method is made of
+
+    async def _commit(self, writes: Sequence[Write]) -> list[int]:
+        return await self.backend.apply(writes)
+
+    async def _row(self, family: Family, key: Key) -> Row | None:
+        [row] = await self.backend.fetch(family, (key,))
+        return row if row is not None and row[BODY] and alive(row, self._clock() if family.expires else None) else None
+
+    async def _load(self, family: Family, key: Key) -> Document | None:
+        row = await self._row(family, key)
+        return None if row is None else codec.loads(row[BODY])
+
+    async def _log(
+        self, family: Family, prefix: Key, limit: int | None, before: int | None, after: int | None
+    ) -> list[Document]:
+        count = check_count(limit, "limit")
+        low, high = check_count(after, "after"), check_count(before, "before")
+        bounds = (None if low is None else (low,), None if high is None else (high,))
+        page = Page(family, prefix, *bounds, limit=count, newest=count is not None)
+        bodies = await self.backend.bodies(page)
+        if page.newest:
+            bodies.reverse()
+        documents: list[Document] = codec.loads(b"[" + b",".join(bodies) + b"]")
+        return documents
+
+    async def _ids(self, family: Family, limit: int | None, after: str | None, partial: bool = False) -> list[str]:
+        bound = None if after is None else (check_id(after, "after"),)
+        page = Page(family, (), bound, limit=check_count(limit, "limit"), alive_at=self._clock(), partial=partial)
+        return [str(key[-1]) for key in await self.backend.keys(page)]
+
+
+def _memory(row: Row) -> Document:
+    document: Document = codec.loads(row[BODY])
+    document["memory_id"] = row[KEY + 1]
+    document.setdefault("created_at", iso(row[CREATED_AT]))
+    return document

@@ -111,7 +111,7 @@ CREATE TABLE reasoning_chain (
 
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
-    PRIMARY KEY (version_num)
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);

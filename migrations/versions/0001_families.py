@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("commits", sa.Integer, nullable=False),
         sa.Column("latest", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_store"),
-        sa.CheckConstraint("id = 1", name="ck_store_single"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_store_single")),
         sqlite_strict=True,
     )
     op.execute("INSERT INTO store (id, commits, latest) VALUES (1, 0, 0)")

@@ -30,26 +30,50 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [*sorted(_HOME_OF), "__version__", "sync"]  # noqa: PLE0604  computed from the table above
+__all__ = [*sorted(_HOME_OF), "__version__", "sync"]
 
 if TYPE_CHECKING:
     from . import sync as sync
     from .errors import (
         Conflict as Conflict,
+    )
+    from .errors import (
         Corrupt as Corrupt,
+    )
+    from .errors import (
         Full as Full,
+    )
+    from .errors import (
         LodestoreError as LodestoreError,
+    )
+    from .errors import (
         Refused as Refused,
+    )
+    from .errors import (
         Unavailable as Unavailable,
+    )
+    from .errors import (
         Unknown as Unknown,
+    )
+    from .errors import (
         Unsupported as Unsupported,
     )
     from .factory import (
         StorageFactory as StorageFactory,
+    )
+    from .factory import (
         create_file_storage as create_file_storage,
+    )
+    from .factory import (
         create_sqlite_storage as create_sqlite_storage,
+    )
+    from .factory import (
         create_storage as create_storage,
+    )
+    from .factory import (
         create_storage_from_env as create_storage_from_env,
+    )
+    from .factory import (
         get_available_backends as get_available_backends,
     )
     from .interface import StorageInterface as StorageInterface

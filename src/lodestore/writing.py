@@ -26,8 +26,8 @@ from .catalogue import (
 )
 from .clock import HighWater
 from .errors import Refused
-from .keys import check_id, expiry
 from .kernel import Append, Drop, Key, Put, Write
+from .keys import check_id, expiry
 
 Value = Mapping[str, Any]
 
@@ -141,10 +141,9 @@ class Writing(ABC):
 
     def _append(self, family: Family, outer: str, values: Sequence[Value]) -> Append:
         key = key_of(CONVERSATION, outer)
-        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Sequence):
+        if type(values) is not list and (isinstance(values, (str, bytes)) or not isinstance(values, Sequence)):
             raise Refused(f"messages: expected a list of objects, not {type(values).__name__}")
-        bodies = tuple(codec.encode(value, f"messages[{index}]") for index, value in enumerate(values))
-        return Append(family, key, bodies, self._clock())
+        return Append(family, key, codec.encode_all(values, "messages"), self._clock())
 
     async def _drop(self, family: Family, prefix: Key) -> bool:
         return (await self._commit([Drop(family, prefix, self._clock())]))[-1] > 0
@@ -152,6 +151,8 @@ class Writing(ABC):
 
 def key_of(family: Family, *ids: str) -> Key:
     """The checked key; a wrong id is named by its column."""
+    if len(ids) == 1:
+        return (check_id(ids[0], family.key[0]),)
     return tuple(check_id(value, name) for name, value in zip(family.key, ids, strict=True))
 
 

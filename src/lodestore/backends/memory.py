@@ -10,7 +10,6 @@ from ..errors import Unavailable
 from ..kernel import (
     BODY,
     CREATED_AT,
-    EXPIRES_AT,
     KEY,
     PLACE,
     VERSION,

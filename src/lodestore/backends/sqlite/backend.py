@@ -52,7 +52,7 @@ class SQLiteBackend(Backend):
         try:
             connection = await self._writing.start()
             await self._scanning.start()
-            self._reading = self._reader()
+            self._reading = self._reader().cursor()
         except driver.Error as error:
             raise driver.renamed(error, f"opening {self.path}") from error
         self._writer = Writer(connection, self._writing.post, power=self._durability == "power")
@@ -87,7 +87,7 @@ class SQLiteBackend(Backend):
         self._check()
         self._open = False
         await self._writer.drain()
-        self._reading.close()
+        self._reading.connection.close()
         for thread in (self._asking, self._scanning, self._writing):  # the writer last: it checkpoints
             if thread:
                 await thread.stop()
@@ -99,9 +99,9 @@ class SQLiteBackend(Backend):
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         self._check()
         if len(keys) > SHORT_PAGE:
-            return await self._scanning.run("reading", lambda c: [execute.fetch(c, family, key) for key in keys])
+            return await self._scanning.run("reading", lambda c: _fetch(c.cursor(), family, keys))
         try:
-            return [execute.fetch(self._reading, family, key) for key in keys]
+            return _fetch(self._reading, family, keys)
         except driver.Error as error:
             raise driver.renamed(error, "reading") from error
 
@@ -112,12 +112,19 @@ class SQLiteBackend(Backend):
         return await self._page(execute.keys, page)
 
     async def bodies(self, page: Page) -> list[bytes]:
+        # A branch is nearly always a conversation: read it here, without the hop, unless it turns out to be large.
+        if page.limit is None and page.prefix:
+            self._check()
+            with driver.renaming("reading"):
+                found = execute.few_bodies(self._reading, page)
+            if found is not None:
+                return found
         return await self._page(execute.bodies, page)
 
-    async def _page(self, read: Callable[[driver.Connection, Page], list[T]], page: Page) -> list[T]:
+    async def _page(self, read: Callable[[driver.Cursor, Page], list[T]], page: Page) -> list[T]:
         self._check()
         if page.limit is None or page.limit > SHORT_PAGE:
-            return await self._scanning.run("reading", lambda connection: read(connection, page))
+            return await self._scanning.run("reading", lambda c: read(c.cursor(), page))
         try:
             return read(self._reading, page)
         except driver.Error as error:
@@ -177,6 +184,10 @@ class SQLiteBackend(Backend):
             raise Unavailable("the store was opened before a fork: open it again in the child process")
         if asyncio.get_running_loop() is not self._loop:
             raise Refused("the store was opened on another event loop: use it there, or use lodestore.sync.open()")
+
+
+def _fetch(run: driver.Cursor, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+    return [execute.fetch(run, family, key) for key in keys]
 
 
 def _count(connection: driver.Connection, family: Family, now: int) -> tuple[int, int]:

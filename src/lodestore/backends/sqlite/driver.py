@@ -17,7 +17,9 @@ import sqlcipher3.dbapi2 as sqlcipher
 from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
 
 Connection = Any  # sqlcipher3 ships no types
+Cursor = Any
 Error = sqlcipher.Error
+IntegrityError = sqlcipher.IntegrityError
 Warning = sqlcipher.Warning  # what the driver raises for two statements at once
 VERSION: str = sqlcipher.sqlite_version
 

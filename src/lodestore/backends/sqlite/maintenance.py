@@ -62,7 +62,7 @@ def verify(connection: driver.Connection) -> list[str]:
     for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
         problems.append(f"{table} row {rowid}: its {parent} is missing")
     for family in FAMILIES:
-        problems += execute.broken(connection, Page(family, partial=True))
+        problems += execute.broken(connection.cursor(), Page(family, partial=True))
     return problems
 
 

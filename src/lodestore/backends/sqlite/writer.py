@@ -1,8 +1,9 @@
 """One thread that writes, and natural group commit.
 
-Whatever was handed over while the previous transaction was committing becomes the next one: no timer, no wait. Each
-unit of work has its own savepoint, so a bad one fails alone. Between BEGIN and COMMIT nothing awaits, so a
-cancelled task never tears a transaction: its unit is done or not, as a whole.
+Whatever was handed over while the previous transaction was committing becomes the next one: no timer, no wait. A
+unit that fails fails alone: the batch is rolled back and done again with a savepoint around each unit, a price only
+the failing batch pays. Between BEGIN and COMMIT nothing awaits, so a cancelled task never tears a transaction: its
+unit is done or not, as a whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ...errors import LodestoreError
-from ...kernel import Copy, Drop, Put, VERSION, WRITTEN_AT, Write
+from ...kernel import VERSION, WRITTEN_AT, Copy, Drop, Write
 from . import driver
 from .execute import execute
 
@@ -35,6 +36,7 @@ class Writer:
         self, connection: driver.Connection, post: Callable[[Callable[[], None]], None], *, power: bool
     ) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()
         self._post = post
         self._power = power  # whether records must survive a power cut
         self._synced = True  # PRAGMA synchronous is FULL now
@@ -87,29 +89,34 @@ class Writer:
 
     def _commit(self, batch: list[Unit]) -> list[_Outcome]:
         try:
-            return self._transact(batch)
+            return self._transact(batch, guarded=False)
         except _Lost as lost:
-            # Everything was rolled back. One unit must not take its neighbours along: try each alone.
             if len(batch) == 1:
                 return [(batch[0].done, None, lost.reason)]
+        try:
+            return self._transact(batch, guarded=True)
+        except _Lost:
+            # A full disk and some I/O errors end a transaction as a whole: each unit gets a last try alone.
             return [outcome for unit in batch for outcome in self._commit([unit])]
 
-    def _transact(self, batch: list[Unit]) -> list[_Outcome]:
-        run = self._connection.execute
+    def _transact(self, batch: list[Unit], *, guarded: bool) -> list[_Outcome]:
+        run = self._cursor.execute
         self._begin(batch)
         try:
             commits, latest = run("SELECT commits, latest FROM store").fetchone()
             outcomes = []
             for unit in batch:
-                outcomes.append(self._unit(unit, commits + 1, alone=len(batch) == 1))
-                if outcomes[-1][2] is None:
+                outcome = self._guarded(unit, commits + 1) if guarded else self._unit(unit, commits + 1)
+                if outcome[2] is None:
                     commits, latest = _advance(unit, commits + 1, latest)
+                outcomes.append(outcome)
             run("UPDATE store SET commits = ?, latest = ?", (commits, latest))
-        except driver.Error as error:
+        except BaseException as error:
             self._rollback()
-            raise _Lost(driver.renamed(error, "writing")) from error
-        except BaseException:
-            self._rollback()
+            if isinstance(error, driver.Error):
+                raise _Lost(driver.renamed(error, "writing")) from error
+            if isinstance(error, LodestoreError):
+                raise _Lost(error) from error
             raise
         return self._end(outcomes)
 
@@ -118,36 +125,34 @@ class Writer:
         try:
             self.check()
             if synced != self._synced:
-                self._connection.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").fetchall()
+                self._cursor.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").fetchall()
                 self._synced = synced
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._cursor.execute("BEGIN IMMEDIATE")
         except LodestoreError as reason:
             raise _Lost(reason) from reason
         except driver.Error as error:
             raise _Lost(driver.renamed(error, "starting a transaction")) from error
 
-    def _unit(self, unit: Unit, version: int, *, alone: bool) -> _Outcome:
-        run = self._connection.execute
+    def _unit(self, unit: Unit, version: int) -> _Outcome:
+        return unit.done, [execute(self._cursor, write, version) for write in unit.writes], None
+
+    def _guarded(self, unit: Unit, version: int) -> _Outcome:
+        run = self._cursor.execute
+        run("SAVEPOINT unit")
         try:
-            if not alone:
-                run("SAVEPOINT unit")
-            results = [execute(self._connection, write, version) for write in unit.writes]
-            if not alone:
-                run("RELEASE unit")
-            return unit.done, results, None
+            outcome = self._unit(unit, version)
         except (LodestoreError, driver.Error) as error:
-            reason = error if isinstance(error, LodestoreError) else driver.renamed(error, "writing")
-            # A full disk and some I/O errors end the whole transaction, not just the statement.
-            if alone or not self._connection.in_transaction:
-                self._rollback()
-                raise _Lost(reason) from error
+            if not self._connection.in_transaction:
+                raise
             run("ROLLBACK TO unit")
-            run("RELEASE unit")
-            return unit.done, None, reason
+            reason = error if isinstance(error, LodestoreError) else driver.renamed(error, "writing")
+            outcome = (unit.done, None, reason)
+        run("RELEASE unit")
+        return outcome
 
     def _end(self, outcomes: list[_Outcome]) -> list[_Outcome]:
         try:
-            self._connection.execute("COMMIT")
+            self._cursor.execute("COMMIT")
         except driver.Error as error:
             reason = driver.renamed(error, "committing", committing=True)
             self._rollback()
@@ -157,7 +162,7 @@ class Writer:
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            self._cursor.execute("ROLLBACK")
 
 
 _Outcome = tuple["asyncio.Future[list[int]]", "list[int] | None", "BaseException | None"]

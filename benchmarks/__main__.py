@@ -1,0 +1,28 @@
+"""`python -m benchmarks`: run the comparisons, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+from . import core, process, runner
+
+
+def main() -> int:
+    """Exit 1 when a limit is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="pairs of blocks for each comparison")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lodestore-bench-") as folder:
+        results = asyncio.run(core.run(Path(folder), options.rounds))
+        results += asyncio.run(process.run(Path(folder), options.rounds))
+    print(json.dumps([r.as_dict() for r in results], indent=2) if options.json else runner.table(results))
+    return 0 if all(r.met for r in results) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

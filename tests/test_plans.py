@@ -1,0 +1,63 @@
+"""Query plans: reads and sweeps go through an index and never sort."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lodestore.backends.sqlite import creation, driver
+from lodestore.catalogue import FAMILIES
+from lodestore.sql import render
+
+STATEMENTS = dict(render.statements())
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    path: Path = tmp_path_factory.mktemp("plans") / "empty.db"
+    creation.create(path, None)
+    opened = driver.connect(str(path), None, timeout=5)
+    yield opened
+    opened.close()
+
+
+def plan(connection: Any, text: str) -> str:
+    marks = max([int(n) for n in re.findall(r"\?(\d+)", text)], default=0)
+    return "; ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * marks))
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_statement_sorts(connection: Any, name: str) -> None:
+    assert "TEMP B-TREE" not in plan(connection, STATEMENTS[name])
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in STATEMENTS if n.startswith(("fetch", "version", "next_place", "at_place", "put", "copy"))]
+)
+def test_a_record_is_found_by_its_index(connection: Any, name: str) -> None:
+    assert not re.search(r"SCAN \w+(?! USING COVERING INDEX)(;|$)", plan(connection, STATEMENTS[name]))
+
+
+@pytest.mark.parametrize("name", [n for n in STATEMENTS if n.startswith("scan") and "depth=1" in n])
+def test_a_branch_is_found_by_its_index(connection: Any, name: str) -> None:
+    assert plan(connection, STATEMENTS[name]).startswith("SEARCH")
+
+
+@pytest.mark.parametrize("name", [n for n in STATEMENTS if n.startswith("scan") and ("after" in n or "before" in n)])
+def test_a_cursor_starts_where_it_points(connection: Any, name: str) -> None:
+    assert plan(connection, STATEMENTS[name]).startswith("SEARCH")
+
+
+@pytest.mark.parametrize("family", [f.name for f in FAMILIES if f.expires])
+def test_the_sweep_goes_through_the_partial_expiry_index(connection: Any, family: str) -> None:
+    assert f"COVERING INDEX ix_{family}_expires_at (expires_at<?)" in plan(connection, STATEMENTS[f"sweep {family}"])
+
+
+def test_deleting_an_owner_finds_what_it_owns_by_index(connection: Any) -> None:
+    for child in ("raw_message", "memory", "chunk_info"):
+        text = f"DELETE FROM {child} WHERE conversation_id = ?1"
+        assert plan(connection, text).startswith(f"SEARCH {child} USING INDEX")

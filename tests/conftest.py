@@ -1,0 +1,25 @@
+"""What every test file may lean on: Hypothesis profiles and the folder of real data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).parents[1]
+
+# A shared machine stalls now and then, so no profile has a deadline; pytest-timeout stops what really hangs.
+settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
+settings.register_profile("dev", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real conversations: LODESTORE_DATA, or `shared/data` beside the repository."""
+    folder = Path(os.environ.get("LODESTORE_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; LODESTORE_DATA names another folder")
+    return folder

@@ -1,0 +1,224 @@
+"""The encoder's laws and the envelope's."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import sys
+import threading
+import uuid
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pydantic
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lodestore import codec
+from lodestore.errors import Corrupt, Refused
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+)
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=20
+)
+documents = st.dictionaries(keys, values, max_size=6)
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclasses.dataclass
+class Point:
+    x: float
+    y: float = 0.0
+
+
+class Model(pydantic.BaseModel):
+    name: str
+    when: datetime
+
+
+class TestEncode:
+    @given(documents)
+    def test_what_comes_back_is_what_went_in(self, document: dict[str, Any]) -> None:
+        back = codec.loads(codec.encode(document))
+        assert back == document
+        assert repr(back) == repr(document), "key order, and 1 is not 1.0"
+
+    @given(documents)
+    def test_it_is_canonical(self, document: dict[str, Any]) -> None:
+        body = codec.encode(document)
+        assert codec.encode(codec.loads(body)) == body
+
+    @given(
+        documents,
+        st.sampled_from(
+            [float("nan"), float("inf"), 2**64, -(2**63) - 1, b"x", {1: 2}, "\ud800", {"\ud800": 1}, object(), {1, 2}]
+        ),
+    )
+    def test_a_bad_value_is_refused_wherever_it_stands(self, document: dict[str, Any], bad: object) -> None:
+        document["list"] = [document.copy(), {"deep": [0, bad]}]
+        with pytest.raises(Refused, match=r"data\.list\[1\]\.deep\[1\]"):
+            codec.encode(document)
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ({"usage": {"cost": float("nan")}}, "messages.usage.cost: NaN"),
+            ({"n": float("-inf")}, "messages.n: infinity"),
+            ({"n": 2**64}, "does not fit 64 bits"),
+            ({"a": {2: 3}}, r"messages.a: the key 2 is int"),
+            ({"a": ["ok", "\udfff"]}, r"messages.a\[1\]: holds half a surrogate"),
+            ({"a": b"raw"}, "messages.a: bytes is not JSON"),
+            ([1], "messages: expected an object"),
+            ("text", "messages: expected an object"),
+            (None, "messages: expected an object"),
+        ],
+    )
+    def test_the_message_names_the_path(self, value: object, message: str) -> None:
+        with pytest.raises(Refused, match=message):
+            codec.encode(value, "messages")
+
+    def test_depth(self) -> None:
+        def nested(levels: int) -> Any:
+            value: Any = "leaf"
+            for level in range(levels):
+                value = {"k": value} if level % 2 else [value]
+            return {"top": value}
+
+        body = codec.encode(nested(codec.MAX_DEPTH - 2))
+        assert codec.loads(body) == nested(codec.MAX_DEPTH - 2)
+        for levels in (codec.MAX_DEPTH, 260, 5000):
+            with pytest.raises(Refused, match="nested deeper than 200"):
+                codec.encode(nested(levels))
+        wide = {"a": [[] for _ in range(1000)]}
+        assert codec.loads(codec.encode(wide)) == wide, "many brackets, little depth"
+
+    def test_a_value_that_holds_itself_is_refused(self) -> None:
+        value: dict[str, Any] = {}
+        value["self"] = value
+        with pytest.raises(Refused, match="nested deeper"):
+            codec.encode(value)
+
+    def test_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(codec, "MAX_BODY", 1000)
+        codec.encode({"t": "x" * 990})
+        with pytest.raises(Refused, match="1,008 bytes as JSON, above the cap of 1,000"):
+            codec.encode({"t": "x" * 1000})
+
+    def test_the_cap_is_64_mib(self) -> None:
+        assert codec.MAX_BODY == 64 * 1024 * 1024
+
+    def test_common_types_have_one_form(self) -> None:
+        when = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+        value = {
+            "when": when,
+            "day": date(2026, 11, 20),
+            "id": uuid.UUID(int=7),
+            "colour": Colour.RED,
+            "point": Point(1.5),
+            "model": Model(name="m", when=when),
+            "pair": (1, None),
+        }
+        assert codec.loads(codec.encode(value)) == {
+            "when": "2026-11-20T09:30:00+00:00",
+            "day": "2026-11-20",
+            "id": "00000000-0000-0000-0000-000000000007",
+            "colour": "red",
+            "point": {"x": 1.5, "y": 0.0},
+            "model": {"name": "m", "when": "2026-11-20T09:30:00Z"},
+            "pair": [1, None],
+        }
+
+    def test_a_model_or_dataclass_may_be_the_document(self) -> None:
+        assert codec.loads(codec.encode(Point(2.0))) == {"x": 2.0, "y": 0.0}
+        with pytest.raises(Refused, match=r"data\.x: NaN"):
+            codec.encode(Point(float("nan")))
+
+    def test_encode_all_says_which(self) -> None:
+        with pytest.raises(Refused, match=r"messages\[3\]\.usage\.cost: NaN"):
+            codec.encode_all([{}, {}, {}, {"usage": {"cost": float("nan")}}], "messages")
+
+
+class TestPack:
+    @given(st.binary(max_size=6000))
+    def test_unpacking_gives_the_body(self, body: bytes) -> None:
+        assert codec.unpack(codec.pack(body)) == body
+        assert len(codec.pack(body)) <= len(body) + 5
+
+    @given(st.lists(st.binary(max_size=4000), max_size=8))
+    def test_many_are_checked_as_one(self, bodies: list[bytes]) -> None:
+        packed = [codec.pack(body) for body in bodies]
+        assert codec.unpack_all(packed) == bodies
+        if any(packed):
+            index = next(i for i, p in enumerate(packed) if p)
+            packed[index] = bytes([packed[index][0] ^ 1]) + packed[index][1:]
+            with pytest.raises(Corrupt):
+                codec.unpack_all(packed)
+
+    @given(st.binary(min_size=1, max_size=300), st.data())
+    def test_a_cut_or_a_burst_is_noticed(self, body: bytes, data: st.DataObject) -> None:
+        packed = codec.pack(body)
+        start = data.draw(st.integers(0, len(packed) - 1))
+        noise = data.draw(st.binary(min_size=1, max_size=4))
+        torn = packed[:start] + noise + packed[start + len(noise) :]
+        if torn != packed and len(torn) == len(packed):
+            with pytest.raises(Corrupt, match="here"):
+                codec.unpack(torn, "here")
+
+    def test_long_bodies_shrink(self) -> None:
+        body = codec.encode({"text": "the agent asks and the tool answers " * 200})
+        assert len(codec.pack(body)) < len(body) / 10
+
+    def test_a_bomb_is_refused_by_what_it_declares(self) -> None:
+        frame = zstandard.ZstdCompressor().compress(b"\0" * (codec.MAX_BODY + 1))
+        packed = seal(bytes([codec.ZSTD]) + frame)
+        assert len(packed) < 10_000
+        with pytest.raises(Corrupt, match="above the cap"):
+            codec.unpack(packed)
+
+    def test_a_frame_that_does_not_declare_its_size_is_refused(self) -> None:
+        frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 5000)
+        with pytest.raises(Corrupt):
+            codec.unpack(seal(bytes([codec.ZSTD]) + frame))
+
+    def test_garbage_with_a_good_seal_is_corrupt(self) -> None:
+        for framed in (bytes([codec.ZSTD]) + b"not zstd", bytes([9]) + b"{}"):
+            with pytest.raises(Corrupt):
+                codec.unpack(seal(framed))
+
+    def test_threads_do_not_share_compressors(self) -> None:
+        bodies = [codec.encode({"n": n, "text": f"{n} " * 2000}) for n in range(50)]
+        failures: list[object] = []
+
+        def work() -> None:
+            for body in bodies * 10:
+                if codec.unpack(codec.pack(body)) != body:
+                    failures.append(body)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(interval)
+        assert not failures
+
+
+def seal(framed: bytes) -> bytes:
+    """What `pack` appends, for a payload it would not make."""
+    return framed + (codec.zlib.crc32(framed) ^ codec._SEAL).to_bytes(4, "little")

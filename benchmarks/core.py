@@ -18,7 +18,24 @@ from lodestore.store import Store
 from .runner import Result, compare
 
 _fresh = itertools.count()  # rewriting identical bytes is free in SQLite: every value written is new
-WORDS = ["agent", "asks", "tool", "answers", "order", "flight", "seat", "refund", "policy", "search", "result", "memory", "note", "plan", "step", "retry"]
+WORDS = [
+    "agent",
+    "asks",
+    "tool",
+    "answers",
+    "order",
+    "flight",
+    "seat",
+    "refund",
+    "policy",
+    "search",
+    "result",
+    "memory",
+    "note",
+    "plan",
+    "step",
+    "retry",
+]
 
 
 def text(size: int) -> str:

@@ -38,6 +38,25 @@ class Result:
         return {**asdict(self), "met": self.met}
 
 
+@dataclass(frozen=True)
+class Figure:
+    """One figure that has a limit of its own."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure keeps its limit."""
+        return self.value <= self.limit
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return {**asdict(self), "met": self.met}
+
+
 async def _timed(block: Block, prepare: Callable[[], None]) -> float:
     prepare()
     begun = time.perf_counter()
@@ -71,13 +90,18 @@ async def compare(
     return Result(name, *medians, statistics.median(ratios), low, high, limit, rounds)
 
 
-def table(results: list[Result]) -> str:
-    """The results as Markdown."""
+def table(results: list[Result], figures: list[Figure]) -> str:
+    """Everything as Markdown."""
     lines = ["| what | ours, us | other, us | ratio (quartiles) | at most | |", "|---|---|---|---|---|---|"]
     for r in results:
         limit = "" if r.limit is None else f"{r.limit:.3g}"
         span = f"**{r.ratio:.3g}** ({r.low:.3g} to {r.high:.3g})"
-        lines.append(
-            f"| {r.name} | {r.ours_us:.1f} | {r.theirs_us:.1f} | {span} | {limit} | {'ok' if r.met else 'MISSED'} |"
-        )
+        lines.append(f"| {r.name} | {r.ours_us:.1f} | {r.theirs_us:.1f} | {span} | {limit} | {_verdict(r.met)} |")
+    lines += ["", "| what | figure | at most | |", "|---|---|---|---|"]
+    for f in figures:
+        lines.append(f"| {f.name} | {f.value:.1f} {f.unit} | {f.limit:g} {f.unit} | {_verdict(f.met)} |")
     return "\n".join(lines)
+
+
+def _verdict(met: bool) -> str:
+    return "ok" if met else "MISSED"

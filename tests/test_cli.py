@@ -603,6 +603,12 @@ class TestKeeping:
         assert run("upgrade", url).out.startswith("nothing to do")
         assert run("upgrade", url, "--json").json == {"from": "0001", "to": "0001", "changed": False}
 
+    def test_a_schema_that_is_behind(self, sqlite: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("lodestore.cli.looking.schema_number", lambda _: 0)
+        monkeypatch.setattr("lodestore.cli.keeping.schema_number", lambda _: 0)
+        assert "schema 0000, brought to 0001 when the store is opened" in run("info", sqlite).lines
+        assert run("upgrade", sqlite).out.endswith(": 0000 -> 0001\n")
+
     def test_upgrade_of_a_folder(self, run: Run, tmp_path: Path) -> None:
         assert run("upgrade", url_at("file", tmp_path / "folder")).out.startswith("nothing to do")
         assert list(tmp_path.iterdir()) == []
@@ -701,11 +707,23 @@ class TestOutput:
             assert (answer.code, answer.error) == (0, "")
             assert "\x1b" not in answer.out
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo terminals")
     def test_a_terminal_without_colour(self, sqlite: str) -> None:
         text = on_terminal("sql", sqlite, "SELECT 'a' AS one", NO_COLOR="1", TERM="xterm")
         assert "─" in text
+        assert text.count("one") == 1
         assert "\x1b[3" not in text
+
+    def test_progress_is_for_terminals(self, sqlite: str, lines: Path, tmp_path: Path) -> None:
+        copy = tmp_path / "copy"
+        for words, doing in (
+            (["import", str(lines), "--into", url_at("sqlite", tmp_path / "new")], "importing"),
+            (["export", sqlite, "--out", str(tmp_path / "out")], "exporting"),
+            (["backup", sqlite, str(copy)], "copying"),
+            (["restore", str(copy), url_at("sqlite", tmp_path / "again")], "restoring"),
+        ):
+            text = on_terminal(*words, TERM="xterm")
+            assert doing in text
+            assert "Traceback" not in text
 
     def test_interrupted(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupt(_: object) -> int:

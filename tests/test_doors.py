@@ -13,6 +13,7 @@ import lodestore
 from lodestore import registry
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.errors import Conflict, Refused, Unavailable
+from lodestore.sync import SyncStore
 
 from .sqlite_tools import python
 
@@ -75,6 +76,15 @@ class TestUrls:
             lodestore.open("sqlite:///a.db?key=canary")
         assert "canary" not in str(caught.value)
         assert "canary" not in registry.describe("sqlite:///a.db?key=canary")
+        for url in (
+            "sqlite:///a.db?key=canary#x",
+            "sqlite:///a.db?key=canary&key=1",
+            "sqlite:///?key=canary",
+            "canary",
+        ):
+            with pytest.raises(Refused) as caught:
+                lodestore.open(url)
+            assert "canary" not in str(caught.value).replace("'canary' is no store URL", "")
 
     def test_a_setting_may_not_be_given_twice(self) -> None:
         with pytest.raises(Refused, match="given twice"):
@@ -88,7 +98,7 @@ class TestUrls:
     def test_settings_reach_the_backend(self, tmp_path: Path) -> None:
         made = registry.backend(f"sqlite:///{tmp_path}/a.db?timeout=2.5", durability="process", key="k")
         assert isinstance(made, SQLiteBackend)
-        assert (made._timeout, made._durability, made._key) == (2.5, "process", "k")
+        assert (made._site._timeout, made._durability, made._site._key) == (2.5, "process", "k")
 
 
 class TestOpen:
@@ -139,14 +149,23 @@ class TestSync:
                 assert store.load_memories("c") == []
             assert len(tx.results) == 2
             assert store.load_memory("c", "m")["v"] == 1
-            with pytest.raises(ZeroDivisionError), store.transaction() as tx:
-                tx.store_system_state("t", {})
-                _ = 1 / 0
+            with pytest.raises(ZeroDivisionError):
+                self.stumble(store)
+            with pytest.raises(Conflict):
+                self.collide(store)
             assert store.list_system_states() == ["s"]
-            with pytest.raises(Conflict), store.transaction() as tx:
-                tx.store_system_state("t", {})
-                tx.store_system_state("s", {}, expect=lodestore.ABSENT)
-            assert store.list_system_states() == ["s"]
+
+    @staticmethod
+    def stumble(store: SyncStore) -> None:
+        with store.transaction() as tx:
+            tx.store_system_state("t", {})
+            _ = 1 / 0
+
+    @staticmethod
+    def collide(store: SyncStore) -> None:
+        with store.transaction() as tx:
+            tx.store_system_state("t", {})
+            tx.store_system_state("s", {}, expect=lodestore.ABSENT)
 
     def test_from_many_threads(self, tmp_path: Path) -> None:
         with lodestore.sync.open(f"sqlite:///{tmp_path}/a.db") as store:

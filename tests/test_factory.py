@@ -61,7 +61,7 @@ class TestFactory:
         assert Path("data/c.db").exists()
         assert isinstance(storage, Store)
         assert isinstance(storage.backend, SQLiteBackend)
-        assert storage.backend._timeout == 3.0
+        assert storage.backend._site._timeout == 3.0
 
     def test_keywords_of_the_short_forms_are_not_ignored(self) -> None:
         for storage in (
@@ -74,7 +74,7 @@ class TestFactory:
         ):
             roundtrip(storage)
         assert {p.name for p in Path().iterdir()} == {"a.db", "b.db", "c", "d", "e.db"}
-        with pytest.raises(Refused, match="did you mean .pretty"):
+        with pytest.raises(Refused, match="did you mean 'pretty'"):
             lodestore.create_file_storage("c", pretty_prnt=False)
 
     def test_an_unknown_type_lists_the_known_ones(self) -> None:
@@ -171,11 +171,12 @@ def blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", found[0].read_text(encoding="utf-8"), re.S)
 
 
-def execute(block: str, names: dict[str, Any]) -> dict[str, Any]:
+def execute(block: str, names: dict[str, Any], *closing: str) -> dict[str, Any]:
     """Run a block that may use `await` at its top, with only its import line changed."""
     code = block.replace("from storage import", "from lodestore import")
+    code += "".join(f"\nawait {name}.shutdown()" for name in closing)  # the document leaves its stores open
     compiled = compile(code, "document", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    made = eval(compiled, names)
+    made = eval(compiled, names)  # noqa: S307  the document's own code is what is tested
     if asyncio.iscoroutine(made):
         asyncio.run(made)
     return names
@@ -202,7 +203,7 @@ class TestDocument:
         for name, value in {"TYPE": "sqlite", "DB_PATH": "./production.db", "WAL_MODE": "true"}.items():
             monkeypatch.setenv(f"CONNECTOME_STORAGE_{name}", value)
         [block] = [b for b in blocks() if b.startswith("from storage import create_storage_from_env\n\nstorage =")]
-        execute(block, {})
+        execute(block, {}, "storage")
         assert Path("production.db").exists()
 
     def test_the_migration(self) -> None:
@@ -217,7 +218,7 @@ class TestDocument:
             await storage.shutdown()
 
         asyncio.run(fill())
-        execute(only("Migrate conversations"), {})
+        execute(only("Migrate conversations"), {}, "file_storage", "sqlite_storage")
 
         async def compare() -> None:
             old, new = (

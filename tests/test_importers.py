@@ -132,6 +132,12 @@ class TestAgain:
         assert box.take(path, on_conflict="overwrite").ok
         assert [m["content"] for m in box.documents(RAW_MESSAGE, "a")] == ["1", "2", "3"]
 
+    def test_a_log_that_begins_later_is_a_conflict(self, box: Box, tmp_path: Path) -> None:
+        box.take(jsonl(tmp_path / "a.jsonl", talk("a", *map(str, range(9)))))
+        asyncio.run(box.backend.apply([Drop(RAW_MESSAGE, ("a", position), NOW) for position in range(6)]))
+        assert len(box.take(jsonl(tmp_path / "b.jsonl", talk("a", "0", "1"))).conflicts) == 1
+        assert len(box.rows(RAW_MESSAGE)) == 3
+
     def test_both_states_of_a_conversation_in_one_file(self, box: Box, tmp_path: Path) -> None:
         report = box.take(jsonl(tmp_path / "a.jsonl", talk("a", "1"), talk("a", "1", "2"), talk("a", "1")))
         assert (report.added, report.updated, report.unchanged, report.records) == (1, 1, 1, 3)

@@ -71,6 +71,7 @@ class TestBackup:
             assert {s[1:] for s in states if s[0] == "a"} == {s[1:] for s in states if s[0] == "b"}
             assert len(states) >= 100
             assert (await store.verify())["ok"]
+            assert (await store.health_check())["details"]["journal_mode"] == "wal", "a copy is a store like any other"
 
         run(check, tmp_path / "copy.db")
         assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600

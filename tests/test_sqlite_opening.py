@@ -138,10 +138,13 @@ class TestEncryption:
     def test_nothing_is_readable_without_the_key(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
 
+        def steal(name: str) -> bytes:  # by another process, as a thief would
+            return subprocess.run(["cat", tmp_path / name], capture_output=True, check=True).stdout
+
         async def secret(store: Store) -> None:
             await store.store_conversation("canary-id", {"text": "canary-text"})
-            for name in ("a.db", "a.db-wal"):  # a copy by another process, as a thief would
-                stolen = subprocess.run(["cat", tmp_path / name], capture_output=True, check=True).stdout
+            for name in ("a.db", "a.db-wal"):
+                stolen = steal(name)
                 assert b"canary" not in stolen
                 assert b"SQLite" not in stolen
 

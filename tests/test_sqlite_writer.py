@@ -224,10 +224,14 @@ def test_a_full_disk_is_full_and_ends_when_there_is_space(tmp_path: Path) -> Non
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 20}").fetchall()
         acknowledged = []
-        with pytest.raises(Full):
+
+        async def fill() -> None:
             for n in range(1000):
                 await store.store_system_state(f"k{n}", {"text": random.Random(n).randbytes(1500).hex()})
                 acknowledged.append(f"k{n}")
+
+        with pytest.raises(Full):
+            await fill()
         assert set(await store.list_system_states()) == {"kept", *acknowledged}
         neighbours = await asyncio.gather(
             store.store_system_state("big", {"text": random.Random(0).randbytes(200_000).hex()}),

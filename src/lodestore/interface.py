@@ -45,7 +45,7 @@ class StorageInterface(ABC):
 
     @abstractmethod
     async def delete_conversation(self, conversation_id: str) -> bool:
-        """Delete the document with its messages, memories and chunk info; reasoning chains belong to agents and stay."""
+        """Delete the document with its messages, memories and chunk info; reasoning chains stay."""
 
     @abstractmethod
     async def store_raw_messages(self, conversation_id: str, messages: Sequence[Mapping[str, Any]]) -> bool:
@@ -97,7 +97,7 @@ class StorageInterface(ABC):
 
     @abstractmethod
     async def health_check(self) -> Document:
-        """Whether the store works, proven by a write: `status`, `backend`, `timestamp`, `warnings` and more. Never raises."""
+        """Whether the store works, proven by a write: `status`, `timestamp`, `warnings` and more. Never raises."""
 
     @abstractmethod
     async def get_storage_stats(self) -> Document:

@@ -64,7 +64,7 @@ class Copy(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Remove one record (whole key) or a branch (shorter key), with all it owns. Result: live rows of the family removed.
+    """Remove one record (whole key) or a branch (shorter key), with all it owns. Result: live rows removed.
 
     Rows that had expired `at` that time are removed but not counted.
     """

@@ -71,7 +71,7 @@ def backend(url: str, **options: Any) -> Backend:
 def split(url: str) -> tuple[str, str, dict[str, str]]:
     """Scheme, path and query of a URL; Refused with what would be right where one of them is not."""
     if not isinstance(url, str) or ":" not in url:
-        raise Refused(f"{url!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:")
+        raise Refused(f"{describe(str(url))!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:")
     scheme, rest = url.split(":", 1)
     if scheme not in SCHEMES:
         near = difflib.get_close_matches(scheme, SCHEMES, 1)
@@ -79,11 +79,11 @@ def split(url: str) -> tuple[str, str, dict[str, str]]:
         raise Refused(f"no backend for {scheme}:{hint} There are: {', '.join(f'{name}:' for name in SCHEMES)}")
     rest, _, query = rest.partition("?")
     if "#" in rest + query:
-        raise Refused(f"{url}: a store URL has no fragment; write %23 for a # in a path")
+        raise Refused(f"{describe(url)}: a store URL has no fragment; write %23 for a # in a path")
     pairs: list[tuple[str, str]] = parse_qsl(query, keep_blank_values=True)
     if len(dict(pairs)) != len(pairs):
-        raise Refused(f"{url}: a setting is given twice")
-    return scheme, _path(scheme, rest, url), dict(pairs)
+        raise Refused(f"{describe(url)}: a setting is given twice")
+    return scheme, _path(scheme, rest, describe(url)), dict(pairs)
 
 
 def _path(scheme: str, rest: str, url: str) -> str:

@@ -43,7 +43,7 @@ class FileSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class SQLiteSettings(Settings):
-    """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" the end of the process."""
+    """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" a kill."""
 
     SECRETS: ClassVar[frozenset[str]] = frozenset({"key"})
 

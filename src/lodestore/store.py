@@ -75,7 +75,7 @@ class Store(Writing, StorageInterface):
     async def list_conversations(
         self, *, include_partial: bool = False, limit: int | None = None, after: str | None = None
     ) -> list[str]:
-        """Ids in code point order; with `include_partial` also of those that have messages or memories but no document."""
+        """Ids in code point order; with `include_partial` also of those that have messages but no document."""
         return await self._ids(CONVERSATION, limit, after, include_partial)
 
     async def load_raw_messages(
@@ -181,6 +181,8 @@ class Store(Writing, StorageInterface):
         if query is None:
             raise Unsupported(f"the {self.backend.name} backend has no SQL")
         columns, rows = await query(statement, parameters)
+        if len(set(columns)) < len(columns):
+            raise Refused(f"SQL: two columns have one name, tell them apart with AS: {', '.join(columns)}")
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     async def health_check(self) -> Document:

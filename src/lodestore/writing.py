@@ -32,14 +32,34 @@ from .keys import check_id, expiry
 Value = Mapping[str, Any]
 
 
-class Writing(ABC):
-    """The writing half of the store's interface. `expect` is the version a record must have now (see `version_of`)."""
+class Committing(ABC):
+    """What every write is made of: check, encode, hand over."""
 
     _clock: HighWater
 
     @abstractmethod
     async def _commit(self, writes: Sequence[Write]) -> list[int]:
         """Apply or collect; one result for each write."""
+
+    async def _put(
+        self, family: Family, key: Key, value: Value, name: str, expect: int | None, ttl: float | None = None
+    ) -> bool:
+        now = self._clock()
+        await self._commit([Put(family, key, codec.encode(value, name), now, expiry(ttl, now), expect)])
+        return True
+
+    def _append(self, family: Family, outer: str, values: Sequence[Value]) -> Append:
+        key = key_of(CONVERSATION, outer)
+        if type(values) is not list and (isinstance(values, (str, bytes)) or not isinstance(values, Sequence)):
+            raise Refused(f"messages: expected a list of objects, not {type(values).__name__}")
+        return Append(family, key, codec.encode_all(values, "messages"), self._clock())
+
+    async def _drop(self, family: Family, prefix: Key) -> bool:
+        return (await self._commit([Drop(family, prefix, self._clock())]))[-1] > 0
+
+
+class ConversationWriting(Committing):
+    """Writes that belong to a conversation. `expect` is the version a record must have now (see `version_of`)."""
 
     async def store_conversation(self, conversation_id: str, data: Value, *, expect: int | None = None) -> bool:
         """Store the conversation's document, in place of one that is there."""
@@ -83,6 +103,10 @@ class Writing(ABC):
     async def delete_chunk_info(self, conversation_id: str) -> bool:
         """Delete the chunking decisions of a conversation; whether there were any."""
         return await self._drop(CHUNK_INFO, key_of(CHUNK_INFO, conversation_id))
+
+
+class RecordWriting(Committing):
+    """Writes of agents, cache, system state and results."""
 
     async def store_reasoning_chain(self, agent_id: str, chain_data: Value) -> bool:
         """Append a chain to those of the agent."""
@@ -132,21 +156,9 @@ class Writing(ABC):
         """Delete a result; whether it was there."""
         return await self._drop(RESULT, key_of(RESULT, result_id))
 
-    async def _put(
-        self, family: Family, key: Key, value: Value, name: str, expect: int | None, ttl: float | None = None
-    ) -> bool:
-        now = self._clock()
-        await self._commit([Put(family, key, codec.encode(value, name), now, expiry(ttl, now), expect)])
-        return True
 
-    def _append(self, family: Family, outer: str, values: Sequence[Value]) -> Append:
-        key = key_of(CONVERSATION, outer)
-        if type(values) is not list and (isinstance(values, (str, bytes)) or not isinstance(values, Sequence)):
-            raise Refused(f"messages: expected a list of objects, not {type(values).__name__}")
-        return Append(family, key, codec.encode_all(values, "messages"), self._clock())
-
-    async def _drop(self, family: Family, prefix: Key) -> bool:
-        return (await self._commit([Drop(family, prefix, self._clock())]))[-1] > 0
+class Writing(ConversationWriting, RecordWriting):
+    """The writing half of the store's interface."""
 
 
 def key_of(family: Family, *ids: str) -> Key:

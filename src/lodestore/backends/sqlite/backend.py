@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ...catalogue import FAMILIES, Family
 from ...errors import Refused, Unavailable
 from ...kernel import Backend, Key, Page, Row, Vitals, Write
-from ...sql import REVISION, render
+from ...sql import render
 from . import creation, door, driver, execute, maintenance
 from .threads import Thread
 from .writer import Writer
@@ -35,9 +35,8 @@ class SQLiteBackend(Backend):
         self, path: str | Path, *, key: str | bytes | None = None, durability: str = "power", timeout: float = 30.0
     ) -> None:
         self.path = Path(path).absolute()
-        self._key = key
+        self._site = creation.Site(self.path, key, timeout)
         self._durability = durability
-        self._timeout = timeout
         self._open = False
         self._pid = os.getpid()
 
@@ -45,41 +44,20 @@ class SQLiteBackend(Backend):
         if self._open:
             return await self._latest()
         self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
-        await asyncio.to_thread(self._prepare)
-        self._writing = Thread(lambda: driver.tune(self._connect(), writer=True))
-        self._scanning = Thread(self._reader)
+        await asyncio.to_thread(self._site.prepare)
+        self._writing = Thread(self._site.writer)
+        self._scanning = Thread(self._site.reader)
         self._asking: Thread | None = None  # the door for SQL, opened by the first question
-        try:
+        with driver.renaming(f"opening {self.path}"):
             connection = await self._writing.start()
             await self._scanning.start()
-            self._reading = self._reader().cursor()
-        except driver.Error as error:
-            raise driver.renamed(error, f"opening {self.path}") from error
+            self._reading = self._site.reader().cursor()
         self._writer = Writer(connection, self._writing.post, power=self._durability == "power")
         self._open = True
         latest = await self._latest()
         self._identity = creation.Identity(self.path)
         self._writer.check = self._identity.check
         return latest
-
-    def _prepare(self) -> None:
-        if not creation.check_file(self.path):
-            creation.create(self.path, self._key)
-        connection = self._connect()
-        try:
-            number = creation.inspect(connection, self.path, self._key)
-        finally:
-            connection.close()
-        if number < REVISION:
-            from ...schema_upgrade import upgrade
-
-            upgrade(self.path, self._connect)
-
-    def _connect(self) -> driver.Connection:
-        return driver.connect(str(self.path), self._key, self._timeout)
-
-    def _reader(self) -> driver.Connection:
-        return driver.tune(self._connect(), writer=False)
 
     async def close(self) -> None:
         if not self._open:
@@ -152,7 +130,7 @@ class SQLiteBackend(Backend):
 
     async def backup(self, path: str) -> None:
         self._check()
-        await asyncio.to_thread(maintenance.backup, self._connect, Path(path), self._key)
+        await asyncio.to_thread(maintenance.backup, self._site, Path(path))
 
     async def compact(self) -> dict[str, int]:
         self._check()
@@ -164,7 +142,7 @@ class SQLiteBackend(Backend):
         """Column names and rows of one reading SQL statement; Refused for anything else."""
         self._check()
         if self._asking is None:
-            asking = Thread(lambda: door.guard(self._reader()))
+            asking = Thread(lambda: door.guard(self._site.reader()))
             await asking.start()
             self._asking = asking
         return await self._asking.run("asking", lambda c: door.ask(c, statement, parameters))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import closing
 from pathlib import Path
 
 from ...errors import Corrupt, LodestoreError, Refused, Unavailable, Unsupported
@@ -27,11 +28,11 @@ def create(path: Path, key: Key) -> None:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             _build(draft, key)
-            _sync(draft)
+            sync(draft)
             _publish(draft, path)
         finally:
             draft.unlink(missing_ok=True)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise Unavailable(f"cannot create a store at {path}: {error.strerror or error}") from error
 
@@ -53,8 +54,8 @@ def schema_text() -> str:
     return (tree("schema") / "sqlite.sql").read_text(encoding="utf-8")
 
 
-def _sync(path: Path) -> None:
-    # The draft is nobody's live database: opening it is safe here, and here only.
+def sync(path: Path) -> None:
+    """Sync a file nobody has open yet, or a folder. Never a live database: closing it would drop SQLite's locks."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -98,7 +99,7 @@ def _unreadable(error: Exception, path: Path, key: Key) -> LodestoreError:
     hint = (
         "the key is wrong, or it is no SQLite file"
         if key is not None
-        else "it is encrypted (pass key=) or no SQLite file"
+        else "it is encrypted (pass key=, or set LODESTORE_KEY for the command line) or no SQLite file"
     )
     return Refused(f"{path} cannot be read: {hint}")
 
@@ -116,6 +117,46 @@ def check_file(path: Path) -> bool:
     if found.st_size == 0:
         raise Corrupt(f"{path} exists but is empty, as a truncated store would be: delete it to create a new one there")
     return True
+
+
+class Site:
+    """Where a store is and how to connect to it."""
+
+    def __init__(self, path: Path, key: Key, timeout: float) -> None:
+        self.path = path
+        self._key = key
+        self._timeout = timeout
+
+    def prepare(self) -> None:
+        """Create the store where there is none, upgrade an old one; an error that says why where it cannot be used."""
+        if not check_file(self.path):
+            create(self.path, self._key)
+        with closing(self.connect()) as connection:
+            number = inspect(connection, self.path, self._key)
+            if number == REVISION:
+                with driver.renaming(f"opening {self.path}"):  # a copy made by VACUUM INTO has lost its mode
+                    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        if number < REVISION:
+            from ...schema_upgrade import upgrade
+
+            upgrade(self.path, self.connect)
+            self.prepare()
+
+    def connect(self) -> driver.Connection:
+        """A bare connection."""
+        return driver.connect(str(self.path), self._key, self._timeout)
+
+    def writer(self) -> driver.Connection:
+        """The one connection that writes and checkpoints."""
+        return driver.tune(self.connect(), writer=True)
+
+    def reader(self) -> driver.Connection:
+        """A connection that only reads."""
+        return driver.tune(self.connect(), writer=False)
+
+    def copy_at(self, path: Path) -> Site:
+        """The same store at another path."""
+        return Site(path, self._key, self._timeout)
 
 
 class Identity:

@@ -106,9 +106,7 @@ def _drop(run: Cursor, drop: Drop, _: int) -> int:
 _DOERS: dict[type[Write], Callable[[Cursor, Any, int], int]] = {Put: _put, Append: _append, Copy: _copy, Drop: _drop}
 
 
-def _owned(
-    run: Cursor, family: Family, key: Key, version: int, at: int, write: Callable[[], object]
-) -> None:
+def _owned(run: Cursor, family: Family, key: Key, version: int, at: int, write: Callable[[], object]) -> None:
     """Write, and where the foreign key says that the owner is missing, make it first: it hardly ever is."""
     try:
         write()

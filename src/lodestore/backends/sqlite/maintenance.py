@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ...errors import Corrupt, Refused, Unavailable
 from ...kernel import Page
 from ...sql import render
 from . import driver, execute
+from .creation import Site, sync
 
 PAGES_A_STEP = 500
 
@@ -66,39 +66,31 @@ def verify(connection: driver.Connection) -> list[str]:
     return problems
 
 
-def backup(connect: Callable[[], driver.Connection], path: Path, key: str | bytes | None) -> None:
+def backup(site: Site, path: Path) -> None:
     """A compact copy as of now, beside running writes, verified before it gets its name."""
     if path.exists():
         raise Refused(f"{path} is there already: a backup never overwrites")
     draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
     try:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with driver.renaming(f"copying to {path}"), closing(connect()) as connection:
+        with driver.renaming(f"copying to {path}"), closing(site.connect()) as connection:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             connection.execute("VACUUM INTO ?", (str(draft),))
-        _check_copy(draft, key)
-        _sync(draft)
+        _check_copy(site.copy_at(draft))
+        sync(draft)
         os.link(draft, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise Unavailable(f"cannot write a backup to {path}: {error.strerror or error}") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _check_copy(draft: Path, key: str | bytes | None) -> None:
-    with closing(driver.tune(driver.connect(str(draft), key, timeout=5), writer=False)) as copy:
+def _check_copy(copied: Site) -> None:
+    with closing(copied.reader()) as copy:
         problems = verify(copy)
     if problems:
         raise Corrupt(f"the backup does not verify and was not kept: {problems[0]}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def compact(connection: driver.Connection) -> None:

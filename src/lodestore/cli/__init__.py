@@ -1,0 +1,80 @@
+"""The command line: what the floors below return, printed for people or, with `--json`, for programs.
+
+Exit codes: 0 yes or done; 1 the answer is no (unhealthy, problems found, absent, broken records, conflicts); 2 wrong
+usage; 3 the store failed; 130 interrupted; 141 the reader of our output left.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import Conflict, LodestoreError, Refused
+from .parser import parser
+
+NO, USAGE, FAILED, INTERRUPTED, UNREAD = 1, 2, 3, 130, 141
+
+
+class Negative(Exception):
+    """The answer is no, in one line: exit code 1."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. Errors become one line on stderr, without a traceback."""
+    _speak_utf8()
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return _leave_quietly()
+    except (LodestoreError, Negative) as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            return _leave_quietly()
+        return _complain(str(error), _code(error))
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as end:  # argparse has printed the help, the version or what is wrong
+        return int(end.code or 0)
+    module, name = arguments.run.split(".")
+    outcome = getattr(importlib.import_module(f".{module}", __name__), name)(arguments)
+    if isinstance(outcome, int):
+        return outcome
+    import asyncio
+
+    return int(asyncio.run(outcome))
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, Refused):
+        return USAGE
+    return NO if isinstance(error, (Negative, Conflict)) else FAILED
+
+
+def _complain(message: str, code: int) -> int:
+    from .output import one_line
+
+    print(f"lodestore: {one_line(message)}", file=sys.stderr)
+    return code
+
+
+def _speak_utf8() -> None:
+    """Programs read UTF-8 whatever the machine's code page; a terminal keeps its own, and shows what it can."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace", encoding=None if stream.isatty() else "utf-8")
+
+
+def _leave_quietly() -> int:
+    # The interpreter flushes standard output once more at its end, and would complain there.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNREAD

@@ -1,0 +1,165 @@
+"""Commands and their arguments: everything `--help` needs, and nothing that takes time to import."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from .. import __version__
+
+_URL = "the store: sqlite:///agent.db (relative; four slashes: absolute) or file:///folder"
+_FORMATS = (
+    "auto (told by the content), openai-jsonl, chatgpt, claude, claude-code, typingcloud, connectome-tree, "
+    "connectome-db or lodestore"
+)
+_OUT = ("lodestore", "openai-jsonl")
+_EPILOG = """\
+An encrypted SQLite store is opened with the key in the environment variable LODESTORE_KEY.
+Exit codes: 0 done; 1 the answer is no (unhealthy, problems, absent, broken records, conflicts); 2 wrong usage;
+3 the store failed; 130 interrupted; 141 the reader of the output left."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"lodestore: {message}; see `{self.prog} --help`\n")
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="lodestore",
+        description="Look after stores of what AI agents must not forget.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"lodestore {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    for name, run, text, arguments in _COMMANDS:
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+        command.set_defaults(run=run)
+        for argument in arguments:
+            argument(command)
+        command.add_argument("--json", action="store_true", help="one JSON document for programs")
+    return top
+
+
+Adding = Callable[[argparse.ArgumentParser], Any]
+
+
+def _argument(*names: str, **settings: Any) -> Adding:
+    return lambda command: command.add_argument(*names, **settings)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, not {text!r}")
+    return int(text)
+
+
+_STORE = _argument("url", metavar="URL", help=_URL)
+_FAMILY = _argument("family", metavar="FAMILY", help="kind of record, such as conversation, raw_message or memory")
+
+_COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
+    (
+        "demo",
+        "telling.demo",
+        "show on real conversations what a store does, kill -9 included, in a few seconds",
+        [_argument("--at", metavar="FOLDER", help="where to put it (default: a new temporary folder)")],
+    ),
+    ("info", "looking.info", "say what a store is, where, in which version, and how large", [_STORE]),
+    ("stats", "looking.stats", "count what is in a store", [_STORE]),
+    ("health", "looking.health", "prove by a write that a store works; exit code 1 when it is not healthy", [_STORE]),
+    (
+        "list",
+        "looking.keys",
+        "list the keys of a family, in its order",
+        [
+            _STORE,
+            _FAMILY,
+            _argument(
+                "prefix",
+                metavar="PREFIX",
+                nargs="*",
+                default=[],
+                help="first parts of the key: a conversation's messages",
+            ),
+            _argument("--limit", metavar="N", type=_count, help="at most so many"),
+            _argument("--after", metavar="ID", help="only those that follow this one"),
+            _argument("--partial", action="store_true", help="also conversations that have no document of their own"),
+        ],
+    ),
+    (
+        "show",
+        "looking.show",
+        "print a record as JSON, or all messages or memories of a conversation, or all chains of an agent",
+        [_STORE, _FAMILY, _argument("key", metavar="KEY", nargs="+", help="the key, or its first part for a list")],
+    ),
+    (
+        "sql",
+        "looking.sql",
+        "ask a SQLite store one reading SQL statement, over its tables and views",
+        [
+            _STORE,
+            _argument("statement", metavar="STATEMENT", help="such as 'select count(*) from raw_messages'"),
+            _argument(
+                "parameters", metavar="PARAM", nargs="*", default=[], help="values for each ? (numbers as numbers)"
+            ),
+        ],
+    ),
+    (
+        "import",
+        "moving.bring_in",
+        "import conversations from other tools' files, or an export; creates the store",
+        [
+            _argument("files", metavar="FILE", nargs="+", help="a file (plain, .gz or .zst), a folder, or - for stdin"),
+            _argument("--into", metavar="URL", required=True, help=_URL),
+            _argument("--format", metavar="FORMAT", default="auto", help=_FORMATS),
+            _argument("--on-conflict", choices=("skip", "overwrite"), default="skip", help="default: %(default)s"),
+        ],
+    ),
+    (
+        "export",
+        "moving.bring_out",
+        "write a store as JSON lines",
+        [
+            _STORE,
+            _argument("--out", metavar="FILE", help="a file, packed where it ends in .zst or .gz (default: stdout)"),
+            _argument("--format", choices=_OUT, default=_OUT[0], help="default: %(default)s"),
+            _argument("--families", metavar="A,B", help="only these kinds of record"),
+        ],
+    ),
+    (
+        "backup",
+        "moving.back_up",
+        "write a consistent, verified copy of a store while it is in use",
+        [_STORE, _argument("path", metavar="PATH", help="a new file (SQLite) or folder")],
+    ),
+    (
+        "restore",
+        "restoring.restore",
+        "make a store from a backup, verified first; times and versions are kept",
+        [
+            _argument("path", metavar="PATH", help="what backup made: a SQLite file or a folder"),
+            _argument("url", metavar="URL", help=f"where to: {_URL}"),
+            _argument("--force", action="store_true", help="move aside what is there already, under a free name"),
+        ],
+    ),
+    ("verify", "keeping.verify", "read everything back; exit code 1 and one line for each problem", [_STORE]),
+    ("purge", "keeping.purge", "remove what has expired", [_STORE]),
+    ("compact", "keeping.compact", "give back space that is no longer needed", [_STORE]),
+    ("upgrade", "keeping.upgrade", "bring the schema of a SQLite store up to date; creates an absent one", [_STORE]),
+    (
+        "schema",
+        "keeping.schema",
+        "print the SQL of an empty store",
+        [
+            _argument("--dialect", choices=("sqlite",), default="sqlite", help="default: %(default)s"),
+            _argument("--statements", action="store_true", help="the statements run on records instead"),
+            _argument("--write", action="store_true", help="render the checkout's schema/ anew; say what changed"),
+        ],
+    ),
+)

@@ -1,0 +1,32 @@
+"""A bar or a spinner on stderr, where somebody is looking."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Told = Callable[[int, "int | None", str], None]
+
+
+@contextmanager
+def progress(doing: str, *, of: str = "bytes", hidden: bool = False) -> Iterator[Told | None]:
+    """Yields what is to be told (done, in all, a label), or None where stderr is no terminal.
+
+    `of` is what is counted; with "nothing" there is only a spinner. `hidden` keeps it off a terminal in other use.
+    """
+    if hidden or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    figures = {"bytes": [BarColumn(), DownloadColumn()], "records": [BarColumn(), MofNCompleteColumn()]}.get(of, [])
+    text = TextColumn("{task.description}", markup=False)
+    with Progress(SpinnerColumn(), text, *figures, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None)
+
+        def tell(done: int, total: int | None, label: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"{doing} {label}".rstrip())
+
+        yield tell

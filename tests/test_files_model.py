@@ -35,7 +35,7 @@ from lodestore.kernel import (
     Write,
 )
 
-IDS = ("a", "b", "A", "a/b", "a_b", "%41", "é.x", "con", "..", "x" * 181, "X" * 200)
+IDS = ("a", "b", "A", "a/b", "a_b", "%41", "é.x", "con", "..", "x" * 181, "X" * 200, "y" * 1024)
 NOW = 1_000
 
 families = st.sampled_from(FAMILIES)

@@ -145,6 +145,8 @@ class Store(Writing, StorageInterface):
         wanted = CATALOGUE[family]
         if len(key) != len(wanted.key):
             raise Refused(f"key: a {family} is found by {', '.join(wanted.key)}")
+        for name, part in zip(wanted.key, key, strict=True):
+            check_count(part, name) if isinstance(part, int) and wanted.log else check_id(part, name)
         row = await self._row(wanted, key)
         return ABSENT if row is None else int(row[VERSION])
 

@@ -1,0 +1,91 @@
+"""The file backend: one worker thread per handle, one hop per call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ...catalogue import Family
+from ...errors import Refused
+from ...kernel import Backend, Key, Page, Row, Vitals, Write
+from .disk import Disk
+from .folder import Folder
+from .worker import Worker
+
+
+class FileBackend(Backend):
+    """Records as readable JSON files under `root`.
+
+    `pretty` indents them; `backups` keeps the last `max_backup_files` versions of each file but the cache's;
+    `timeout` is how long, in seconds, a call waits for other handles.
+    """
+
+    name = "file"
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        pretty: bool = True,
+        backups: bool = True,
+        max_backup_files: int = 5,
+        timeout: float = 30.0,
+        disk: Disk | None = None,
+    ) -> None:
+        if max_backup_files < 0:
+            raise Refused(f"max_backup_files: expected 0 or more, not {max_backup_files}")
+        self.root = os.path.abspath(root)
+        limit = max_backup_files if backups else 0
+        self._folder = Folder(self.root, disk or Disk(), pretty, limit, timeout)
+        self._worker = Worker()
+
+    async def open(self) -> int:
+        await self.close()
+        self._worker.start()
+        try:
+            return await self._worker.run(self._folder.open)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._worker.stop(self._folder.close)
+
+    async def apply(self, writes: Sequence[Write]) -> list[int]:
+        return await self._worker.run(self._folder.apply, writes)
+
+    async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        return await self._worker.run(self._folder.fetch, family, keys)
+
+    async def scan(self, page: Page) -> list[Row]:
+        return await self._worker.run(self._folder.scan, page)
+
+    async def keys(self, page: Page) -> list[Key]:
+        return await self._worker.run(self._folder.keys, page)
+
+    async def sweep(self, now: int, limit: int) -> int:
+        return await self._worker.run(self._folder.sweep, now, limit)
+
+    async def vitals(self, now: int) -> Vitals:
+        return await self._worker.run(self._folder.vitals, now)
+
+    async def probe(self) -> dict[str, Any]:
+        return await self._worker.run(self._folder.probe)
+
+    async def verify(self) -> list[str]:
+        return await self._worker.run(self._folder.verify)
+
+    async def backup(self, path: str) -> None:
+        await self._worker.run(self._folder.backup, path)
+
+    async def compact(self) -> dict[str, int]:
+        return await self._worker.run(self._folder.compact)
+
+    def list_backups(self, path: str) -> list[int]:
+        """The old versions kept of a file, oldest first; `path` as `conversations/conv_001/current.json`."""
+        return self._folder.backup_numbers(path)
+
+    async def restore_backup(self, path: str, number: int | None = None) -> None:
+        """Put an old version (None: the newest) in place; the present one joins the backups, to undo this too."""
+        await self._worker.run(self._folder.restore, path, number)

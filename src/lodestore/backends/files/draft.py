@@ -1,0 +1,185 @@
+"""A batch of writes worked out in memory, by the rules of the memory backend, and what it changes on the disk."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import orjson
+
+from ...catalogue import OWNED, Family, owner_of
+from ...kernel import (
+    BODY,
+    CREATED_AT,
+    KEY,
+    PLACE,
+    VERSION,
+    WRITTEN_AT,
+    Append,
+    Copy,
+    Drop,
+    Key,
+    Put,
+    Row,
+    Write,
+    alive,
+    conflict,
+)
+from . import names, shapes
+from .layout import ID_FILE, PARTIAL_FILE, flat_path, layout_of
+from .tree import Group, Tree
+from .view import Rows, Shelf, View
+
+
+class Draft(View):
+    """A view that is written to; nothing reaches the disk but through `changes`."""
+
+    def __init__(self, tree: Tree, version: int) -> None:
+        super().__init__(tree)
+        self._version = version
+        self.latest = 0
+
+    def write(self, write: Write) -> int:
+        """The result of one write."""
+        match write:
+            case Put():
+                return self._put(write)
+            case Append():
+                return self._append(write)
+            case Copy():
+                return self._copy(write)
+            case Drop():
+                return self._drop(write)
+
+    def remove(self, family: Family, key: Key) -> None:
+        """Take one record out, without what it owns."""
+        del self._rows(family, key)[key]
+
+    def _rows(self, family: Family, key: Key) -> Rows:
+        shelf = self.shelf(family, cast(Group, key[: layout_of(family).depth]))
+        shelf.dirty = True
+        return shelf.rows
+
+    def _put(self, put: Put) -> int:
+        rows = self._rows(put.family, put.key)
+        old = rows.get(put.key)
+        if old is not None and not alive(old, put.written_at):
+            del rows[put.key]
+            old = None
+        found = old[VERSION] if old and old[BODY] else 0
+        if put.expect is not None and put.expect != found:
+            raise conflict(put, found)
+        self._own(put.family, put.key, put.written_at)
+        created, place = (old[CREATED_AT], old[PLACE]) if old else (put.written_at, self._place(put.family, put.key))
+        rows[put.key] = (put.body, self._version, created, put.written_at, put.expires_at, place, *put.key)
+        self.latest = max(self.latest, put.written_at)
+        return self._version
+
+    def _append(self, append: Append) -> int:
+        at = append.written_at
+        self._own(append.family, append.prefix, at)
+        first = cast(int, self._place(append.family, (*append.prefix, 0)))
+        rows = self._rows(append.family, append.prefix)
+        for position, body in enumerate(append.bodies, first):
+            key = (*append.prefix, position)
+            rows[key] = (body, self._version, at, at, None, position, *key)
+        self.latest = max(self.latest, at)
+        return first
+
+    def _copy(self, copy: Copy) -> int:
+        family, row = copy.family, copy.row
+        key, at, place = row[KEY:], row[WRITTEN_AT], row[PLACE]
+        self._own(family, key, at)
+        if place is not None and any(r[PLACE] == place and r[KEY:] != key for r in self._siblings(family, key)):
+            place = self._place(family, key)
+        version = int(row[VERSION] or self._version)
+        self._rows(family, key)[key] = (row[BODY], version, *row[CREATED_AT:PLACE], place, *key)
+        self.latest = max(self.latest, at)
+        return version
+
+    def _drop(self, drop: Drop) -> int:
+        depth, count = len(drop.prefix), 0
+        for shelf in self.shelves(drop.family, drop.prefix):
+            gone = [key for key in shelf.rows if key[:depth] == drop.prefix]
+            count += sum(alive(shelf.rows[key], drop.at) for key in gone)
+            if gone:
+                self._keep_owner(drop.family, shelf.group)
+                shelf.dirty = True
+            for key in gone:
+                del shelf.rows[key]
+        for family in OWNED.get(drop.family, ()):
+            self._drop(Drop(family, drop.prefix, drop.at))
+        self.latest = max(self.latest, drop.at)
+        return count
+
+    def _own(self, family: Family, key: Key, at: int) -> None:
+        if owner := owner_of(family):
+            outer = cast(Group, key[: len(owner.key)])
+            self.shelf(owner, outer).rows.setdefault(outer, (b"", self._version, at, at, None, None, *outer))
+            self._keep_owner(family, key)
+
+    def _keep_owner(self, family: Family, key: Key) -> None:
+        """Write down an owner that stands only in what it owns, before that goes or another comes."""
+        if owner := owner_of(family):
+            shelf = self.shelf(owner, cast(Group, key[: len(owner.key)]))
+            files = shelf.home.files if shelf.home else frozenset[str]()
+            shelf.dirty = shelf.dirty or (bool(shelf.rows) and shelf.path is None and PARTIAL_FILE not in files)
+
+    def _siblings(self, family: Family, key: Key) -> list[Row]:
+        """The records that share a row of places with `key`."""
+        outer, depth = key[:-1], len(key) - 1
+        return [
+            row
+            for shelf in self.shelves(family, outer)
+            for row in shelf.rows.values()
+            if row[KEY : KEY + depth] == outer
+        ]
+
+    def _place(self, family: Family, key: Key) -> int | None:
+        if not family.placed:
+            return None
+        return max((row[PLACE] for row in self._siblings(family, key)), default=-1) + 1
+
+    # What is to happen on the disk.
+
+    def changes(self, pretty: bool) -> dict[str, bytes | None]:
+        """New content by path; None for a file that goes. Removals come first, as a path may be taken over."""
+        dirty = [shelf for shelves in self._shelves.values() for shelf in shelves.values() if shelf.dirty]
+        for shelf in dirty:
+            self._make_room(shelf)
+        dirty = [shelf for shelves in self._shelves.values() for shelf in shelves.values() if shelf.dirty]
+        found: dict[str, bytes | None] = {path: None for shelf in dirty for path in _present(shelf)}
+        for shelf in dirty:
+            if shelf.rows:
+                found[_target(shelf)] = shapes.write(shelf.layout, shelf.group, shelf.ordered(), pretty)
+                found |= _id_file(shelf)
+        return found
+
+    def _make_room(self, shelf: Shelf) -> None:
+        """Another key's record under our name (Connectome's naming is not injective) moves to its own."""
+        if shelf.home is None and shelf.rows and shelf.path != (path := flat_path(shelf.layout, shelf.group)):
+            for row in self.tree.read_flat(shelf.layout, path):
+                self._rows(shelf.layout.family, row[KEY:])
+
+
+def _present(shelf: Shelf) -> list[str]:
+    """The files that hold the shelf now and may have to go."""
+    if shelf.home is None or not shelf.layout.owns:
+        return [shelf.path] if shelf.path else []
+    goes = {shelf.layout.file} if shelf.rows else {shelf.layout.file, PARTIAL_FILE, ID_FILE}
+    return [f"{shelf.home.path}/{name}" for name in shelf.home.files if name in goes]
+
+
+def _target(shelf: Shelf) -> str:
+    """The file that is to hold the shelf."""
+    if shelf.home is None:
+        return flat_path(shelf.layout, shelf.group)
+    bare = shelf.layout.owns and not any(row[BODY] for row in shelf.rows.values())
+    return f"{shelf.home.path}/{PARTIAL_FILE if bare else shelf.layout.file}"
+
+
+def _id_file(shelf: Shelf) -> dict[str, bytes | None]:
+    """The true key beside the records, where the name of the directory is a hash."""
+    home = shelf.home
+    if home is None or ID_FILE in home.files or not any(map(names.is_hashed, home.path.split("/"))):
+        return {}
+    return {f"{home.path}/{ID_FILE}": orjson.dumps(shelf.group)}

@@ -1,0 +1,83 @@
+"""One lock for every handle and process on a store, in a file that also carries the newest time written."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+import zlib
+
+from ...errors import Unavailable
+
+_BUSY = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN}
+_SLEEPS = (0.0005, 0.001, 0.002, 0.005, 0.01)
+
+
+class Lock:
+    """A shared or exclusive flock; a handle that waits longer than `timeout` seconds gives up with Unavailable."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._handle = -1
+
+    def open(self) -> None:
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def acquire(self, exclusive: bool) -> None:
+        """Take the lock, or turn the one held into the other kind."""
+        how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
+        deadline = time.monotonic() + self._timeout
+        tries = 0
+        while not self._try(how):
+            if time.monotonic() >= deadline:
+                raise Unavailable(f"{self._path}: the store is busy, no lock within {self._timeout:g} s")
+            time.sleep(_SLEEPS[min(tries, len(_SLEEPS) - 1)])
+            tries += 1
+        try:
+            self._check_place()
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
+
+    def _try(self, how: int) -> bool:
+        try:
+            fcntl.flock(self._handle, how)
+        except OSError as error:
+            if error.errno not in _BUSY:
+                raise
+            return False
+        return True
+
+    def _check_place(self) -> None:
+        """A lock on a file that was moved or removed keeps nobody out."""
+        ours = os.fstat(self._handle)
+        try:
+            there = os.stat(self._path, follow_symlinks=False)
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev):
+            raise Unavailable(f"{self._path}: the store was moved or removed while it was open")
+
+    def latest(self) -> int | None:
+        """The newest time any write has carried; None where the file does not say, or not legibly."""
+        number, _, check = os.pread(self._handle, 64, 0).decode("ascii", "replace").strip().partition(" ")
+        return int(number) if number.isdigit() and check == _check(number) else None
+
+    def set_latest(self, milliseconds: int) -> None:
+        """Not synced: after a power cut the clock may step back by what the kernel had not written yet."""
+        number = f"{milliseconds:020d}"
+        os.pwrite(self._handle, f"{number} {_check(number)}\n".encode(), 0)
+
+
+def _check(number: str) -> str:
+    return f"{zlib.crc32(number.encode()):08x}"

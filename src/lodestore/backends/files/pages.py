@@ -1,0 +1,111 @@
+"""Pages, counts and expired records, cut from a view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...catalogue import FAMILIES, Family
+from ...kernel import BODY, EXPIRES_AT, KEY, Key, Page, Row, Vitals, alive, order_of
+from .layout import Layout, Shape, layout_of
+from .tree import Group
+from .view import View
+
+
+def read_page(view: View, page: Page) -> list[Row]:
+    """The rows of a page; files are read in the order of the family until the page is full."""
+    rows: list[Row] = []
+    if page.limit == 0:
+        return rows
+    for shelf in _in_order(view, page):
+        rows += (row for row in shelf if _wanted(page, row))
+        if page.limit is not None and len(rows) >= page.limit:
+            return rows[: page.limit]
+    return rows
+
+
+def _in_order(view: View, page: Page) -> Iterator[list[Row]]:
+    family = page.family
+    groups = [group for group in view.groups(family, page.prefix) if _reaches(page, group)]
+    if layout_of(family).streams:
+        for group in sorted(groups, reverse=page.newest):
+            yield view.shelf(family, group).ordered(page.newest)
+    else:
+        rows = [row for group in groups for row in view.shelf(family, group).rows.values()]
+        yield sorted(rows, key=lambda row: order_of(family, row), reverse=page.newest)
+
+
+def read_keys(view: View, page: Page) -> list[Key]:
+    """The keys of a page; documents are told by their file names, unread."""
+    layout = layout_of(page.family)
+    if layout.shape is not Shape.DOCUMENT or page.family.expires:
+        return [row[KEY:] for row in read_page(view, page)]
+    depth = len(page.prefix)
+    keys = [
+        group
+        for group in sorted(view.groups(page.family, page.prefix), reverse=page.newest)
+        if _is_there(view, layout, group, page.partial) and _within(page, group[depth:])
+    ]
+    return list(keys[: page.limit])
+
+
+def _is_there(view: View, layout: Layout, group: Group, partial: bool) -> bool:
+    files = view.home(layout, group).files
+    return layout.file in files or bool(partial and layout.owns and files)
+
+
+def vitals(view: View, now: int, size: int) -> Vitals:
+    counts, partial = {}, {}
+    for family in FAMILIES:
+        whole, bare = _count(view, family, now)
+        counts[family.name], partial[family.name] = whole, bare
+    return Vitals(counts, partial, size)
+
+
+def _count(view: View, family: Family, now: int) -> tuple[int, int]:
+    """Live records with a body and without one."""
+    layout = layout_of(family)
+    if layout.shape is Shape.DOCUMENT and not family.expires:
+        groups = view.groups(family, ())
+        whole = sum(_is_there(view, layout, group, False) for group in groups)
+        return whole, len(groups) - whole
+    rows = [row for shelf in view.shelves(family, ()) for row in shelf.rows.values() if alive(row, now)]
+    whole = sum(1 for row in rows if row[BODY])
+    return whole, len(rows) - whole
+
+
+def expired(view: View, now: int, limit: int) -> list[tuple[Family, Key]]:
+    """The keys of at most `limit` records that have expired by `now`."""
+    found = (
+        (family, key)
+        for family in FAMILIES
+        if family.expires
+        for shelf in view.shelves(family, ())
+        for key, row in shelf.rows.items()
+        if row[EXPIRES_AT] is not None and not alive(row, now)
+    )
+    return [pair for pair, _ in zip(found, range(limit), strict=False)]
+
+
+def _wanted(page: Page, row: Row) -> bool:
+    depth = len(page.prefix)
+    return (
+        row[KEY : KEY + depth] == page.prefix
+        and (page.partial or bool(row[BODY]))
+        and alive(row, page.alive_at)
+        and _within(page, order_of(page.family, row)[depth:])
+    )
+
+
+def _within(page: Page, order: Key) -> bool:
+    return (page.after is None or order > page.after) and (page.before is None or order < page.before)
+
+
+def _reaches(page: Page, group: Group) -> bool:
+    """Whether the bounds leave room for records of a group."""
+    layout, rest = layout_of(page.family), group[len(page.prefix) :]
+    if not layout.streams or len(page.prefix) > len(group):
+        return True
+    if layout.shape is not Shape.LISTING:
+        return _within(page, rest)
+    size = len(rest)
+    return (page.after is None or rest >= page.after[:size]) and (page.before is None or rest <= page.before[:size])

@@ -1,0 +1,26 @@
+"""The laws any backend must obey, as test classes to inherit.
+
+Five lines hold a backend to all of them; needs hypothesis and pytest:
+
+    from lodestore.conformance import InterfacePromises, KernelLaws
+
+    class TestMyBackend(KernelLaws, InterfacePromises):
+        def backend(self, folder: Path) -> Backend:  # a new handle on the store in that folder
+            return MyBackend(folder)
+
+`KernelLaws` asks the seven methods of `lodestore.kernel.Backend`; `InterfacePromises` asks what `lodestore.Store`
+promises its users over that backend. `examples` and `steps` on the class say how hard Hypothesis looks.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Failed assertions here show their values, as those of the user's own tests do.
+_SPOKEN = "documents kit laws lifetimes machine names observe rivals sequences service transactions"
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _SPOKEN.split()))
+
+from .laws import KernelLaws  # noqa: E402
+from .promises import InterfacePromises  # noqa: E402
+
+__all__ = ["InterfacePromises", "KernelLaws"]

@@ -1,0 +1,14 @@
+"""The promises of the interface: what `lodestore.Store` keeps over any backend."""
+
+from __future__ import annotations
+
+from .documents import Documents
+from .lifetimes import Lifetimes
+from .names import Names
+from .sequences import Sequences
+from .service import Service
+from .transactions import Transactions
+
+
+class InterfacePromises(Documents, Names, Sequences, Lifetimes, Transactions, Service):
+    """All that users of a store may count on; see `Kit` for how to use it."""

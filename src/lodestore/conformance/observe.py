@@ -111,7 +111,7 @@ async def _wanted(backend: Backend, put: Put, expect: str) -> int | None:
         "any": None,
         "absent": ABSENT,
         "current": version if live else ABSENT,
-        "older": version - 1 if live else version,
+        "older": (version - 1 or NEVER) if live else version,  # 0 would be ABSENT
         "newer": NEVER,
     }
     return wanted[expect]

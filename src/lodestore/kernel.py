@@ -32,8 +32,8 @@ ABSENT = 0  # the version of a record that does not exist, for `expect`
 class Put(NamedTuple):
     """Store a record under its whole key; keeps `created_at` and the place of one that is there.
 
-    Not for logs, whose positions `Append` hands out. `expect` is the version the record must have now (ABSENT: none), else Conflict. An expired record is absent.
-    Result: the new version.
+    Not for logs, whose positions `Append` hands out. `expect` is the version the record must have now (ABSENT: none),
+    else Conflict. An expired record is absent. Result: the new version.
     """
 
     family: Family

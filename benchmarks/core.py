@@ -124,7 +124,7 @@ async def _appends(store: Store, peer: aiosqlite.Connection, name: str, limit: f
     fresh: list[list[dict[str, Any]]] = []
 
     def prepare() -> None:
-        fresh.append([message(250) for _ in range(100)])
+        fresh.append([message(size) for size in message_sizes(100)])
 
     async def ours() -> int:
         writes = [store.append_raw_messages(f"c{n % 20}", [m]) for n, m in enumerate(fresh.pop())]

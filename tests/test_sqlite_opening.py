@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -285,3 +286,60 @@ def test_opening_an_up_to_date_store_loads_no_sqlalchemy_and_no_alembic(tmp_path
     child = python(code, str(tmp_path / "a.db"), stderr=subprocess.PIPE)
     _, errors = child.communicate(timeout=30)
     assert child.returncode == 0, errors.decode()
+
+
+def workers() -> int:
+    """Threads that hold a connection."""
+    return sum("_connection_worker" in thread.name for thread in threading.enumerate())
+
+
+class TestTurning:
+    def test_opening_many_times_at_once_opens_once(self, tmp_path: Path) -> None:
+        async def work() -> None:
+            made = SQLiteBackend(tmp_path / "a.db")
+            await asyncio.gather(*(made.open() for _ in range(5)))
+            assert workers() == 2
+            await asyncio.gather(*(made.close() for _ in range(5)))
+            assert workers() == 0
+
+        asyncio.run(work())
+
+    def test_opening_that_fails_half_way_leaves_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        run(fill, tmp_path / "a.db")
+        real, made = driver.tune, []
+
+        def tune(connection: object, *, writer: bool) -> object:
+            made.append(connection)
+            if len(made) == 3:
+                raise driver.sqlcipher.OperationalError("injected")
+            return real(connection, writer=writer)
+
+        async def work() -> None:
+            store = SQLiteBackend(tmp_path / "a.db")
+            with monkeypatch.context() as patch:
+                patch.setattr(driver, "tune", tune)
+                with pytest.raises(Unavailable, match="injected"):
+                    await store.open()
+            for _ in range(100):  # the one that could not connect ends by itself
+                await asyncio.sleep(0.01 if workers() else 0)
+            assert workers() == 0
+            await store.close()
+            await store.open()
+            await store.close()
+
+        asyncio.run(work())
+
+    def test_calls_in_flight_are_finished_by_closing(self, tmp_path: Path) -> None:
+        async def work() -> None:
+            store = Store(SQLiteBackend(tmp_path / "a.db"))
+            await store.initialize()
+            await store.append_raw_messages("c", [{"n": n} for n in range(3000)])
+            reading = [asyncio.create_task(store.load_raw_messages("c")) for _ in range(5)]
+            counting = asyncio.create_task(store.get_storage_stats())
+            writing = [asyncio.create_task(store.store_system_state(f"k{n}", {})) for n in range(50)]
+            await asyncio.sleep(0)
+            await store.shutdown()
+            ended = await asyncio.gather(*reading, counting, *writing, return_exceptions=True)
+            assert all(not isinstance(end, BaseException) or isinstance(end, Unavailable) for end in ended)
+
+        asyncio.run(work())

@@ -271,3 +271,19 @@ def test_a_failure_nobody_foresaw_reaches_its_caller(tmp_path: Path, monkeypatch
         assert await store.load_system_state("k") == {"v": 1}
 
     run(work, tmp_path / "a.db")
+
+
+def test_a_busy_store_fails_all_that_wait_at_once(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        other = driver.connect(str(tmp_path / "a.db"), None, timeout=1)
+        other.execute("BEGIN IMMEDIATE")
+        begun = asyncio.get_running_loop().time()
+        ended = await asyncio.gather(
+            *(store.store_system_state(f"k{n}", {}) for n in range(50)), return_exceptions=True
+        )
+        assert asyncio.get_running_loop().time() - begun < 5 * 0.3, "one wait, not one for each"
+        assert all(isinstance(end, Unavailable) for end in ended)
+        other.execute("ROLLBACK")
+        other.close()
+
+    run(work, tmp_path / "a.db", timeout=0.3)

@@ -43,6 +43,11 @@ class Put(NamedTuple):
     expires_at: int | None = None
     expect: int | None = None
 
+    @property
+    def time(self) -> int:
+        """When the write happened."""
+        return self.written_at
+
 
 class Append(NamedTuple):
     """Add records at the end of a log. Result: the position of the first; the others follow without a gap."""
@@ -51,6 +56,11 @@ class Append(NamedTuple):
     prefix: Key
     bodies: tuple[bytes, ...]
     written_at: int
+
+    @property
+    def time(self) -> int:
+        """When the write happened."""
+        return self.written_at
 
 
 class Copy(NamedTuple):
@@ -62,6 +72,11 @@ class Copy(NamedTuple):
     family: Family
     row: Row
 
+    @property
+    def time(self) -> int:
+        """When the write happened, in the other store."""
+        return int(self.row[WRITTEN_AT])
+
 
 class Drop(NamedTuple):
     """Remove one record (whole key) or a branch (shorter key), with all it owns. Result: live rows removed.
@@ -72,6 +87,11 @@ class Drop(NamedTuple):
     family: Family
     prefix: Key
     at: int
+
+    @property
+    def time(self) -> int:
+        """When the write happened."""
+        return self.at
 
 
 Write = Put | Append | Copy | Drop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -224,8 +224,8 @@ class Store(Writing, StorageInterface):
 
     # -- the pieces every reading method is made of
 
-    async def _commit(self, writes: Sequence[Write]) -> list[int]:
-        return await self.backend.apply(writes)
+    def _commit(self, writes: Sequence[Write]) -> Coroutine[Any, Any, list[int]]:
+        return self.backend.apply(writes)
 
     async def _row(self, family: Family, key: Key) -> Row | None:
         [row] = await self.backend.fetch(family, (key,))

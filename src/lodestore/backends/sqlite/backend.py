@@ -13,7 +13,7 @@ from ...errors import Refused, Unavailable
 from ...kernel import Backend, Key, Page, Row, Vitals, Write
 from ...sql import render
 from . import creation, door, driver, execute, maintenance
-from .threads import Thread
+from .connections import Connections
 from .writer import Writer
 
 T = TypeVar("T")
@@ -38,37 +38,36 @@ class SQLiteBackend(Backend):
         self._site = creation.Site(self.path, key, timeout)
         self._durability = durability
         self._open = False
-        self._pid = os.getpid()
+        self._turning = asyncio.Lock()  # one opening or closing at a time
+        self._connections = Connections(self._site)
 
     async def open(self) -> int:
-        if self._open:
-            return await self._latest()
-        self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
-        await asyncio.to_thread(self._site.prepare)
-        self._writing = Thread(self._site.writer)
-        self._scanning = Thread(self._site.reader)
-        self._asking: Thread | None = None  # the door for SQL, opened by the first question
-        with driver.renaming(f"opening {self.path}"):
-            connection = await self._writing.start()
-            await self._scanning.start()
-            self._reading = self._site.reader().cursor()
-        self._writer = Writer(connection, self._writing.post, power=self._durability == "power")
-        self._open = True
-        latest = await self._latest()
+        async with self._turning:
+            if not self._open:
+                self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
+                await asyncio.to_thread(self._site.prepare)
+                await self._connections.open()
+                await self._begin()
+            return await self._scanning.run("reading", maintenance.latest)
+
+    async def _begin(self) -> None:
+        self._scanning, self._reading = self._connections.scanning, self._connections.reading
+        await self._scanning.run("reading", maintenance.latest)  # makes the log, whose identity is looked at next
         self._identity = creation.Identity(self.path)
-        self._writer.check = self._identity.check
-        return latest
+        writing, power = self._connections.writing, self._durability == "power"
+        self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power)
+        self._open = True
 
     async def close(self) -> None:
-        if not self._open:
-            return
-        self._check()
-        self._open = False
+        async with self._turning:
+            if self._open:
+                self._check()
+                self._open = False
+                await asyncio.shield(self._finish())
+
+    async def _finish(self) -> None:
         await self._writer.drain()
-        self._reading.connection.close()
-        for thread in (self._asking, self._scanning, self._writing):  # the writer last: it checkpoints
-            if thread:
-                await thread.stop()
+        await self._connections.close()
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
@@ -141,19 +140,14 @@ class SQLiteBackend(Backend):
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one reading SQL statement; Refused for anything else."""
         self._check()
-        if self._asking is None:
-            asking = Thread(lambda: door.guard(self._site.reader()))
-            await asking.start()
-            self._asking = asking
-        return await self._asking.run("asking", lambda c: door.ask(c, statement, parameters))
-
-    async def _latest(self) -> int:
-        return await self._scanning.run("reading", lambda c: int(c.execute("SELECT latest FROM store").fetchone()[0]))
+        async with self._turning:
+            asking = await self._connections.asking()
+        return await asking.run("asking", lambda c: door.ask(c, statement, parameters))
 
     async def _in_writer(self, doing: str, work: Callable[[driver.Connection], T]) -> T:
         # Behind the units that wait: the thread takes one thing at a time.
         self._identity.check()
-        return await self._writing.run(doing, work)
+        return await self._connections.writing.run(doing, work)
 
     def _check(self) -> None:
         if not self._open:

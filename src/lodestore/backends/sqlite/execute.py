@@ -18,7 +18,6 @@ from ...kernel import (
     KEY,
     PLACE,
     VERSION,
-    WRITTEN_AT,
     Append,
     Copy,
     Drop,
@@ -47,8 +46,7 @@ def _put(run: Cursor, put: Put, version: int) -> int:
     if expect is not None:
         _expect(run, put)
     expiry = (expires_at,) if family.expires else ()
-    values = (*key, codec.pack(body), version, at, *expiry)
-    _owned(run, family, key, version, at, lambda: run.execute(render.put(family), values))
+    _insert(run, render.put(family), (*key, codec.pack(body), version, at, *expiry), put)
     return version
 
 
@@ -65,13 +63,11 @@ def _append(run: Cursor, append: Append, version: int) -> int:
     first: int = run.execute(render.next_place(family), prefix).fetchone()[0]
     text = render.append(family)
     if len(bodies) == 1:
-        row = (*prefix, first, codec.pack(bodies[0]), version, at)
-        _owned(run, family, prefix, version, at, lambda: run.execute(text, row))
+        _insert(run, text, (*prefix, first, codec.pack(bodies[0]), version, at), append)
         return first
+    _own(run, append, prefix, version)
     rows = [(*prefix, place, codec.pack(body), version, at) for place, body in enumerate(bodies, first)]
-    if not rows:
-        _own(run, family, prefix, version, at)
-    _owned(run, family, prefix, version, at, lambda: run.executemany(text, rows))
+    run.executemany(text, rows)
     return first
 
 
@@ -82,8 +78,7 @@ def _copy(run: Cursor, copy: Copy, version: int) -> int:
     expiry = (row[EXPIRES_AT],) if family.expires else ()
     place = (_free_place(run, family, row),) if family.arrival else ()
     values = (*key, codec.pack(row[BODY]), version, *row[CREATED_AT:EXPIRES_AT], *expiry, *place)
-    at = row[WRITTEN_AT]
-    _owned(run, family, key, version, at, lambda: run.execute(render.copy(family), values))
+    _insert(run, render.copy(family), values, copy)
     return version
 
 
@@ -106,18 +101,19 @@ def _drop(run: Cursor, drop: Drop, _: int) -> int:
 _DOERS: dict[type[Write], Callable[[Cursor, Any, int], int]] = {Put: _put, Append: _append, Copy: _copy, Drop: _drop}
 
 
-def _owned(run: Cursor, family: Family, key: Key, version: int, at: int, write: Callable[[], object]) -> None:
-    """Write, and where the foreign key says that the owner is missing, make it first: it hardly ever is."""
+def _insert(run: Cursor, text: str, values: tuple[Any, ...], write: Put | Append | Copy) -> None:
+    """Insert a row, and where the foreign key says that its owner is missing, make that first: it hardly ever is."""
     try:
-        write()
+        run.execute(text, values)
     except IntegrityError:
-        _own(run, family, key, version, at)
-        write()
+        width = len(write.family.key)
+        _own(run, write, values[:width], values[width + 1])
+        run.execute(text, values)
 
 
-def _own(run: Cursor, family: Family, key: Key, version: int, at: int) -> None:
-    if owner := owner_of(family):
-        run.execute(render.own(owner), (*key[: len(owner.key)], version, at))
+def _own(run: Cursor, write: Put | Append | Copy, key: Key, version: int) -> None:
+    if owner := owner_of(write.family):
+        run.execute(render.own(owner), (*key[: len(owner.key)], version, write.time))
 
 
 def fetch(run: Cursor, family: Family, key: Key) -> Row | None:

@@ -35,6 +35,11 @@ def sweep(connection: driver.Connection, now: int, limit: int) -> int:
     return limit - left
 
 
+def latest(connection: driver.Connection) -> int:
+    """The newest time any write has carried."""
+    return int(connection.execute("SELECT latest FROM store").fetchone()[0])
+
+
 def size(path: Path) -> int:
     """Bytes on disk: the database and its log."""
     return sum(os.stat(name).st_size for name in (path, f"{path}-wal") if os.path.exists(name))

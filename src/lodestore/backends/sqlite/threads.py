@@ -24,9 +24,13 @@ class Thread:
         self._aio = aiosqlite.Connection(connect, iter_chunk_size=64)
         self._aio._thread.daemon = True  # a script that forgets to close still exits
 
-    async def start(self) -> Connection:
-        """Connect; returns the connection itself, to be used in the thread only."""
+    async def start(self) -> None:
+        """Connect, in the thread."""
         await self._aio
+
+    @property
+    def connection(self) -> Connection:
+        """The connection itself, to be used in the thread only."""
         return self._aio._conn
 
     def post(self, function: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ...errors import LodestoreError
-from ...kernel import VERSION, WRITTEN_AT, Copy, Drop, Write
+from ...kernel import VERSION, Copy, Write
 from . import driver
 from .execute import execute
 
@@ -33,7 +33,12 @@ class Writer:
     """Owns the writing connection; `post` runs a function in its thread."""
 
     def __init__(
-        self, connection: driver.Connection, post: Callable[[Callable[[], None]], None], *, power: bool
+        self,
+        connection: driver.Connection,
+        post: Callable[[Callable[[], None]], None],
+        check: Callable[[], None] = lambda: None,
+        *,
+        power: bool,
     ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
@@ -45,7 +50,7 @@ class Writer:
         self._queue: deque[Unit] = deque()  # between the loop and the thread
         self._lock = threading.Lock()
         self._draining = False
-        self.check: Callable[[], None] = lambda: None  # may refuse a batch before it begins
+        self._check = check  # may refuse a batch before it begins
         self.commits = 0  # transactions committed
 
     def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
@@ -101,7 +106,8 @@ class Writer:
 
     def _transact(self, batch: list[Unit], *, guarded: bool) -> list[_Outcome]:
         run = self._cursor.execute
-        self._begin(batch)
+        if reason := self._begin(batch):
+            return [(unit.done, None, reason) for unit in batch]
         try:
             commits, latest = run("SELECT commits, latest FROM store").fetchone()
             outcomes = []
@@ -120,18 +126,19 @@ class Writer:
             raise
         return self._end(outcomes)
 
-    def _begin(self, batch: list[Unit]) -> None:
+    def _begin(self, batch: list[Unit]) -> LodestoreError | None:
         synced = self._power and any(_lasting(unit) for unit in batch)
         try:
-            self.check()
+            self._check()
             if synced != self._synced:
                 self._cursor.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").fetchall()
                 self._synced = synced
             self._cursor.execute("BEGIN IMMEDIATE")
         except LodestoreError as reason:
-            raise _Lost(reason) from reason
+            return reason
         except driver.Error as error:
-            raise _Lost(driver.renamed(error, "starting a transaction")) from error
+            return driver.renamed(error, "starting a transaction")
+        return None
 
     def _unit(self, unit: Unit, version: int) -> _Outcome:
         return unit.done, [execute(self._cursor, write, version) for write in unit.writes], None
@@ -183,14 +190,10 @@ def _lasting(unit: Unit) -> bool:
 
 def _advance(unit: Unit, commits: int, latest: int) -> tuple[int, int]:
     for write in unit.writes:
-        match write:
-            case Copy():
-                commits = max(commits, write.row[VERSION] or 0)
-                latest = max(latest, write.row[WRITTEN_AT])
-            case Drop():
-                latest = max(latest, write.at)
-            case _:
-                latest = max(latest, write.written_at)
+        if type(write) is Copy:
+            commits = max(commits, write.row[VERSION] or 0)
+        if write.time > latest:
+            latest = write.time
     return commits, latest
 
 

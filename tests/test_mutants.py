@@ -1,0 +1,374 @@
+"""The kit against our own backends: each of these mistakes, made on purpose, is noticed by the law that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import Phase, settings
+
+from lodestore.backends.files import FileBackend, draft, folder, names, pages, shapes
+from lodestore.backends.files.draft import Draft
+from lodestore.backends.files.gate import Gate
+from lodestore.backends.files.layout import PARTIAL_FILE, Layout, Shape, layout_of
+from lodestore.backends.files.tree import Group, Tree
+from lodestore.backends.files.view import Shelf, View
+from lodestore.backends.sqlite import SQLiteBackend, driver, execute, writer
+from lodestore.backends.sqlite.creation import Site
+from lodestore.catalogue import Family
+from lodestore.conformance import InterfacePromises, KernelLaws
+from lodestore.kernel import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.sql import render
+
+Patch = pytest.MonkeyPatch
+Mutant = Callable[[Patch], None]
+
+HISTORY = "test_equals_the_memory_model_in_every_history"
+HISTORY_OF = "cache"
+
+
+class Trial(KernelLaws, InterfacePromises):
+    """One law at a time, always on the same few examples, without looking for the smallest."""
+
+    examples = 20
+
+    def profile(self) -> settings:
+        return settings(
+            super().profile(), phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
+        )
+
+    def run(self, law: str) -> None:
+        getattr(self, law)(*([HISTORY_OF] if law == HISTORY else []))
+
+
+class SQLiteTrial(Trial):
+    def backend(self, folder: Path) -> SQLiteBackend:
+        return SQLiteBackend(folder / "agent.db", durability="process")
+
+
+class FilesTrial(Trial):
+    examples = 5
+
+    def backend(self, folder: Path) -> FileBackend:
+        return FileBackend(folder, backups=False)
+
+
+# Mistakes in SQL: a rendered statement says something else.
+
+
+def reword(patch: Patch, statement: str, old: str, new: str) -> None:
+    """Put `new` for `old` wherever the statement has it."""
+    list(render.statements())  # rendered and kept now, for no statement may be built from a mutant and stay
+    real = getattr(render, statement)
+    patch.setattr(render, statement, lambda *shape: real(*shape).replace(old, new))
+
+
+def extend_update(patch: Patch, assignment: str) -> None:
+    """Let an overwriting Put of a memory change one more column."""
+    real = render.put
+    patch.setattr(render, "put", lambda f: real(f) + (f", {assignment}" if f.name == "memory" else ""))
+
+
+def sweep_ignores_the_time(patch: Patch) -> None:
+    reword(patch, "sweep", "expires_at <= ?1", "expires_at IS NOT NULL AND ?1")
+
+
+def sweep_ignores_the_limit(patch: Patch) -> None:
+    reword(patch, "sweep", "LIMIT ?2", "LIMIT max(?2, 1000)")
+
+
+def positions_start_at_one(patch: Patch) -> None:
+    reword(patch, "next_place", "+ 1, 0)", "+ 1, 1)")
+
+
+def a_place_is_the_number_of_records(patch: Patch) -> None:
+    reword(patch, "put", "coalesce(max(position) + 1, 0)", "count(*)")
+
+
+def overwriting_is_a_new_birth(patch: Patch) -> None:
+    extend_update(patch, "created_at = excluded.created_at")
+
+
+def overwriting_moves_to_the_end(patch: Patch) -> None:
+    extend_update(patch, "position = excluded.position")
+
+
+def overwriting_keeps_the_version(patch: Patch) -> None:
+    reword(patch, "put", "version = excluded.version, ", "")
+
+
+def what_replaces_an_expired_record_is_as_old(patch: Patch) -> None:
+    reword(patch, "put", "THEN excluded.created_at", "THEN cache.created_at")
+
+
+def pages_show_what_has_expired(patch: Patch) -> None:
+    reword(patch, "scan", "expires_at > ?", "expires_at > 0 * ?")
+
+
+def counts_take_in_what_has_expired(patch: Patch) -> None:
+    reword(patch, "count", "expires_at > ?1", "expires_at > 0 * ?1")
+
+
+def before_is_inclusive(patch: Patch) -> None:
+    reword(patch, "scan", " < ", " <= ")
+
+
+def newest_is_ignored(patch: Patch) -> None:
+    reword(patch, "scan", " DESC", "")
+
+
+def order_ignores_case(patch: Patch) -> None:
+    reword(patch, "scan", "ORDER BY state_key", "ORDER BY state_key COLLATE NOCASE")
+
+
+def dropping_a_memory_drops_its_siblings(patch: Patch) -> None:
+    reword(patch, "drop", "memory_id = ?2", "?2 IS NOT NULL")
+
+
+def owners_without_a_body_are_listed(patch: Patch) -> None:
+    real = render.shape
+    patch.setattr(render, "shape", lambda page: real(page._replace(partial=True)))
+
+
+# Mistakes around the SQL.
+
+
+def foreign_keys_are_off(patch: Patch) -> None:
+    real = driver.tune
+
+    def tune(connection: driver.Connection, *, writer: bool) -> driver.Connection:
+        real(connection, writer=writer).execute("PRAGMA foreign_keys = OFF").fetchall()
+        return connection
+
+    patch.setattr(driver, "tune", tune)
+
+
+def readers_stay_in_their_first_snapshot(patch: Patch) -> None:
+    real = Site.reader
+
+    def reader(site: Site) -> driver.Connection:
+        connection = real(site)
+        connection.execute("BEGIN")
+        return connection
+
+    patch.setattr(Site, "reader", reader)
+
+
+def expect_is_not_checked(patch: Patch) -> None:
+    patch.setattr(execute, "_expect", lambda run, put: None)
+
+
+def versions_count_each_record_from_one(patch: Patch) -> None:
+    def put(run: driver.Cursor, put: Put, version: int) -> int:
+        row = run.execute(render.fetch(put.family), put.key).fetchone()
+        return real(run, put, row[VERSION] + 1 if row else 1)
+
+    real = execute._put
+    patch.setitem(execute._DOERS, Put, put)
+
+
+def the_latest_time_is_not_kept(patch: Patch) -> None:
+    real = writer._advance
+    patch.setattr(writer, "_advance", lambda unit, commits, latest: (real(unit, commits, latest)[0], latest))
+
+
+def each_write_is_a_transaction(patch: Patch) -> None:
+    real = SQLiteBackend.apply
+
+    async def apply(backend: SQLiteBackend, writes: Sequence[Write]) -> list[int]:
+        return [(await real(backend, [write]))[0] for write in writes]
+
+    patch.setattr(SQLiteBackend, "apply", apply)
+
+
+SQLITE: dict[Mutant, str] = {
+    sweep_ignores_the_time: "test_a_record_that_expires_now_is_gone_for_everyone",
+    sweep_ignores_the_limit: "test_sweep_removes_so_many_at_most",
+    positions_start_at_one: "test_appended_messages_follow_without_a_gap",
+    a_place_is_the_number_of_records: "test_a_memory_deleted_and_stored_again_comes_last",
+    overwriting_is_a_new_birth: "test_overwriting_keeps_place_and_birth",
+    overwriting_moves_to_the_end: "test_a_memory_stored_again_keeps_its_place",
+    overwriting_keeps_the_version: "test_a_write_that_expects_meets_what_it_expects_or_a_conflict",
+    what_replaces_an_expired_record_is_as_old: HISTORY,
+    pages_show_what_has_expired: "test_an_entry_ends_on_the_millisecond",
+    counts_take_in_what_has_expired: "test_what_has_expired_is_absent_for_every_method",
+    before_is_inclusive: "test_a_window_of_messages",
+    newest_is_ignored: "test_results_come_newest_first",
+    order_ignores_case: "test_keys_order_by_code_point",
+    dropping_a_memory_drops_its_siblings: "test_deleting_tells_whether_there_was_something",
+    owners_without_a_body_are_listed: "test_children_may_come_before_the_conversation",
+    foreign_keys_are_off: "test_a_conversation_goes_with_all_that_is_in_it",
+    readers_stay_in_their_first_snapshot: "test_two_stores_on_one_place_see_each_other",
+    expect_is_not_checked: "test_no_update_is_lost_between_handles",
+    versions_count_each_record_from_one: "test_a_version_counts_for_one_write_only",
+    the_latest_time_is_not_kept: "test_reopening_after_the_clock_stepped_back_revives_nothing",
+    each_write_is_a_transaction: "test_a_conflict_undoes_the_block",
+}
+
+
+# Mistakes with files.
+
+
+def a_conflict_leaves_the_files_before_it(patch: Patch) -> None:
+    real = folder.Folder.apply
+    patch.setattr(folder.Folder, "apply", lambda self, writes: [real(self, [write])[0] for write in writes])
+
+
+def names_fold_case(patch: Patch) -> None:
+    real = names.encode
+    patch.setattr(names, "encode", lambda text: real(text.lower()))
+
+
+def long_names_are_cut(patch: Patch) -> None:
+    real = names.encode
+    patch.setattr(names, "encode", lambda text: real(text).partition("~")[0])
+
+
+def order_is_that_of_file_names(patch: Patch) -> None:
+    def in_order(view: View, page: Page) -> Iterator[list[Row]]:
+        groups = view.groups(page.family, page.prefix)
+        for group in sorted(groups, key=lambda group: [*map(names.encode, group)], reverse=page.newest):
+            yield view.shelf(page.family, group).ordered(page.newest)
+
+    patch.setattr(pages, "_in_order", in_order)
+
+
+def a_bound_passes_over_the_rest_of_its_file(patch: Patch) -> None:
+    def reaches(page: Page, group: Group) -> bool:
+        rest = group[len(page.prefix) :]
+        return not (rest and layout_of(page.family).streams) or pages._within(page, rest)
+
+    patch.setattr(pages, "_reaches", reaches)
+
+
+def places_come_back_after_a_drop(patch: Patch) -> None:
+    def place(self: Draft, family: Family, key: Key) -> int | None:
+        return len(self._siblings(family, key)) if family.placed else None
+
+    patch.setattr(Draft, "_place", place)
+
+
+def a_place_is_lost_on_overwriting(patch: Patch) -> None:
+    def put(self: Draft, put: Put) -> int:
+        version = real(self, put)
+        rows = self._rows(put.family, put.key)
+        rows[put.key] = (*rows[put.key][:PLACE], self._place(put.family, put.key), *put.key)
+        return version
+
+    real = Draft._put
+    patch.setattr(Draft, "_put", put)
+
+
+def metadata_leaks_into_the_body(patch: Patch) -> None:
+    def read(layout: Layout, group: Key, content: bytes, path: str) -> list[Row]:
+        rows = real(layout, group, content, path)
+        body = orjson.dumps(orjson.loads(content))
+        return [(body, *row[VERSION:]) for row in rows] if layout.shape is Shape.DOCUMENT else rows
+
+    real = shapes.read
+    patch.setattr(shapes, "read", read)
+
+
+def what_has_expired_is_counted(patch: Patch) -> None:
+    real = pages._count
+    patch.setattr(pages, "_count", lambda view, family, now: real(view, family, 0))
+
+
+def a_dropped_record_counts_though_it_had_expired(patch: Patch) -> None:
+    patch.setattr(draft, "alive", lambda row, now: True)
+
+
+def all_that_has_expired_is_swept_at_once(patch: Patch) -> None:
+    real = pages.expired
+    patch.setattr(folder, "expired", lambda view, now, limit: real(view, now, 1000))
+
+
+def files_are_read_once(patch: Patch) -> None:
+    """A handle looks at the folder again only after a write of its own."""
+    kept: dict[Tree, View] = {}
+
+    def write(tree: Tree, version: int) -> Draft:
+        kept.pop(tree, None)
+        return Draft(tree, version)
+
+    patch.setattr(folder, "View", lambda tree: kept.setdefault(tree, View(tree)))
+    patch.setattr(folder, "Draft", write)
+
+
+def the_mark_of_a_dropped_owner_stays(patch: Patch) -> None:
+    def present(shelf: Shelf) -> list[str]:
+        return [path for path in real(shelf) if not path.endswith(PARTIAL_FILE)]
+
+    real = draft._present
+    patch.setattr(draft, "_present", present)
+
+
+def what_an_owner_owns_stays(patch: Patch) -> None:
+    patch.setattr(draft, "OWNED", {})
+
+
+def a_directory_makes_a_conversation(patch: Patch) -> None:
+    patch.setattr(pages, "_is_there", lambda view, layout, group, partial: bool(view.home(layout, group).files))
+
+
+def no_write_moves_the_latest_time(patch: Patch) -> None:
+    real = Gate.commit
+    patch.setattr(Gate, "commit", lambda self, changes, latest=0: real(self, changes))
+
+
+def every_batch_has_the_same_version(patch: Patch) -> None:
+    patch.setattr(folder, "Draft", lambda tree, version: Draft(tree, 1))
+
+
+def a_listing_is_in_the_order_of_keys(patch: Patch) -> None:
+    def ordered(shelf: Shelf, newest: bool = False) -> list[Row]:
+        return sorted(shelf.rows.values(), key=lambda row: row[KEY:], reverse=newest)
+
+    patch.setattr(Shelf, "ordered", ordered)
+
+
+FILES: dict[Mutant, str] = {
+    a_conflict_leaves_the_files_before_it: "test_a_conflict_undoes_the_block",
+    names_fold_case: "test_hostile_ids_are_keys_like_others",
+    long_names_are_cut: "test_hostile_ids_are_keys_like_others",
+    order_is_that_of_file_names: "test_keys_order_by_code_point",
+    a_bound_passes_over_the_rest_of_its_file: "test_pages_of_every_shape",
+    places_come_back_after_a_drop: "test_a_memory_deleted_and_stored_again_comes_last",
+    a_place_is_lost_on_overwriting: "test_overwriting_keeps_place_and_birth",
+    metadata_leaks_into_the_body: "test_documents_from_life_come_back_as_they_were",
+    what_has_expired_is_counted: "test_a_record_that_expires_now_is_gone_for_everyone",
+    a_dropped_record_counts_though_it_had_expired: "test_what_has_expired_is_absent_for_every_method",
+    all_that_has_expired_is_swept_at_once: "test_sweep_removes_so_many_at_most",
+    files_are_read_once: "test_two_stores_on_one_place_see_each_other",
+    the_mark_of_a_dropped_owner_stays: "test_owners_come_and_go_with_what_they_own",
+    what_an_owner_owns_stays: "test_a_conversation_goes_with_all_that_is_in_it",
+    a_directory_makes_a_conversation: "test_children_may_come_before_the_conversation",
+    no_write_moves_the_latest_time: "test_reopening_after_the_clock_stepped_back_revives_nothing",
+    every_batch_has_the_same_version: "test_a_version_counts_for_one_write_only",
+    a_listing_is_in_the_order_of_keys: "test_a_memory_stored_again_keeps_its_place",
+}
+
+
+def cases(trial: type[Trial], noticed: dict[Mutant, str]) -> list[Any]:
+    return [pytest.param(trial, mutant, law, id=mutant.__name__) for mutant, law in noticed.items()]
+
+
+@pytest.mark.parametrize(("trial", "mutant", "law"), cases(SQLiteTrial, SQLITE) + cases(FilesTrial, FILES))
+def test_the_kit_notices(trial: type[Trial], mutant: Mutant, law: str, monkeypatch: Patch) -> None:
+    mutant(monkeypatch)
+    # Nothing else will do: a mutant that only crashes proves no law.
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        trial().run(law)
+
+
+@pytest.mark.parametrize("law", dict.fromkeys(SQLITE.values()))
+def test_sqlite_as_it_is_obeys(law: str) -> None:
+    SQLiteTrial().run(law)
+
+
+@pytest.mark.parametrize("law", dict.fromkeys(FILES.values()))
+def test_files_as_they_are_obey(law: str) -> None:
+    FilesTrial().run(law)

@@ -288,9 +288,14 @@ def test_opening_an_up_to_date_store_loads_no_sqlalchemy_and_no_alembic(tmp_path
     assert child.returncode == 0, errors.decode()
 
 
-def workers() -> int:
-    """Threads that hold a connection."""
-    return sum("_connection_worker" in thread.name for thread in threading.enumerate())
+async def workers(expected: int) -> int:
+    """Threads that hold a connection; one that was told to end takes a moment to."""
+    for _ in range(200):
+        found = sum("_connection_worker" in thread.name for thread in threading.enumerate())
+        if found == expected:
+            break
+        await asyncio.sleep(0.01)
+    return found
 
 
 class TestTurning:
@@ -298,9 +303,9 @@ class TestTurning:
         async def work() -> None:
             made = SQLiteBackend(tmp_path / "a.db")
             await asyncio.gather(*(made.open() for _ in range(5)))
-            assert workers() == 2
+            assert await workers(2) == 2
             await asyncio.gather(*(made.close() for _ in range(5)))
-            assert workers() == 0
+            assert await workers(0) == 0
 
         asyncio.run(work())
 
@@ -320,9 +325,7 @@ class TestTurning:
                 patch.setattr(driver, "tune", tune)
                 with pytest.raises(Unavailable, match="injected"):
                     await store.open()
-            for _ in range(100):  # the one that could not connect ends by itself
-                await asyncio.sleep(0.01 if workers() else 0)
-            assert workers() == 0
+            assert await workers(0) == 0
             await store.close()
             await store.open()
             await store.close()

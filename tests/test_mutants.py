@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from hypothesis import Phase, settings
 from lodestore.backends.files import FileBackend, draft, folder, names, pages, shapes
 from lodestore.backends.files.draft import Draft
 from lodestore.backends.files.gate import Gate
+from lodestore.backends.files.journal import Changes
 from lodestore.backends.files.layout import PARTIAL_FILE, Layout, Shape, layout_of
+from lodestore.backends.files.lock import Lock
 from lodestore.backends.files.tree import Group, Tree
 from lodestore.backends.files.view import Shelf, View
 from lodestore.backends.sqlite import SQLiteBackend, driver, execute, writer
@@ -184,7 +187,24 @@ def each_write_is_a_transaction(patch: Patch) -> None:
     patch.setattr(SQLiteBackend, "apply", apply)
 
 
+def one_failure_fails_the_group(patch: Patch) -> None:
+    def commit(self: writer.Writer, batch: list[writer.Unit]) -> Any:
+        try:
+            return self._transact(batch, guarded=False)
+        except writer._Lost as lost:
+            return [(unit.done, None, lost.reason) for unit in batch]
+
+    patch.setattr(writer.Writer, "_commit", commit)
+
+
+def a_copied_version_is_not_counted(patch: Patch) -> None:
+    real = writer._advance
+    patch.setattr(writer, "_advance", lambda unit, commits, latest: (commits, real(unit, commits, latest)[1]))
+
+
 SQLITE: dict[Mutant, str] = {
+    one_failure_fails_the_group: "test_a_batch_that_fails_among_others_fails_alone",
+    a_copied_version_is_not_counted: "test_a_copied_version_does_not_come_again",
     sweep_ignores_the_time: "test_a_record_that_expires_now_is_gone_for_everyone",
     sweep_ignores_the_limit: "test_sweep_removes_so_many_at_most",
     positions_start_at_one: "test_appended_messages_follow_without_a_gap",
@@ -286,6 +306,16 @@ def all_that_has_expired_is_swept_at_once(patch: Patch) -> None:
     patch.setattr(folder, "expired", lambda view, now, limit: real(view, now, 1000))
 
 
+def writers_share_the_lock(patch: Patch) -> None:
+    def commit(self: Gate, changes: Changes, latest: int = 0) -> None:
+        time.sleep(0.002)  # between reading and writing, so that rivals are sure to meet
+        real(self, changes, latest)
+
+    take, real = Lock.acquire, Gate.commit
+    patch.setattr(Lock, "acquire", lambda self, exclusive: take(self, False))
+    patch.setattr(Gate, "commit", commit)
+
+
 def files_are_read_once(patch: Patch) -> None:
     """A handle looks at the folder again only after a write of its own."""
     kept: dict[Tree, View] = {}
@@ -342,6 +372,7 @@ FILES: dict[Mutant, str] = {
     what_has_expired_is_counted: "test_a_record_that_expires_now_is_gone_for_everyone",
     a_dropped_record_counts_though_it_had_expired: "test_what_has_expired_is_absent_for_every_method",
     all_that_has_expired_is_swept_at_once: "test_sweep_removes_so_many_at_most",
+    writers_share_the_lock: "test_handles_append_at_once_without_gaps",
     files_are_read_once: "test_two_stores_on_one_place_see_each_other",
     the_mark_of_a_dropped_owner_stays: "test_owners_come_and_go_with_what_they_own",
     what_an_owner_owns_stays: "test_a_conversation_goes_with_all_that_is_in_it",

@@ -381,7 +381,7 @@ ABOUT = {
 @pytest.mark.parametrize(("mutant", "law"), [(mutant, law) for mutant, laws in NOTICED.items() for law in laws])
 def test_the_kit_notices(mutant: type[JsonBackend], law: str) -> None:
     class Trial(TestJson):
-        examples = 20
+        examples = 60
 
         def backend(self, folder: Path) -> Backend:
             return mutant(folder)

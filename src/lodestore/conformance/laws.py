@@ -11,12 +11,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from ..backends.memory import MemoryBackend
 from ..catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, REASONING_CHAIN, STATE
 from ..errors import Conflict, Unavailable
-from ..kernel import BODY, CREATED_AT, KEY, WRITTEN_AT, Append, Backend, Drop, Page, Put
+from ..kernel import BODY, CREATED_AT, KEY, WRITTEN_AT, Append, Backend, Copy, Drop, Page, Put
 from . import observe
 from .gallery import gallery, shapes
 from .kit import START, folder
 from .machine import Histories
-from .rivals import OWNER, Rivals, mixed
+from .rivals import OWNER, Rivals, batches_seen, mixed
 from .strategies import FOCUS, HOSTILE
 
 
@@ -102,6 +102,30 @@ class KernelLaws(Rivals):
 
         with folder() as path:
             asyncio.run(main())
+
+    def test_closing_finishes_what_was_accepted(self) -> None:
+        async def work(handle: Backend) -> None:
+            tasks = [asyncio.create_task(handle.apply(mixed(number))) for number in range(8)]
+            await asyncio.sleep(0)
+            await handle.close()
+            done, waiting = await asyncio.wait(tasks, timeout=10)
+            assert not waiting, "a batch was never decided"
+            assert [task.exception() for task in done] == [None] * 8, "an accepted batch was refused"
+            await handle.open()
+            assert list((await batches_seen(handle)).values()) == [6] * 8, "an acknowledged batch is gone"
+
+        self.on_handles(work)
+
+    def test_a_copied_version_does_not_come_again(self) -> None:
+        async def work(handle: Backend) -> None:
+            async def put() -> int:
+                return (await handle.apply([Put(STATE, ("k",), b"{}", START)]))[0]
+
+            version = await put() + 5
+            await handle.apply([Copy(STATE, (b"{}", version, START, START, None, None, "k"))])
+            assert version not in [await put() for _ in range(9)], "a version came back"
+
+        self.on_handles(work)
 
     def test_a_closed_store_is_unavailable(self) -> None:
         async def refuse(handle: Backend) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from ..catalogue import CACHE, MEMORY, RAW_MESSAGE, STATE
 from ..errors import Conflict
 from ..kernel import BODY, KEY, VERSION, Append, Backend, Page, Put, Write, order_of
 from .kit import START, Kit
+from .observe import NEVER
 
 OWNER = "c/1"
 
@@ -89,6 +92,30 @@ class Rivals(Kit):
             await check_gap_free(handles[0], 60)
 
         self.on_handles(work, 2)
+
+    def test_a_batch_that_fails_among_others_fails_alone(self) -> None:
+        async def work(handle: Backend) -> None:
+            bad = Put(STATE, ("bad",), b"{}", START, None, NEVER)
+            batches = [[*mixed(n), bad] if n % 2 else mixed(n) for n in range(6)]
+            ended = await asyncio.gather(*map(handle.apply, batches), return_exceptions=True)
+            assert [isinstance(end, Conflict) for end in ended] == [False, True] * 3
+            assert await batches_seen(handle) == {b'{"batch":%d}' % n: 6 for n in (0, 2, 4)}
+            await check_gap_free(handle, 9)
+
+        self.on_handles(work)
+
+    def test_writes_at_once_get_versions_of_their_own(self) -> None:
+        async def work(handle: Backend) -> None:
+            puts = [[Put(STATE, ("k",), b'{"n":%d}' % n, START)] for n in range(8)]
+            versions = [result[0] for result in await asyncio.gather(*map(handle.apply, puts))]
+            assert len({0, *versions}) == 9, "two writes share a version"
+            row = (await handle.fetch(STATE, [("k",)]))[0]
+            assert row is not None
+            for stale in {*versions} - {row[VERSION]}:
+                with pytest.raises(Conflict):
+                    await handle.apply([Put(STATE, ("k",), b"{}", START, None, stale)])
+
+        self.on_handles(work)
 
     def test_no_update_is_lost_between_handles(self) -> None:
         async def work(*handles: Backend) -> None:

@@ -48,6 +48,12 @@ def message(size: int) -> dict[str, Any]:
     return {"role": "assistant", "content": text(size), "ts": "2026-11-20T09:30:00Z"}
 
 
+def fresh(path: Path) -> Any:
+    """A bare connection of our own driver to a new file."""
+    path.touch()
+    return driver.connect(str(path), None, 5)
+
+
 def message_sizes(count: int) -> list[int]:
     """Sizes like those of real agents: 56 % below 256 bytes, a few of several kB."""
     return random.choices([120, 400, 1500, 6000], [56, 39, 4, 1], k=count)
@@ -80,7 +86,7 @@ async def point_read(folder: Path, rounds: int) -> Result:
 async def conversation(folder: Path, rounds: int) -> Result:
     """A conversation of 1000 messages against one SELECT of plain JSON, one join, one `orjson.loads`."""
     messages = [message(size) for size in message_sizes(1000)]
-    plain = driver.connect(str(folder / "plain.db"), None, 5)
+    plain = fresh(folder / "plain.db")
     plain.execute("PRAGMA journal_mode = WAL").fetchall()
     plain.execute("CREATE TABLE m (c TEXT, n INTEGER, body BLOB, PRIMARY KEY (c, n))")
     plain.executemany("INSERT INTO m VALUES ('c', ?, ?)", [(n, orjson.dumps(m)) for n, m in enumerate(messages)])
@@ -104,7 +110,7 @@ async def conversation(folder: Path, rounds: int) -> Result:
 async def appends(folder: Path, rounds: int, durability: str, limit: float) -> Result:
     """100 tasks append one message each, against aiosqlite's execute + commit at the same durability."""
     synchronous = "FULL" if durability == "power" else "NORMAL"
-    peer = aiosqlite.Connection(lambda: driver.connect(str(folder / f"peer-{durability}.db"), None, 5), 64)
+    peer = aiosqlite.Connection(lambda: fresh(folder / f"peer-{durability}.db"), 64)
     await peer
     for statement in (
         "PRAGMA journal_mode = WAL",
@@ -121,13 +127,13 @@ async def appends(folder: Path, rounds: int, durability: str, limit: float) -> R
 async def _appends(store: Store, peer: aiosqlite.Connection, name: str, limit: float, rounds: int) -> Result:
     turn = itertools.count()
     one_at_a_time = asyncio.Lock()  # or tasks would commit each other's half-done work
-    fresh: list[list[dict[str, Any]]] = []
+    waiting: list[list[dict[str, Any]]] = []
 
     def prepare() -> None:
-        fresh.append([message(size) for size in message_sizes(100)])
+        waiting.append([message(size) for size in message_sizes(100)])
 
     async def ours() -> int:
-        writes = [store.append_raw_messages(f"c{n % 20}", [m]) for n, m in enumerate(fresh.pop())]
+        writes = [store.append_raw_messages(f"c{n % 20}", [m]) for n, m in enumerate(waiting.pop())]
         await asyncio.gather(*writes)
         return 100
 
@@ -139,7 +145,7 @@ async def _appends(store: Store, peer: aiosqlite.Connection, name: str, limit: f
                 await peer.execute("INSERT INTO m VALUES (?, ?, ?)", (f"c{batch}", n, orjson.dumps(m)))
                 await peer.commit()
 
-        await asyncio.gather(*(one(n, m) for n, m in enumerate(fresh.pop())))
+        await asyncio.gather(*(one(n, m) for n, m in enumerate(waiting.pop())))
         return 100
 
     return await compare(name, ours, theirs, limit=limit, rounds=rounds, prepare=prepare)

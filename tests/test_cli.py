@@ -763,3 +763,15 @@ def on_terminal(*words: str, **environment: str) -> str:
     child.wait()
     os.close(ours)
     return shown.decode()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_health_of_what_cannot_be_opened_is_a_negative_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    (tmp_path / "junk.db").write_bytes(b"neither a database nor empty, and long enough to be looked at" * 50)
+    code = cli.main(["health", f"sqlite:////{tmp_path}/junk.db", *(["--json"] if as_json else [])])
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "unhealthy" in said
+    assert "cannot be read" in said

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import sys
 import threading
+import tracemalloc
 import uuid
 from datetime import UTC, date, datetime
 from typing import Any
@@ -37,6 +38,10 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+class Odd(enum.Enum):
+    NAN = float("nan")
+
+
 @dataclasses.dataclass
 class Point:
     x: float
@@ -63,7 +68,19 @@ class TestEncode:
     @given(
         documents,
         st.sampled_from(
-            [float("nan"), float("inf"), 2**64, -(2**63) - 1, b"x", {1: 2}, "\ud800", {"\ud800": 1}, object(), {1, 2}]
+            [
+                float("nan"),
+                float("inf"),
+                Odd.NAN,
+                2**64,
+                -(2**63) - 1,
+                b"x",
+                {1: 2},
+                "\ud800",
+                {"\ud800": 1},
+                object(),
+                {1, 2},
+            ]
         ),
     )
     def test_a_bad_value_is_refused_wherever_it_stands(self, document: dict[str, Any], bad: object) -> None:
@@ -144,6 +161,25 @@ class TestEncode:
         assert codec.loads(codec.encode(Point(2.0))) == {"x": 2.0, "y": 0.0}
         with pytest.raises(Refused, match=r"data\.x: NaN"):
             codec.encode(Point(float("nan")))
+
+    def test_a_model_that_cannot_be_read_is_refused(self) -> None:
+        class Broken:
+            def model_dump(self, mode: str) -> dict[str, object]:
+                raise RuntimeError("no fields today")
+
+        with pytest.raises(Refused, match="no fields today"):
+            codec.encode({"a": Broken()})
+
+    def test_a_short_body_holds_no_more_memory_than_it_needs(self) -> None:
+        bodies = [{"n": n} for n in range(2000)]
+        tracemalloc.start()
+        try:
+            encoded = codec.encode_all(bodies, "messages")
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(encoded) == 2000
+        assert held < 2000 * 200
 
     def test_encode_all_says_which(self) -> None:
         with pytest.raises(Refused, match=r"messages\[3\]\.usage\.cost: NaN"):

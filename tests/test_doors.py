@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
+import textwrap
 import threading
 from pathlib import Path
 
@@ -90,10 +92,17 @@ class TestUrls:
         with pytest.raises(Refused, match="given twice"):
             lodestore.open("sqlite:///a.db?timeout=1", timeout=2)
 
-    @pytest.mark.parametrize("key", ["", b"short", 7])
+    @pytest.mark.parametrize("key", ["", b"short", 7, "canary\0", "canary\udc80"])
     def test_a_key_is_a_passphrase_or_32_bytes(self, key: object) -> None:
-        with pytest.raises(Refused, match="32 bytes"):
+        with pytest.raises(Refused, match="32 bytes") as caught:
             lodestore.open("sqlite:///a.db", key=key)
+        assert "canary" not in repr(caught.value)
+        assert caught.value.__cause__ is None
+
+    def test_a_password_in_front_of_a_host_is_not_repeated(self) -> None:
+        with pytest.raises(Refused) as caught:
+            lodestore.open("sqlite://user:canary@host/a.db")
+        assert "canary" not in str(caught.value)
 
     def test_settings_reach_the_backend(self, tmp_path: Path) -> None:
         made = registry.backend(f"sqlite:///{tmp_path}/a.db?timeout=2.5", durability="process", key="k")
@@ -175,6 +184,48 @@ class TestSync:
             for thread in work:
                 thread.join()
             assert sorted(m["n"] for m in store.load_raw_messages("c")) == list(range(20))
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+    def test_a_forked_child_is_told(self, tmp_path: Path) -> None:
+        code = textwrap.dedent("""
+            import os, sys, lodestore
+            store = lodestore.sync.open(sys.argv[1])
+            child = os.fork()
+            if child == 0:
+                try:
+                    store.load_conversation("x")
+                except lodestore.Unavailable as error:
+                    store.close()
+                    os._exit(17 if "fork" in str(error) else 1)
+                os._exit(2)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            store.close()
+            sys.exit(0 if code == 17 else 1)
+        """)
+        child = python(code, f"sqlite:///{tmp_path}/a.db", stderr=subprocess.PIPE)
+        _, errors = child.communicate(timeout=30)
+        assert child.returncode == 0, errors.decode()
+
+    def test_closing_from_many_threads_while_others_call(self, tmp_path: Path) -> None:
+        for _ in range(10):
+            store = lodestore.sync.open(f"sqlite:///{tmp_path}/a.db", durability="process")
+            failures: list[BaseException] = []
+
+            def call(store: SyncStore = store, failures: list[BaseException] = failures) -> None:
+                try:
+                    while True:
+                        store.store_system_state("k", {})
+                except BaseException as error:
+                    failures.append(error)
+
+            threads = [threading.Thread(target=call) for _ in range(3)]
+            threads += [threading.Thread(target=store.close) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(10)
+                assert not thread.is_alive(), "somebody waits for ever"
+            assert [type(failure) for failure in failures] == [Unavailable] * 3
 
     def test_errors_arrive(self) -> None:
         with pytest.raises(Refused, match="did you mean"):

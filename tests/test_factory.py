@@ -129,6 +129,16 @@ class TestEnvironment:
         roundtrip(lodestore.create_storage_from_env())
         assert [p.name for p in Path().iterdir()] == ["ours"]
 
+    def test_the_key_is_taken_from_the_environment_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LODESTORE_KEY", "a passphrase")
+        for name, value in {"URL": "sqlite:///u.db", "DB_PATH": "p.db", "TYPE": "sqlite"}.items():
+            monkeypatch.setenv(f"LODESTORE_STORAGE_{name}", value)
+        roundtrip(lodestore.create_storage_from_env())
+        monkeypatch.delenv("LODESTORE_STORAGE_URL")
+        roundtrip(lodestore.create_storage_from_env())
+        for path in ("u.db", "p.db"):
+            assert not Path(path).read_bytes().startswith(b"SQLite"), "not encrypted"
+
     def test_a_url_says_it_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LODESTORE_STORAGE_TYPE", "file")
         monkeypatch.setenv("LODESTORE_STORAGE_URL", "sqlite:///u.db?durability=process")

@@ -21,6 +21,7 @@ def connect(path: Path) -> Any:
 
 def old_store(path: Path) -> Path:
     """A store from before the first migration."""
+    path.touch()
     connection = connect(path)
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -12,7 +12,7 @@ import pytest
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import door
 from lodestore.catalogue import FAMILIES
-from lodestore.errors import Refused, Unsupported
+from lodestore.errors import Refused, Unavailable, Unsupported
 from lodestore.store import Store
 
 from .sqlite_tools import run
@@ -137,6 +137,57 @@ def test_asking_sees_what_was_just_written(tmp_path: Path) -> None:
         for n in range(5):
             await store.store_system_state("k", {"n": n})
             assert await store.sql("SELECT data ->> 'n' AS n FROM system_states") == [{"n": n}]
+
+    run(work, tmp_path / "a.db")
+
+
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
+
+
+def test_a_cancelled_question_ends(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(store.sql(ENDLESS), 0.1)
+        assert await asyncio.wait_for(store.sql("SELECT 1 AS n"), 5) == [{"n": 1}]
+
+    run(work, tmp_path / "a.db")
+
+
+def test_closing_does_not_wait_for_a_question_without_end(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        asking = asyncio.create_task(store.sql(ENDLESS))
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(store.shutdown(), 5)
+        with pytest.raises(Unavailable, match="interrupt"):
+            await asking
+
+    run(work, tmp_path / "a.db")
+
+
+@pytest.mark.parametrize("bad", [(2**64,), ("\ud800",), None, 5])
+def test_what_cannot_be_bound_is_refused(tmp_path: Path, bad: Any) -> None:
+    async def work(store: Store) -> None:
+        with pytest.raises(Refused, match="SQL"):
+            await store.sql("SELECT ?", bad)
+        with pytest.raises(Refused, match="SQL"):
+            await store.sql("SELECT 1\0, ?", (1,))
+
+    run(work, tmp_path / "a.db")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="AS"):
+        ask(tmp_path / "a.db", "SELECT 1 AS n, 2 AS n")
+
+
+def test_the_view_of_the_cache_hides_what_has_expired(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        await store.store_cache_entry("short", {}, ttl=0.001)
+        await store.store_cache_entry("long", {}, ttl=1000)
+        await store.store_cache_entry("ever", {})
+        await asyncio.sleep(0.01)
+        rows = await store.sql("SELECT cache_key FROM cache_entries ORDER BY 1")
+        assert [row["cache_key"] for row in rows] == ["ever", "long"]
 
     run(work, tmp_path / "a.db")
 

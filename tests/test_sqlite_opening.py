@@ -34,7 +34,7 @@ def mode(path: Path) -> int:
 
 
 def test_files_and_new_folders_are_private(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "a.db"
+    path = tmp_path / "very" / "new" / "a.db"
     before = os.umask(0o022)
     try:
 
@@ -47,7 +47,7 @@ def test_files_and_new_folders_are_private(tmp_path: Path) -> None:
         run(look, path)
     finally:
         os.umask(before)
-    assert mode(path.parent) == 0o700
+    assert mode(path.parent) == mode(path.parent.parent) == 0o700
     assert mode(path) == 0o600
     assert [p.name for p in path.parent.iterdir()] == ["a.db"], "closing leaves one file"
 
@@ -91,6 +91,47 @@ def test_an_empty_file_is_taken_for_a_truncated_store(tmp_path: Path) -> None:
     run(fill, path)
 
 
+def test_a_store_cut_in_half_is_corrupt(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    run(fill, path)
+    os.truncate(path, path.stat().st_size // 2 // 4096 * 4096)
+    with pytest.raises(Corrupt):
+        run(value, path)
+
+
+def test_a_store_without_its_row_is_corrupt_and_leaves_no_thread(tmp_path: Path) -> None:
+    run(fill, tmp_path / "a.db")
+    connection = driver.connect(str(tmp_path / "a.db"), None, timeout=1)
+    connection.execute("DELETE FROM store")
+    connection.close()
+
+    async def work() -> None:
+        store = SQLiteBackend(tmp_path / "a.db")
+        for _ in range(3):
+            with pytest.raises(Corrupt, match="lost its row"):
+                await store.open()
+        assert await workers(0) == 0
+
+    asyncio.run(work())
+
+
+def test_drafts_of_killed_processes_are_swept_by_who_comes_next(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for pid in (gone.pid, os.getpid()):
+        (tmp_path / f"a.db.new-{pid}-0123abcd").touch()
+    (tmp_path / "a.db.new-idea").write_text("not ours")
+    run(fill, tmp_path / "a.db")
+    assert {p.name for p in tmp_path.iterdir()} == {"a.db", f"a.db.new-{os.getpid()}-0123abcd", "a.db.new-idea"}
+
+
+def test_a_dangling_link_is_unavailable_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.db").symlink_to(tmp_path / "gone.db")
+    with pytest.raises(Unavailable):
+        run(fill, tmp_path / "a.db")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.db"]
+
+
 def test_a_store_of_the_future_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     run(fill, path)
@@ -103,6 +144,7 @@ def test_a_store_of_the_future_is_refused(tmp_path: Path) -> None:
 
 def test_an_old_store_is_upgraded_by_opening_it(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
+    path.touch()
     connection = driver.connect(str(path), None, timeout=1)
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -210,6 +252,11 @@ class TestWhileOpen:
             (tmp_path / name).unlink()
             with pytest.raises(Unavailable, match="deleted"):
                 await store.store_system_state("k", {"v": 2})
+            for asking in (store.backup(str(tmp_path / "b.db")), store.verify(), store.compact()):
+                with pytest.raises(Unavailable, match="deleted"):
+                    await asking
+            assert not (tmp_path / "b.db").exists()
+            assert (tmp_path / name).exists() is False, "nothing came back empty"
 
         run(delete, tmp_path / "a.db")
 

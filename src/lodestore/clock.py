@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], int]
+_END_OF_TIME = 253_402_300_799_999  # the last millisecond of the year 9999, beyond which there is no ISO text
 
 
 def system_clock() -> int:
@@ -36,7 +37,7 @@ class HighWater:
 
 def iso(milliseconds: int) -> str:
     """ISO 8601 in UTC with milliseconds, as `2026-11-20T09:30:00.000+00:00`."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(min(milliseconds, _END_OF_TIME) / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def milliseconds(text: str | float | None) -> int | None:

@@ -52,6 +52,6 @@ def expiry(ttl: float | None, now: int) -> int | None:
     """The millisecond at which a record with `ttl` seconds to live ends; None for one that stays."""
     if ttl is None:
         return None
-    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not math.isfinite(ttl) or ttl <= 0:
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl < math.inf:
         raise Refused(f"ttl: expected seconds above 0, or None for ever, not {ttl!r}")
-    return min(now + math.ceil(ttl * 1000), _FAR_FUTURE)
+    return min(now + math.ceil(min(ttl, _FAR_FUTURE) * 1000), _FAR_FUTURE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,10 @@ def backend(url: str, **options: Any) -> Backend:
     kind = SCHEMES[scheme]
     for name in asked:
         if name in kind.settings.SECRETS:
-            raise Refused(f"{name}: not in a URL, which ends up in logs; pass {name}=... or set LODESTORE_KEY")
+            raise Refused(
+                f"{name}: not in a URL, which ends up in logs; pass {name}=... beside it (the command line and "
+                "create_storage_from_env take it from LODESTORE_KEY)"
+            )
         if name in options:
             raise Refused(f"{name}: given twice, in the URL and beside it")
     named = {kind.path: path} if kind.path else {}
@@ -114,4 +118,5 @@ def _place(scheme: str, rest: str) -> str:
 def describe(url: str) -> str:
     """A URL fit for messages: settings that are secrets are left out."""
     head, mark, _ = url.partition("?")
+    head = re.sub(r"//[^/]*@", "//...@", head)
     return f"{head}{mark}..." if mark else head

@@ -77,13 +77,17 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
         if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
             raise Refused(f"{name}: expected a path, not {value!r}")
         return Path(value)
-    if name == "key" and not (value is None or (isinstance(value, str) and value) or _is_raw_key(value)):
-        raise Refused("key: expected a passphrase (text) or 32 bytes")
+    if name == "key" and not (value is None or _is_key(value)):
+        raise Refused("key: expected a passphrase (text, without NUL) or 32 bytes")
     return value
 
 
-def _is_raw_key(value: object) -> bool:
-    return isinstance(value, bytes) and len(value) == 32
+def _is_key(value: object) -> bool:
+    if isinstance(value, bytes):
+        return len(value) == 32
+    if not isinstance(value, str) or not value or "\0" in value:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)  # halves of surrogate pairs are no text
 
 
 def truth(name: str, value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from types import TracebackType
@@ -112,6 +113,8 @@ class Store(Writing, StorageInterface):
 
     async def load_cache_entries(self, cache_keys: Iterable[str]) -> dict[str, Document]:
         """Those of the entries that are there and have not expired."""
+        if isinstance(cache_keys, (str, bytes)) or not isinstance(cache_keys, Iterable):
+            raise Refused(f"cache_keys: expected keys, not {type(cache_keys).__name__}")
         keys = [key_of(CACHE, key) for key in cache_keys]
         rows, now = await self.backend.fetch(CACHE, keys), self._clock()
         return {str(row[KEY]): codec.loads(row[BODY]) for row in rows if row and alive(row, now)}
@@ -140,14 +143,12 @@ class Store(Writing, StorageInterface):
 
     async def version_of(self, family: str, *key: str | int) -> int:
         """The version of a record, for `expect`; 0 (`ABSENT`) where there is none."""
-        if family not in CATALOGUE:
+        if not isinstance(family, str) or family not in CATALOGUE:
             raise Refused(f"family: no family {family!r}; there are {', '.join(CATALOGUE)}")
         wanted = CATALOGUE[family]
         if len(key) != len(wanted.key):
             raise Refused(f"key: a {family} is found by {', '.join(wanted.key)}")
-        for name, part in zip(wanted.key, key, strict=True):
-            check_count(part, name) if isinstance(part, int) and wanted.log else check_id(part, name)
-        row = await self._row(wanted, key)
+        row = await self._row(wanted, tuple(_part(wanted, n, part) for n, part in enumerate(key)))
         return ABSENT if row is None else int(row[VERSION])
 
     # -- the whole
@@ -163,9 +164,11 @@ class Store(Writing, StorageInterface):
             total += removed
         return total
 
-    async def backup(self, path: str) -> None:
+    async def backup(self, path: str | os.PathLike[str]) -> None:
         """Write a consistent, verified copy of the store to `path`, while it is in use."""
-        await self.backend.backup(path)
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
+            raise Refused(f"path: expected a path, not {path!r}")
+        await self.backend.backup(os.fspath(path))
 
     async def verify(self) -> Document:
         """Read everything back: structure, references, the checksum of every body. `ok`, `problems`, `backend`."""
@@ -196,17 +199,7 @@ class Store(Writing, StorageInterface):
             found = await self.backend.probe()
         except (LodestoreError, OSError) as problem:
             error = str(problem)
-        warnings = found.pop("warnings", [])
-        return {
-            "status": "unhealthy" if error else "degraded" if warnings else "healthy",
-            "backend": self.backend.name,
-            "timestamp": iso(self._clock()),
-            "writable": error is None,
-            "latency_ms": round((time.perf_counter() - begun) * 1000, 3),
-            "warnings": warnings,
-            "error": error,
-            "details": found,
-        }
+        return health_report(self.backend.name, self._clock(), time.perf_counter() - begun, found, error)
 
     async def get_storage_stats(self) -> Document:
         """Counts per family (what has expired is not counted), bytes held, backend, time."""
@@ -252,6 +245,31 @@ class Store(Writing, StorageInterface):
         bound = None if after is None else (check_id(after, "after"),)
         page = Page(family, (), bound, limit=check_count(limit, "limit"), alive_at=self._clock(), partial=partial)
         return [str(key[-1]) for key in await self.backend.keys(page)]
+
+
+def health_report(backend: str, now: int, seconds: float, found: Document, error: str | None) -> Document:
+    """What `health_check` answers, from what a probe found or how it failed."""
+    warnings = found.get("warnings", [])
+    return {
+        "status": "unhealthy" if error else "degraded" if warnings else "healthy",
+        "backend": backend,
+        "timestamp": iso(now),
+        "writable": error is None,
+        "latency_ms": round(seconds * 1000, 3),
+        "warnings": warnings,
+        "error": error,
+        "details": {name: value for name, value in found.items() if name != "warnings"},
+    }
+
+
+def _part(family: Family, index: int, part: str | int) -> str | int:
+    name = family.key[index]
+    if not (family.log and name == family.key[-1]):
+        return check_id(part, name)
+    position = check_count(part, name)
+    if position is None:
+        raise Refused(f"{name}: expected a position, a whole number from 0")
+    return position
 
 
 def _memory(row: Row) -> Document:

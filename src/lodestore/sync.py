@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -47,6 +48,9 @@ class SyncStore:
     """Every method of `lodestore.Store`, without `await`; usable from any thread."""
 
     def __init__(self, url: str, **settings: Any) -> None:
+        self._pid = os.getpid()
+        self._closing = threading.Lock()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lodestore", daemon=True)
         self._thread.start()
@@ -74,12 +78,26 @@ class SyncStore:
         return SyncTransaction(self, self._store.transaction())
 
     def close(self) -> None:
-        """Finish what was accepted and close; closing twice does nothing."""
-        if self._thread.is_alive():
-            try:
-                self._wait(self._store.shutdown())
-            finally:
-                self._stop()
+        """Finish what was accepted and close; closing twice does nothing, and waits for the first."""
+        with self._closing:
+            if self._pid != os.getpid():
+                return  # the loop stayed in the parent process
+            first, self._closed = not self._closed, True
+            ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop) if first else None
+        if ending is None:
+            self._thread.join()
+            return
+        try:
+            ending.result()
+        finally:
+            self._stop()
+
+    async def _end(self) -> None:
+        try:
+            await self._store.shutdown()
+        finally:  # nobody may wait for ever for a call that was under way
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others, timeout=5)
 
     shutdown = close
 
@@ -99,13 +117,22 @@ class SyncStore:
         return call
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        if self._loop.is_closed():
+        try:
+            with self._closing:
+                self._check()
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except Unavailable:
             coroutine.close()
+            raise
+        return future.result()
+
+    def _check(self) -> None:
+        if self._pid != os.getpid():
+            raise Unavailable("the store was opened before a fork: open it again in the child process")
+        if self._closed:
             raise Unavailable("the store is closed: open it again")
         if threading.current_thread() is self._thread:
-            coroutine.close()
             raise Unavailable("called from the store's own thread, which would wait for itself")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

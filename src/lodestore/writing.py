@@ -45,7 +45,7 @@ class Committing(ABC):
         self, family: Family, key: Key, value: Value, name: str, expect: int | None, ttl: float | None = None
     ) -> bool:
         now = self._clock()
-        await self._commit([Put(family, key, codec.encode(value, name), now, expiry(ttl, now), expect)])
+        await self._commit([Put(family, key, codec.encode(value, name), now, expiry(ttl, now), _version(expect))])
         return True
 
     def _append(self, family: Family, outer: str, values: Sequence[Value]) -> Append:
@@ -126,6 +126,8 @@ class RecordWriting(Committing):
 
     async def store_cache_entries(self, entries: Mapping[str, Value], ttl: float | None = None) -> bool:
         """Store many cache entries as one transaction, all with the same time to live."""
+        if not isinstance(entries, Mapping):
+            raise Refused(f"entries: expected keys with their entries, not {type(entries).__name__}")
         now = self._clock()
         ends = expiry(ttl, now)
         encoded = [(key_of(CACHE, key), codec.encode(data, f"entries[{key!r}]")) for key, data in entries.items()]
@@ -149,7 +151,7 @@ class RecordWriting(Committing):
         body = codec.encode(result, "result")
         chosen = result_id if result_id is not None else codec.loads(body).get("id") or uuid4().hex
         key = key_of(RESULT, chosen)
-        await self._commit([Put(RESULT, key, body, self._clock(), None, expect)])
+        await self._commit([Put(RESULT, key, body, self._clock(), None, _version(expect))])
         return str(chosen)
 
     async def delete_result(self, result_id: str) -> bool:
@@ -159,6 +161,12 @@ class RecordWriting(Committing):
 
 class Writing(ConversationWriting, RecordWriting):
     """The writing half of the store's interface."""
+
+
+def _version(expect: int | None) -> int | None:
+    if expect is not None and (type(expect) is not int or expect < 0):
+        raise Refused(f"expect: a version as `version_of` gives it, or 0 for no record, not {expect!r}")
+    return expect
 
 
 def key_of(family: Family, *ids: str) -> Key:
@@ -181,6 +189,11 @@ class Transaction(Writing):
         self._writes: list[Write] = []
         self._done = False
         self.results: list[int] = []
+
+    async def append_raw_messages(self, conversation_id: str, messages: Sequence[Value]) -> list[int]:
+        """Add messages at the end; the position of the first is known after the block, in `results`."""
+        await super().append_raw_messages(conversation_id, messages)
+        return []
 
     async def _commit(self, writes: Sequence[Write]) -> list[int]:
         if self._done:

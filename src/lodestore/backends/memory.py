@@ -110,11 +110,6 @@ def _within(page: Page, order: Key) -> bool:
     return (page.after is None or order > page.after) and (page.before is None or order < page.before)
 
 
-def _exact(body: bytes) -> bytes:
-    # What orjson returns keeps its work buffer: four kilobytes for a hundred bytes.
-    return bytes(memoryview(body))
-
-
 class _Draft:
     """A copy of the touched families that takes the place of the rows when every write has gone through."""
 
@@ -155,7 +150,7 @@ class _Draft:
             raise conflict(put, found)
         self._own(put.family, put.key, put.written_at)
         created, place = (old[CREATED_AT], old[PLACE]) if old else (put.written_at, self._place(put.family, put.key))
-        rows[put.key] = (_exact(put.body), self._version, created, put.written_at, put.expires_at, place, *put.key)
+        rows[put.key] = (put.body, self._version, created, put.written_at, put.expires_at, place, *put.key)
         self._latest = max(self._latest, put.written_at)
         return self._version
 
@@ -166,7 +161,7 @@ class _Draft:
         first = cast(int, self._place(append.family, (*append.prefix, 0)))
         for position, body in enumerate(append.bodies, first):
             key = (*append.prefix, position)
-            rows[key] = (_exact(body), self._version, at, at, None, position, *key)
+            rows[key] = (body, self._version, at, at, None, position, *key)
         self._latest = max(self._latest, at)
         return first
 

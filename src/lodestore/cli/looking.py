@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..codec import loads
 from ..errors import LodestoreError, Refused
 from ..kernel import BODY, PLACE, Key, Page, alive, name_of
 from ..sql import REVISION, revision_name
-from ..store import Store
+from ..store import Store, health_report
 from . import NO, Negative, output
 from .stores import existing, family_of, key_of, place, position, require, schema_number
 
@@ -79,18 +80,17 @@ async def stats(arguments: Namespace) -> int:
 async def health(arguments: Namespace) -> int:
     """Whether a store works, proven by a write; one that cannot even be opened is unhealthy too."""
     require(arguments.url)
+    begun = time.perf_counter()
     try:
         async with existing(arguments.url) as store:
             found = await store.health_check()
-    except Refused:
-        raise
     except LodestoreError as error:
-        found = {"status": "unhealthy", "backend": place(arguments.url)[0], "writable": False, "error": str(error)}
+        scheme = place(arguments.url)[0]
+        found = health_report(scheme, system_clock(), time.perf_counter() - begun, {}, str(error))
     if arguments.json:
         output.emit(found)
     else:
-        shown = {**found, **found.pop("details", {})}
-        shown["warnings"] = "; ".join(found.get("warnings", [])) or None
+        shown = {**found, **found["details"], "warnings": "; ".join(found["warnings"]) or None}
         del shown["details"]
         output.pairs((_spelled(name), value) for name, value in shown.items())
     return 0 if found["status"] == "healthy" else NO

@@ -116,6 +116,31 @@ class KernelLaws(Rivals):
 
         self.on_handles(work)
 
+    def test_opening_and_closing_at_once_is_opening_and_closing(self) -> None:
+        async def work(handle: Backend) -> None:
+            for number in range(3):
+                await asyncio.gather(*(handle.close() for _ in range(3)))
+                await asyncio.gather(*(handle.open() for _ in range(3)))
+                await handle.apply(mixed(number))
+            await handle.open()
+            assert list((await batches_seen(handle)).values()) == [6] * 3
+
+        self.on_handles(work)
+
+    def test_a_closing_nobody_waits_for_ends_before_the_next_opening(self) -> None:
+        async def work(handle: Backend) -> None:
+            for turns in range(4):
+                await handle.apply(mixed(turns))
+                closing = asyncio.create_task(handle.close())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.gather(closing, return_exceptions=True)
+                await handle.open()
+                assert list((await batches_seen(handle)).values()) == [6] * (turns + 1)
+
+        self.on_handles(work)
+
     def test_a_copied_version_does_not_come_again(self) -> None:
         async def work(handle: Backend) -> None:
             async def put() -> int:

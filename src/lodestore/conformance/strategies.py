@@ -86,7 +86,8 @@ def _puts(family: Family, pool: Ids) -> st.SearchStrategy[Step]:
     expects: st.SearchStrategy[Expect] = st.sampled_from(
         ["any", "any", "any", "current", "current", "older", "newer", "absent"]
     )
-    put = st.builds(Put, st.just(family), keys(family, pool), bodies, st.just(0), lifetimes)
+    # The version is looked up later, on each side; left out here, Hypothesis would draw one.
+    put = st.builds(Put, st.just(family), keys(family, pool), bodies, st.just(0), lifetimes, st.none())
     return st.builds(Step, put, expects)
 
 

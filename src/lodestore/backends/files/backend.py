@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -39,18 +40,22 @@ class FileBackend(Backend):
         limit = max_backup_files if backups else 0
         self._folder = Folder(self.root, disk or Disk(), pretty, limit, timeout)
         self._worker = Worker()
+        self._turning = asyncio.Lock()  # one opening or closing at a time
 
     async def open(self) -> int:
-        await self.close()
-        self._worker.start()
-        try:
-            return await self._worker.run(self._folder.open)
-        except BaseException:
-            await self.close()
-            raise
+        async with self._turning:
+            if self._worker.running:
+                return await self._worker.run(self._folder.latest)
+            await self._worker.start()
+            try:
+                return await self._worker.run(self._folder.open)
+            except BaseException:
+                await self._worker.stop(self._folder.close)
+                raise
 
     async def close(self) -> None:
-        await self._worker.stop(self._folder.close)
+        async with self._turning:
+            await self._worker.stop(self._folder.close)
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         return await self._worker.run(self._folder.apply, writes)

@@ -38,6 +38,10 @@ class Folder:
         """Make what is missing, finish what was committed; the newest time any write has carried."""
         return self._gate.open(lambda: self._finder.size()[1])
 
+    def latest(self) -> int:
+        """The newest time any write has carried."""
+        return self._gate.latest()
+
     def close(self) -> None:
         self._gate.close()
 

@@ -42,6 +42,11 @@ class Gate:
             self._lock.close()
             raise
 
+    def latest(self) -> int:
+        """The newest time any write has carried."""
+        with self.held(exclusive=False):
+            return self._lock.latest() or 0
+
     def close(self) -> None:
         self._lock.close()
 

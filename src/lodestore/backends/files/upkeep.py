@@ -104,6 +104,8 @@ def _copy_directory(disk: Disk, source: str, target: str) -> None:
             elif entry.is_file(follow_symlinks=False):
                 disk.write(f"{target}/{entry.name}", disk.read(entry.path) or b"")
     disk.sync_directory(target)
+    # An owner nobody wrote down is as old as its directory.
+    shutil.copystat(source, target, follow_symlinks=False)
 
 
 def clean(disk: Disk, root: str) -> dict[str, int]:

@@ -40,14 +40,20 @@ class SQLiteBackend(Backend):
         self._open = False
         self._turning = asyncio.Lock()  # one opening or closing at a time
         self._connections = Connections(self._site)
+        self._finishing: asyncio.Future[None] | None = None
 
     async def open(self) -> int:
         async with self._turning:
+            await self._finished()
             if not self._open:
                 self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
                 await asyncio.to_thread(self._site.prepare)
                 await self._connections.open()
-                await self._begin()
+                try:
+                    await self._begin()
+                except BaseException:
+                    await asyncio.shield(self._connections.close())
+                    raise
             return await self._scanning.run("reading", maintenance.latest)
 
     async def _begin(self) -> None:
@@ -63,7 +69,16 @@ class SQLiteBackend(Backend):
             if self._open:
                 self._check()
                 self._open = False
-                await asyncio.shield(self._finish())
+                self._finishing = asyncio.ensure_future(self._finish())
+            await self._finished()
+
+    async def _finished(self) -> None:
+        # A closing whose caller was cancelled goes on by itself; nothing may begin before it has ended.
+        if self._finishing is not None:
+            try:
+                await asyncio.shield(self._finishing)
+            finally:
+                self._finishing = self._finishing if not self._finishing.done() else None
 
     async def _finish(self) -> None:
         await self._writer.drain()
@@ -109,7 +124,8 @@ class SQLiteBackend(Backend):
 
     async def sweep(self, now: int, limit: int) -> int:
         self._check()
-        return await self._in_writer("sweeping", lambda c: maintenance.sweep(c, now, limit))
+        self._identity.check()
+        return await self._connections.writing.run("sweeping", lambda c: maintenance.sweep(c, now, limit))
 
     async def vitals(self, now: int) -> Vitals:
         self._check()
@@ -121,20 +137,23 @@ class SQLiteBackend(Backend):
     async def probe(self) -> dict[str, Any]:
         await self.apply([])
         self._identity.check()
-        return {"warnings": [], **await self._scanning.run("reading", maintenance.details)}
+        return {"warnings": maintenance.warnings(self.path), **await self._scanning.run("reading", maintenance.details)}
 
     async def verify(self) -> list[str]:
         self._check()
+        self._identity.check()
         return await self._scanning.run("verifying", maintenance.verify)
 
     async def backup(self, path: str) -> None:
         self._check()
+        self._identity.check()
         await asyncio.to_thread(maintenance.backup, self._site, Path(path))
 
     async def compact(self) -> dict[str, int]:
         self._check()
+        self._identity.check()
         before = maintenance.size(self.path)
-        await self._in_writer("compacting", maintenance.compact)
+        await self._connections.writing.run("compacting", maintenance.compact)
         return {"bytes_before": before, "bytes_after": maintenance.size(self.path)}
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -142,12 +161,11 @@ class SQLiteBackend(Backend):
         self._check()
         async with self._turning:
             asking = await self._connections.asking()
-        return await asking.run("asking", lambda c: door.ask(c, statement, parameters))
-
-    async def _in_writer(self, doing: str, work: Callable[[driver.Connection], T]) -> T:
-        # Behind the units that wait: the thread takes one thing at a time.
-        self._identity.check()
-        return await self._connections.writing.run(doing, work)
+        try:
+            return await asking.run("asking", lambda c: door.ask(c, statement, parameters))
+        except asyncio.CancelledError:
+            asking.connection.interrupt()  # a question nobody waits for would keep the next one waiting
+            raise
 
     def _check(self) -> None:
         if not self._open:

@@ -40,7 +40,7 @@ class Connections:
         return self._asking
 
     async def close(self) -> None:
-        """Finish what the threads were given, then close; the writer last, for it checkpoints."""
+        """Finish what the threads were given but questions in SQL, then close; the writer last, for it checkpoints."""
         self.reading.connection.close()
         await self._stop()
 
@@ -51,6 +51,8 @@ class Connections:
         return thread
 
     async def _stop(self) -> None:
-        self._asking = None
+        if self._asking is not None:
+            self._asking.connection.interrupt()
+            self._asking = None
         while self._threads:
             await self._threads.pop().stop()

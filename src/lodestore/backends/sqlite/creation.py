@@ -7,6 +7,7 @@ the others open what it made.
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from contextlib import closing
@@ -23,18 +24,49 @@ Key = str | bytes | None
 def create(path: Path, key: Key) -> None:
     """Create an empty store at `path`; does nothing when another process was quicker."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(path.parent)
         draft = path.with_name(f"{path.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             _build(draft, key)
             sync(draft)
-            _publish(draft, path)
+            publish(draft, path)
         finally:
-            draft.unlink(missing_ok=True)
+            _sweep(draft)
         sync(path.parent)
+        _sweep_the_dead(path)
     except OSError as error:
         raise Unavailable(f"cannot create a store at {path}: {error.strerror or error}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    # Level by level, each synced into the one above: a power cut may not take a folder with an acknowledged store.
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync(folder.parent)
+
+
+def _sweep(draft: Path) -> None:
+    for name in (draft, f"{draft}-wal", f"{draft}-shm", f"{draft}-journal"):
+        Path(name).unlink(missing_ok=True)
+
+
+def _sweep_the_dead(path: Path) -> None:
+    """Remove the drafts of processes that were killed while they made this store."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.new-*"):
+        if not _alive(left.name.removeprefix(f"{path.name}.new-").split("-")[0]):
+            left.unlink(missing_ok=True)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OSError):  # a name that is none of ours, or a process that is not ours to ask
+        return True
+    return True
 
 
 def _build(draft: Path, key: Key) -> None:
@@ -63,7 +95,8 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _publish(draft: Path, path: Path) -> None:
+def publish(draft: Path, path: Path) -> None:
+    """Give a finished file its name, unless the name is taken."""
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -94,10 +127,10 @@ def inspect(connection: driver.Connection, path: Path, key: Key) -> int:
 
 def _unreadable(error: Exception, path: Path, key: Key) -> LodestoreError:
     renamed = driver.renamed(error, f"opening {path}")
-    if not isinstance(renamed, Corrupt):
+    if getattr(error, "sqlite_errorname", "") != "SQLITE_NOTADB":
         return renamed
     hint = (
-        "the key is wrong, or it is no SQLite file"
+        "the key is wrong, or the store is not encrypted, or it is no SQLite file"
         if key is not None
         else "it is encrypted (pass key=, or set LODESTORE_KEY for the command line) or no SQLite file"
     )

@@ -40,7 +40,8 @@ def _select(family: Family) -> str:
     times = ["created_at", "written_at", *(["expires_at"] if family.expires else [])]
     shown = [f"strftime('%Y-%m-%dT%H:%M:%fZ', {name} / 1000.0, 'unixepoch') AS {name}" for name in times]
     columns = [*family.key, *place, *shown, "version", "unpack(body) AS data"]
-    return f"SELECT {', '.join(columns)} FROM main.{family.name}"
+    alive = " WHERE expires_at IS NULL OR expires_at > unixepoch('subsec') * 1000" if family.expires else ""
+    return f"SELECT {', '.join(columns)} FROM main.{family.name}{alive}"
 
 
 def guard(connection: driver.Connection) -> driver.Connection:
@@ -75,6 +76,8 @@ def ask(
         rows = cursor.fetchall()
     except (driver.Error, driver.Warning) as error:
         raise _refusal(error) from None
+    except (OverflowError, TypeError, ValueError) as error:  # what the driver says of parameters it cannot bind
+        raise Refused(f"SQL: {error}") from None
     return [column[0] for column in cursor.description or ()], rows
 
 

@@ -11,6 +11,7 @@ import sqlite3 as codes  # the constants only: this library never connects to an
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import sqlcipher3.dbapi2 as sqlcipher
 
@@ -38,13 +39,19 @@ _CLASSES: dict[int, type[LodestoreError]] = {
 
 
 def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
-    """A connection in autocommit mode, usable from any thread, unlocked with `key` where one is given."""
+    """A connection to a file that is there, in autocommit mode, for any thread; `key` unlocks it."""
     if sqlcipher.sqlite_version_info < OLDEST_SAFE:
         found, wanted = sqlcipher.sqlite_version, ".".join(map(str, OLDEST_SAFE))
         raise Unsupported(f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer")
-    connection = sqlcipher.connect(
-        path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
+    with renaming(f"opening {path}"):
+        connection = sqlcipher.connect(
+            f"file:{quote(path)}?mode=rw",  # never creates: a store that is gone must not come back empty
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
     if key is not None:
         connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # else a wrong key chats on stderr
         connection.execute(f"PRAGMA key = {_key_literal(key)}").fetchall()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import closing
+import shutil
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from ...errors import Corrupt, Refused, Unavailable
 from ...kernel import Page
 from ...sql import render
 from . import driver, execute
-from .creation import Site, sync
+from .creation import Site, publish, sync
 
 PAGES_A_STEP = 500
+LITTLE_SPACE = 64 * 1024 * 1024  # free bytes below which a write may soon fail
 
 
 def sweep(connection: driver.Connection, now: int, limit: int) -> int:
@@ -37,7 +39,10 @@ def sweep(connection: driver.Connection, now: int, limit: int) -> int:
 
 def latest(connection: driver.Connection) -> int:
     """The newest time any write has carried."""
-    return int(connection.execute("SELECT latest FROM store").fetchone()[0])
+    row = connection.execute("SELECT latest FROM store").fetchone()
+    if row is None:
+        raise Corrupt("the table `store` has lost its row: restore a backup")
+    return int(row[0])
 
 
 def size(path: Path) -> int:
@@ -61,6 +66,12 @@ def _has_key(connection: driver.Connection) -> bool:
     return bool(row) and str(row[0]) == "1"
 
 
+def warnings(path: Path) -> list[str]:
+    """What an operator should know before it hurts."""
+    free = shutil.disk_usage(path.parent).free
+    return [f"only {free:,} bytes are free"] if free < LITTLE_SPACE else []
+
+
 def verify(connection: driver.Connection) -> list[str]:
     """Pages, indexes, foreign keys and the checksum of every body; one line a problem."""
     problems = [row[0] for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
@@ -73,26 +84,27 @@ def verify(connection: driver.Connection) -> list[str]:
 
 def backup(site: Site, path: Path) -> None:
     """A compact copy as of now, beside running writes, verified before it gets its name."""
-    if path.exists():
-        raise Refused(f"{path} is there already: a backup never overwrites")
-    draft = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    draft = path.with_name(f"{path.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
     try:
+        if path.exists():
+            raise Refused(f"{path} is there already: a backup never overwrites")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with driver.renaming(f"copying to {path}"), closing(site.connect()) as connection:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             connection.execute("VACUUM INTO ?", (str(draft),))
         _check_copy(site.copy_at(draft))
         sync(draft)
-        os.link(draft, path)
+        publish(draft, path)
         sync(path.parent)
     except OSError as error:
         raise Unavailable(f"cannot write a backup to {path}: {error.strerror or error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # such as a name too long to be anybody's
+            draft.unlink(missing_ok=True)
 
 
 def _check_copy(copied: Site) -> None:
-    with closing(copied.reader()) as copy:
+    with driver.renaming(f"reading {copied.path}"), closing(copied.reader()) as copy:
         problems = verify(copy)
     if problems:
         raise Corrupt(f"the backup does not verify and was not kept: {problems[0]}")

@@ -39,8 +39,9 @@ class Thread:
 
     async def run(self, doing: str, function: Callable[[Connection], T]) -> T:
         """Run `function(connection)` in the thread, as one hop; it completes even if the caller is cancelled."""
+        hop = asyncio.ensure_future(self._aio._execute(function, self._aio._conn))  # type: ignore[no-untyped-call]
+        hop.add_done_callback(_looked_at)
         try:
-            hop = self._aio._execute(function, self._aio._conn)  # type: ignore[no-untyped-call]
             result: T = await asyncio.shield(hop)
             return result
         except Error as error:
@@ -49,3 +50,9 @@ class Thread:
     async def stop(self) -> None:
         """Finish what was posted, close the connection, end the thread."""
         await self._aio.close()
+
+
+def _looked_at(hop: asyncio.Future[object]) -> None:
+    # The caller may have been cancelled; what became of the work is then nobody's to ask.
+    if not hop.cancelled():
+        hop.exception()

@@ -393,3 +393,15 @@ class TestTurning:
             assert all(not isinstance(end, BaseException) or isinstance(end, Unavailable) for end in ended)
 
         asyncio.run(work())
+
+
+@pytest.mark.parametrize("name", ["a b.db", "a?b#c%41.db", "ä✓.db", "a'b\".db"])
+def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
+    run(fill, tmp_path / name)
+    assert run(value, tmp_path / name) == {"v": 1}
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_doubled_slash_is_one(tmp_path: Path) -> None:
+    run(fill, Path(f"/{tmp_path}") / "a.db")
+    assert run(value, tmp_path / "a.db") == {"v": 1}

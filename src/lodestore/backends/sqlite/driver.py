@@ -7,6 +7,7 @@ opens a live database file itself; `os.stat` and `os.chmod` on its path are harm
 
 from __future__ import annotations
 
+import os
 import sqlite3 as codes  # the constants only: this library never connects to anything
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
         raise Unsupported(f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer")
     with renaming(f"opening {path}"):
         connection = sqlcipher.connect(
-            f"file:{quote(path)}?mode=rw",  # never creates: a store that is gone must not come back empty
+            f"file://{quote(os.path.abspath(path))}?mode=rw",  # never creates: a store that is gone must not come back empty
             uri=True,
             timeout=timeout,
             isolation_level=None,

@@ -45,8 +45,9 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
         found, wanted = sqlcipher.sqlite_version, ".".join(map(str, OLDEST_SAFE))
         raise Unsupported(f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer")
     with renaming(f"opening {path}"):
+        # mode=rw never creates: a store that is gone must not come back empty.
         connection = sqlcipher.connect(
-            f"file://{quote(os.path.abspath(path))}?mode=rw",  # never creates: a store that is gone must not come back empty
+            f"file://{quote(os.path.abspath(path))}?mode=rw",
             uri=True,
             timeout=timeout,
             isolation_level=None,

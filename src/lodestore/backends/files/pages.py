@@ -68,9 +68,13 @@ def _count(view: View, family: Family, now: int) -> tuple[int, int]:
         groups = view.groups(family, ())
         whole = sum(_is_there(view, layout, group, False) for group in groups)
         return whole, len(groups) - whole
-    rows = [row for shelf in view.shelves(family, ()) for row in shelf.rows.values() if alive(row, now)]
-    whole = sum(1 for row in rows if row[BODY])
-    return whole, len(rows) - whole
+    whole = bare = 0
+    for group in view.groups(family, ()):
+        bodies = [row[BODY] for row in view.shelf(family, group).rows.values() if alive(row, now)]
+        whole += sum(map(bool, bodies))
+        bare += sum(not body for body in bodies)
+        view.forget(family, group)  # counting holds one file at a time
+    return whole, bare
 
 
 def expired(view: View, now: int, limit: int) -> list[tuple[Family, Key]]:

@@ -47,6 +47,10 @@ class View:
             shelves[group] = self._load(layout_of(family), group)
         return shelves[group]
 
+    def forget(self, family: Family, group: Group) -> None:
+        """Let go of a file that was read and is not going to be written."""
+        self._shelves[family].pop(group, None)
+
     def row(self, family: Family, key: Key) -> Row | None:
         return self.shelf(family, key[: layout_of(family).depth]).rows.get(key)  # type: ignore[arg-type]
 

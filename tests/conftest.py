@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from . import servers
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -23,3 +26,13 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; LODESTORE_DATA names another folder")
     return folder
+
+
+@pytest.fixture(scope="session", params=servers.redis_names())
+def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A Redis server; a test that needs one fails where there is none."""
+    try:
+        with servers.redis_url(request.param) as url:
+            yield url
+    except servers.Missing as missing:
+        pytest.fail(str(missing))

@@ -13,17 +13,21 @@ from urllib.parse import parse_qsl, unquote
 
 from .errors import Refused
 from .kernel import Backend
-from .settings import FileSettings, MemorySettings, Settings, SQLiteSettings, make
+from .settings import FileSettings, MemorySettings, RedisSettings, Settings, SQLiteSettings, make
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One kind of store: its settings, its class as `module:name`, the setting a URL's path goes to."""
+    """One kind of store: its settings, its class as `module:name`, the setting a URL's path goes to.
+
+    `whole` names the setting the URL goes to as it is, less its query, for stores on a server.
+    """
 
     description: str
     settings: type[Settings]
     backend: str
     path: str | None = None
+    whole: str | None = None
 
     def build(self, options: dict[str, Any]) -> Backend:
         """A backend, not yet open."""
@@ -35,6 +39,12 @@ class Scheme:
         return made
 
 
+_REDIS = Scheme(
+    "a Redis or Valkey server, for several machines; as safe as the server is told to be",
+    RedisSettings,
+    "lodestore.backends.redis:RedisBackend",
+    whole="url",
+)
 SCHEMES = {
     "sqlite": Scheme(
         "one SQLite file, for production: transactions, several processes, optional encryption",
@@ -53,6 +63,7 @@ SCHEMES = {
         MemorySettings,
         "lodestore.backends.memory:MemoryBackend",
     ),
+    **dict.fromkeys(("redis", "rediss", "redis+cluster", "unix"), _REDIS),
 }
 
 
@@ -68,7 +79,7 @@ def backend(url: str, **options: Any) -> Backend:
             )
         if name in options:
             raise Refused(f"{name}: given twice, in the URL and beside it")
-    named = {kind.path: path} if kind.path else {}
+    named = {name: path for name in (kind.path, kind.whole) if name}
     return kind.build({**named, **asked, **options})
 
 
@@ -91,6 +102,10 @@ def split(url: str) -> tuple[str, str, dict[str, str]]:
 
 
 def _path(scheme: str, rest: str, url: str) -> str:
+    if SCHEMES[scheme].whole:
+        if not rest.startswith("//") or rest == "//":
+            raise Refused(f"{url}: a host or a path is missing, as in {scheme}://...")
+        return f"{scheme}:{rest}"
     if SCHEMES[scheme].path is None:
         if rest.strip("/"):
             raise Refused(f"{url}: a {scheme}: store has no path")

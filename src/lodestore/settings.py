@@ -53,6 +53,25 @@ class SQLiteSettings(Settings):
     timeout: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class RedisSettings(Settings):
+    """A Redis or Valkey server. Stores of different `namespace` share it; `strict` refuses one that may forget.
+
+    `timeout` is in seconds; `db` counts where the URL names none; `ca_file` proves the server of a rediss: URL.
+    """
+
+    SECRETS: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    url: str = field(repr=False)
+    namespace: str = "lodestore"
+    password: str | None = field(default=None, repr=False)
+    ca_file: str = ""
+    db: int = 0
+    max_connections: int = 16
+    timeout: float = 10.0
+    strict: bool = False
+
+
 def make(kind: type[S], options: dict[str, Any]) -> S:
     """Settings of `kind` from named values, texts from a URL or the environment included."""
     known = [f.name for f in dataclasses.fields(kind)]

@@ -22,9 +22,9 @@ _MARKS = (".lodestore", "conversations", "agents")
 
 
 def place(url: str) -> tuple[str, Path | None]:
-    """The scheme of a URL and where its store lies; None for one in memory."""
+    """The scheme of a URL and where its store lies; None for one in memory or on a server."""
     scheme, path, _ = registry.split(url)
-    return scheme, Path(path).absolute() if path else None
+    return scheme, Path(path).absolute() if path and registry.SCHEMES[scheme].path else None
 
 
 def secrets(url: str) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""A store on a Redis or Valkey server: one script call for every batch, no SCAN anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ...catalogue import FAMILIES, Family
+from ...errors import Corrupt, Refused, Unavailable, Unsupported
+from ...kernel import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict, order_of
+from . import rows
+from .address import Address
+from .door import Door
+from .health import inspect
+from .scripts import APPLY, FETCH, FORMAT, PAGE, VITALS
+
+_STEP = 500  # rows verified per question
+_SWEEP = 1000  # records one script call removes, so that the server is never long busy with it
+
+
+class RedisBackend(Backend):
+    """Everything under one hash tag, so in one slot of a cluster.
+
+    Expiry stands in the record and in an index, not in the server's own expiry: the clock of the store decides, not
+    that of the server, and a sweep can count what it removes. `strict` refuses to open on a server that may forget.
+    """
+
+    name = "redis"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "lodestore",
+        password: str | None = None,
+        ca_file: str = "",
+        db: int = 0,
+        max_connections: int = 16,
+        timeout: float = 10.0,
+        strict: bool = False,
+    ) -> None:
+        if not namespace or set(namespace) & set("{}"):
+            raise Refused(f"namespace: expected text without braces, not {namespace!r}")
+        self._address = Address(url, password, ca_file, db, timeout)
+        self._connections, self._timeout, self._strict = max(1, max_connections), timeout, strict
+        self._tag = f"{{{namespace}}}"
+        self._door: Door | None = None
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> int:
+        async with self._turn:
+            if self._door is None:
+                door = Door(self._address, self._connections, self._timeout)
+                try:
+                    latest = await self._welcome(door)
+                except BaseException:
+                    await door.close()
+                    raise
+                self._door = door
+                return latest
+            return await self._welcome(self._door)
+
+    async def _welcome(self, door: Door) -> int:
+        written, latest = await door.ask("HMGET", f"{self._tag}:meta", "format", "latest")
+        if written is not None and written != b"%d" % FORMAT:
+            raise Unsupported(f"the store has format {written.decode(errors='replace')}, this lodestore {FORMAT}")
+        if self._strict and (warnings := (await inspect(door))["warnings"]):
+            raise Refused(f"strict: {'; '.join(warnings)}")
+        return int(latest or 0)
+
+    async def close(self) -> None:
+        door, self._door = self._door, None
+        if door is not None:
+            await asyncio.shield(asyncio.ensure_future(self._leave(door)))
+
+    async def _leave(self, door: Door) -> None:
+        async with self._turn:
+            await door.close()
+
+    def _opened(self) -> Door:
+        if self._door is None:
+            raise Unavailable("the store is not open: await store.initialize() first")
+        return self._door
+
+    async def apply(self, writes: Sequence[Write]) -> list[int]:
+        answer: list[int] = await self._opened().run(APPLY, self._tag, rows.words_of(writes), writes=True)
+        if not answer[0]:
+            put = writes[answer[1]]
+            assert isinstance(put, Put)
+            raise conflict(put, answer[2])
+        return answer[1:]
+
+    async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        door = self._opened()
+        if not keys:
+            return []
+        places = [rows.places(key) for key in keys]
+        if len({outer for outer, _ in places}) == 1:
+            inner = [inner for _, inner in places]
+            stored = await door.ask("HMGET", f"{self._tag}:r:{family.name}:{places[0][0]}", *inner)
+        else:
+            stored = await door.run(FETCH, self._tag, [family.name, *(part for place in places for part in place)])
+        there = [(key, row) for key, row in zip(keys, stored, strict=True) if row is not None]
+        found = iter(rows.rows(family, [key for key, _ in there], [row for _, row in there]))
+        return [None if row is None else next(found) for row in stored]
+
+    async def scan(self, page: Page) -> list[Row]:
+        if len(page.prefix) == len(page.family.key):
+            return await self._record(page)
+        return rows.rows_of(page, await self._ask(page, "rows"))
+
+    async def keys(self, page: Page) -> list[Key]:
+        if len(page.prefix) == len(page.family.key):
+            return await super().keys(page)
+        return rows.keys_of(page, await self._ask(page, "keys"))
+
+    async def bodies(self, page: Page) -> list[bytes]:
+        if len(page.prefix) == len(page.family.key):
+            return await super().bodies(page)
+        return rows.bodies_of(page, await self._ask(page, "bodies"))
+
+    async def _ask(self, page: Page, what: str) -> list[bytes]:
+        answer: list[bytes] = await self._opened().run(PAGE, self._tag, rows.question(page, what))
+        return answer
+
+    async def _record(self, page: Page) -> list[Row]:
+        """A page whose prefix is a whole key: nothing is left for bounds to compare."""
+        row = (await self.fetch(page.family, [page.prefix]))[0]
+        bounded = page.after is not None or page.before is not None or page.limit == 0
+        if row is None or bounded or not alive(row, page.alive_at) or not (row[0] or page.partial):
+            return []
+        return [row]
+
+    async def sweep(self, now: int, limit: int) -> int:
+        door, removed = self._opened(), 0
+        while removed < limit:
+            asked = min(limit - removed, _SWEEP)
+            _, swept = await door.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
+            removed += swept
+            if swept < asked:
+                break
+        return removed
+
+    async def vitals(self, now: int) -> Vitals:
+        names = [family.name for family in FAMILIES]
+        told = await self._opened().run(VITALS, self._tag, [now, *names])
+        held = dict(zip(names, zip(*(iter(told),) * 4, strict=True), strict=True))
+        counts = {name: n - partial - dead for name, (n, partial, _, dead) in held.items()}
+        partial = {name: partial for name, (_, partial, _, _) in held.items()}
+        return Vitals(counts, partial, sum(size for _, _, size, _ in held.values()))
+
+    async def probe(self) -> dict[str, Any]:
+        await self.apply([])
+        return await inspect(self._opened())
+
+    async def verify(self) -> list[str]:
+        problems: list[str] = []
+        for family in FAMILIES:
+            page: Page | None = Page(family, partial=True, limit=_STEP)
+            while page is not None:
+                try:
+                    page = await self._verify_page(page, problems)
+                except Corrupt as problem:
+                    problems.append(str(problem))
+                    page = None
+        return problems
+
+    async def _verify_page(self, page: Page, problems: list[str]) -> Page | None:
+        """Look at the rows of a page; the page after it."""
+        keys, stored = rows.split(page, await self._ask(page, "rows"))
+        last: Row | None = None
+        for key, row in zip(keys, stored, strict=True):
+            try:
+                last = rows.rows(page.family, [key], [row])[0]
+            except Corrupt as problem:
+                problems.append(str(problem))
+                last = rows.headless(page.family, key, row)
+        return None if last is None else page._replace(after=order_of(page.family, last))

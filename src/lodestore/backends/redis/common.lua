@@ -1,0 +1,13 @@
+-- A row is five little-endian 64-bit numbers and the packed body; -1 stands for "none". All keys of a store carry
+-- the hash tag KEYS[1], so the names computed here lie in its slot:
+--   <tag>:r:<family>:<outer>  hash  inner key -> row         <tag>:o:<family>:<outer>  zset  inner keys in order
+--   <tag>:x:<family>:<outer>  zset  inner key by expiry      <tag>:k:<family>          zset  outer keys
+--   <tag>:s:<family>          hash  outer key -> bytes       <tag>:meta                hash  counters
+local HEAD, CHUNK = 40, 1000
+local VERSION, CREATED, WRITTEN, EXPIRES, PLACE = 1, 9, 17, 25, 33
+local call, unpack = redis.call, unpack
+local base, meta = KEYS[1], KEYS[1] .. ':meta'
+
+local function at(kind, family, outer) return base .. ':' .. kind .. ':' .. family .. (outer and ':' .. outer or '') end
+local function number(row, offset) return (struct.unpack('<i8', row, offset)) end
+local function text(value) return string.format('%.0f', value) end

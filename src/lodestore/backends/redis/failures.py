@@ -1,0 +1,59 @@
+"""The one point where what the driver and the server say becomes an error of lodestore."""
+
+from __future__ import annotations
+
+import ssl
+
+from redis import exceptions as said
+
+from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
+
+NETWORK = (said.ConnectionError, said.TimeoutError, OSError, TimeoutError)
+# The server answers and does nothing: another try a little later may find it ready.
+NOT_YET = (said.BusyLoadingError, said.ClusterDownError, said.TryAgainError, said.MasterDownError)
+_LATER = ("READONLY", "NOREPLICAS", "MISCONF", "BUSY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
+
+
+class Unsent(Exception):
+    """Nothing was asked of the server, or it did nothing; `error` is what to raise when patience ends."""
+
+    def __init__(self, error: LodestoreError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def unreachable(error: BaseException) -> LodestoreError:
+    """No connection: nothing was sent."""
+    if isinstance(error, said.AuthenticationError):
+        return Refused(f"the server refuses the user or the password: {error}")
+    if isinstance(error, said.ResponseError):
+        return answered(error, False)
+    if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) or "certificate" in str(error):
+        return Unavailable(f"no TLS with the server: {error}")
+    return Unavailable(f"the server cannot be reached: {error or type(error).__name__}")
+
+
+def lost(error: BaseException, writes: bool) -> LodestoreError:
+    """Asked, but not answered."""
+    reason = str(error) or "no answer in time"
+    if writes:
+        return Unknown(f"the server was asked to write and did not answer: {reason}")
+    return Unavailable(f"the server did not answer: {reason}")
+
+
+def answered(error: said.ResponseError, writes: bool) -> LodestoreError:
+    """The server's answer is an error."""
+    text = str(error)
+    if isinstance(error, said.OutOfMemoryError) or "OOM" in text:
+        return Full(f"the server is out of memory: {text}")
+    if isinstance(error, (said.AuthenticationError, said.NoPermissionError)) or text.startswith(("NOAUTH", "NOPERM")):
+        return Refused(f"the server refuses: {text}")
+    if isinstance(error, (said.ReadOnlyError, *NOT_YET)) or text.startswith(_LATER):
+        return Unavailable(f"the server does not write now: {text}")
+    if "WRONGTYPE" in text:
+        return Corrupt(f"a key of the store is not what lodestore made: {text}")
+    if "unknown command" in text or "Unknown Redis command" in text:
+        return Unsupported(f"lodestore needs Redis 7.0 or newer: {text}")
+    if writes:
+        return Unknown(f"the server failed at a write: {text}")
+    return Unavailable(f"the server failed: {text}")

@@ -1,0 +1,53 @@
+"""Whether a server may forget what it has acknowledged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import LodestoreError, Unavailable
+from .door import Door
+
+
+async def inspect(door: Door) -> dict[str, Any]:
+    """What the server says of its memory and its disk, with a warning for each way to lose a write."""
+    told = _parse(await door.ask("INFO", "everything"))
+    details: dict[str, Any] = {
+        "server": told.get("valkey_version") or told.get("redis_version"),
+        "aof": told.get("aof_enabled") == "1",
+        "appendfsync": await _appendfsync(door),
+        "maxmemory_policy": told.get("maxmemory_policy"),
+        "evicted_keys": int(told.get("evicted_keys", 0)),
+    }
+    return {"warnings": _warnings(told, details), **details}
+
+
+def _warnings(told: dict[str, str], details: dict[str, Any]) -> list[str]:
+    warnings = []
+    if not details["aof"]:
+        warnings.append("the server keeps no append-only file (appendonly no): a crash loses what was acknowledged")
+    elif details["appendfsync"] not in ("always", "everysec", None):
+        warnings.append(f"appendfsync {details['appendfsync']}: a power cut loses what was acknowledged")
+    if details["maxmemory_policy"] not in (None, "noeviction"):
+        warnings.append(
+            f"maxmemory-policy {details['maxmemory_policy']}: the server evicts records when memory is full"
+        )
+    for name in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
+        if told.get(name, "ok") != "ok":
+            warnings.append(f"{name} is {told[name]}")
+    return warnings
+
+
+async def _appendfsync(door: Door) -> str | None:
+    """None where the server does not let us ask, as hosted ones do."""
+    try:
+        found = await door.ask("CONFIG", "GET", "appendfsync")
+    except Unavailable:
+        raise
+    except LodestoreError:
+        return None
+    return str(found[b"appendfsync"].decode()) if found else None
+
+
+def _parse(info: bytes | str) -> dict[str, str]:
+    text = info.decode() if isinstance(info, bytes) else info
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))

@@ -1,0 +1,37 @@
+"""The scripts the server runs, with the catalogue written in front of them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ...catalogue import FAMILIES, OWNED, Family
+
+FORMAT = 1  # how a store is laid out; another number is another version of lodestore
+
+
+class Script:
+    """A script, and the hash by which a server that has seen it knows it."""
+
+    def __init__(self, name: str) -> None:
+        self.text = "\n".join((_catalogue(), _read("common"), _read(name)))
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _read(name: str) -> str:
+    return (Path(__file__).parent / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _catalogue() -> str:
+    families = ", ".join(f"{family.name} = {{{_traits(family)}}}" for family in FAMILIES)
+    return f"local FORMAT = '{FORMAT}'\nlocal FAMILIES = {{{families}}}"
+
+
+def _traits(family: Family) -> str:
+    owned = ", ".join(f"'{other.name}'" for other in OWNED[family])
+    owner = f"'{family.owner}'" if family.owner else "nil"
+    placed, expires = str(family.placed).lower(), str(family.expires).lower()
+    return f"depth = {len(family.key)}, placed = {placed}, expires = {expires}, owner = {owner}, owned = {{{owned}}}"
+
+
+APPLY, PAGE, FETCH, VITALS = map(Script, ("apply", "page", "fetch", "vitals"))

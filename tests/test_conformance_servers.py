@@ -1,0 +1,29 @@
+"""The backends on servers under the conformance kit, on real servers that the tests start."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from lodestore.backends.redis import RedisBackend
+from lodestore.conformance import InterfacePromises, KernelLaws
+
+
+def namespace(folder: Path) -> str:
+    """A store of its own for each folder."""
+    return "test-" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+
+
+class TestRedis(KernelLaws, InterfacePromises):
+    examples = 6
+    steps = 20
+    url = ""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_url: str) -> None:
+        self.url = redis_url
+
+    def backend(self, folder: Path) -> RedisBackend:
+        return RedisBackend(self.url, namespace=namespace(folder))

@@ -19,6 +19,8 @@ class Address:
     def __init__(self, url: str, password: str | None, ca_file: str, db: int, timeout: float) -> None:
         try:
             found: dict[str, Any] = dict(parse_url(_plain(url)))
+            if "path" not in found and url.partition("://")[2].rpartition("@")[2].count("/") > 1:
+                raise ValueError("more than a number behind the host")
             self.seeds = [_place(part, found) for part in _hosts(url)]
         except ValueError:
             raise Refused("the URL of a Redis store is redis://user:password@host:6379/0 or unix:///path") from None

@@ -153,7 +153,7 @@ local function counted(family, outer, rows, partial, bytes)
   if FAMILIES[family].depth == 2 and bytes ~= 0 then call('HINCRBY', at('s', family), outer, text(bytes)) end
 end
 
-local function weigh(row) return #row == HEAD and 1 or 0, #row - HEAD end
+local function weigh(row) return #row == HEAD and 1 or 0, math.max(#row - HEAD, 0) end
 
 local function remove(family, outer, inner, row)
   local partial, bytes = weigh(row)
@@ -202,7 +202,8 @@ end
 
 local function put(op)
   local old = call('HGET', at('r', op.family, op.outer), op.inner)
-  if old and number(old, EXPIRES) >= 0 and number(old, EXPIRES) <= op.time then
+  local broken = old and #old < HEAD
+  if broken or (old and number(old, EXPIRES) >= 0 and number(old, EXPIRES) <= op.time) then
     remove(op.family, op.outer, op.inner, old)
     old = nil
   end

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...catalogue import FAMILIES, Family
 from ...errors import Corrupt, Refused, Unavailable, Unsupported
-from ...kernel import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict, order_of
+from ...kernel import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict
 from . import rows
 from .address import Address
 from .door import Door
@@ -169,11 +169,16 @@ class RedisBackend(Backend):
     async def _verify_page(self, page: Page, problems: list[str]) -> Page | None:
         """Look at the rows of a page; the page after it."""
         keys, stored = rows.split(page, await self._ask(page, "rows"))
-        last: Row | None = None
         for key, row in zip(keys, stored, strict=True):
             try:
-                last = rows.rows(page.family, [key], [row])[0]
+                rows.rows(page.family, [key], [row])
             except Corrupt as problem:
                 problems.append(str(problem))
-                last = rows.headless(page.family, key, row)
-        return None if last is None else page._replace(after=order_of(page.family, last))
+        return page._replace(after=await self._order(page.family, keys[-1])) if keys else None
+
+    async def _order(self, family: Family, key: Key) -> Key:
+        """Where a row stands, also when it is broken."""
+        if not family.placed:
+            return key
+        outer, inner = rows.places(key)
+        return (*key[:-1], int(await self._opened().ask("ZSCORE", f"{self._tag}:o:{family.name}:{outer}", inner)))

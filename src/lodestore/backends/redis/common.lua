@@ -9,5 +9,6 @@ local call, unpack = redis.call, unpack
 local base, meta = KEYS[1], KEYS[1] .. ':meta'
 
 local function at(kind, family, outer) return base .. ':' .. kind .. ':' .. family .. (outer and ':' .. outer or '') end
-local function number(row, offset) return (struct.unpack('<i8', row, offset)) end
+-- Of a row cut short by damage there is nothing to tell; who reads it finds out.
+local function number(row, offset) return #row < HEAD and -1 or (struct.unpack('<i8', row, offset)) end
 local function text(value) return string.format('%.0f', value) end

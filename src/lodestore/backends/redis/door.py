@@ -101,8 +101,10 @@ class Door:
             async with asyncio.timeout(self._timeout):
                 await connection.connect()  # type: ignore[no-untyped-call]
         except said.AuthenticationError as error:
+            await connection.disconnect(nowait=True)
             raise unreachable(error) from None
         except (*NETWORK, said.ResponseError) as error:
+            await connection.disconnect(nowait=True)
             self._look_elsewhere()
             raise Unsent(unreachable(error)) from None
         return connection

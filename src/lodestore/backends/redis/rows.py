@@ -129,8 +129,3 @@ def _inner(family: Family, name: bytes) -> str | int:
     if not name.isdigit():
         raise Corrupt(f"{family.name}: the position {name!r} is no number")
     return int(name)
-
-
-def headless(family: Family, key: Key, row: bytes) -> Row:
-    """A row without its body, for a walk over what may be broken."""
-    return (b"", *_head(family, key, row), *key)

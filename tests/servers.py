@@ -13,9 +13,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 PATIENCE = 60.0  # seconds a server may take to start
 
@@ -97,6 +98,29 @@ def redis_server(binary: str, *options: str) -> Iterator[RedisServer]:
             yield server
         finally:
             server.kill()
+
+
+@contextmanager
+def redis_cluster(binary: str, nodes: int = 3) -> Iterator[list[str]]:
+    """The URLs of the nodes of a cluster, each with its share of the slots."""
+    import redis
+
+    with ExitStack() as stack:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+        urls = [stack.enter_context(redis_server(binary, *options)).url for _ in range(nodes)]
+        clients = [stack.enter_context(redis.Redis.from_url(url, decode_responses=True)) for url in urls]
+        edges = [round(number * 16384 / nodes) for number in range(nodes + 1)]
+        for number, client in enumerate(clients):
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", edges[number], edges[number + 1] - 1)
+            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", urls[number].rpartition(":")[2])
+        wait_for(lambda: all(_formed(client, nodes) for client in clients), "the cluster")
+        yield urls
+
+
+def _formed(client: Any, nodes: int) -> bool:
+    told = client.execute_command("CLUSTER INFO")
+    return bool(told["cluster_state"] == "ok" and int(told["cluster_known_nodes"]) == nodes)
 
 
 @contextmanager

@@ -27,3 +27,16 @@ class TestRedis(KernelLaws, InterfacePromises):
 
     def backend(self, folder: Path) -> RedisBackend:
         return RedisBackend(self.url, namespace=namespace(folder))
+
+
+class TestRedisCluster(KernelLaws, InterfacePromises):
+    examples = 3
+    steps = 15
+    url = ""
+
+    @pytest.fixture(autouse=True)
+    def _servers(self, redis_cluster: str) -> None:
+        self.url = redis_cluster
+
+    def backend(self, folder: Path) -> RedisBackend:
+        return RedisBackend(self.url, namespace=namespace(folder))

@@ -332,3 +332,51 @@ class TestUse:
 
         with server("--unixsocket", str(path)):
             asyncio.run(main())
+
+
+class TestCluster:
+    def test_a_store_whose_slot_moves_is_followed(self, redis_cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
+            nodes = redis.RedisCluster.from_url(redis_cluster.replace("+cluster", "").partition(",")[0])
+            slot = nodes.keyslot("{test-moving}")
+            here = nodes.get_node_from_key("{test-moving}")
+            there = next(node for node in nodes.get_primaries() if node != here)
+            ids = {node.name: nodes.cluster_myid(node).decode() for node in (here, there)}
+            assert backend._door is not None
+            assert backend._door._place == (here.host, here.port)
+
+            def setslot(node: object, *words: str) -> None:
+                nodes.execute_command("CLUSTER SETSLOT", slot, *words, target_nodes=node)
+
+            setslot(there, "IMPORTING", ids[here.name])
+            setslot(here, "MIGRATING", ids[there.name])
+            for part in ((b"{test-moving}:r:state:",), (b"{test-moving}:o:state:", b"{test-moving}:meta")):
+                command = ("MIGRATE", there.host, there.port, "", 0, 5000, "KEYS", *part)
+                here.redis_connection.execute_command(*command)
+                assert (await backend.fetch(STATE, [("k",)]))[0], "ASK is not followed"
+                for attempt in (backend.apply([Put(STATE, ("k2",), b"{}", NOW)]), backend.keys(Page(STATE))):
+                    with pytest.raises(Unavailable):
+                        await attempt
+            for node in (there, here):
+                setslot(node, "NODE", ids[there.name])
+            nodes.close()
+            await backend.apply([Put(STATE, ("k3",), b"{}", NOW)])
+            assert await backend.keys(Page(STATE)) == [("k",), ("k3",)]
+            assert backend._door._place == (there.host, there.port)
+
+        with_backend(redis_cluster, work, namespace="test-moving")
+
+    def test_stores_lie_on_all_nodes(self, redis_cluster: str) -> None:
+        places = set()
+        for number in range(12):
+
+            async def work(backend: RedisBackend) -> None:
+                await backend.apply([PUT])
+                assert backend._door is not None
+                places.add(backend._door._place)
+
+            with_backend(redis_cluster, work, namespace=f"test-{number}")
+        assert len(places) == 3

@@ -308,7 +308,7 @@ end
 
 -- A server out of memory refuses the first command that may grow, and none after a first write: so what only frees
 -- starts with a command that frees, and what grows starts with one that is refused before anything else is done.
-if grows then call('HSETNX', meta, 'format', FORMAT) else call('UNLINK', base .. ':nothing') end
+if grows then call('HSETNX', meta, 'format', FORMAT) else call('UNLINK', KEYS[2]) end
 local writers, results = {P = put, A = append, C = copy, D = drop, S = sweep}, {1}
 for n, op in ipairs(ops) do
   results[n + 1] = writers[op.kind](op)

@@ -1,12 +1,13 @@
 -- A row is five little-endian 64-bit numbers and the packed body; -1 stands for "none". All keys of a store carry
--- the hash tag KEYS[1], so the names computed here lie in its slot:
+-- one hash tag, so the names computed here lie in the slot of KEYS:
 --   <tag>:r:<family>:<outer>  hash  inner key -> row         <tag>:o:<family>:<outer>  zset  inner keys in order
 --   <tag>:x:<family>:<outer>  zset  inner key by expiry      <tag>:k:<family>          zset  outer keys
 --   <tag>:s:<family>          hash  outer key -> bytes       <tag>:meta                hash  counters
 local HEAD, CHUNK = 40, 1000
 local VERSION, CREATED, WRITTEN, EXPIRES, PLACE = 1, 9, 17, 25, 33
 local call, unpack = redis.call, unpack
-local base, meta = KEYS[1], KEYS[1] .. ':meta'
+local meta = KEYS[1]
+local base = meta:sub(1, -#':meta' - 1)
 
 local function at(kind, family, outer) return base .. ':' .. kind .. ':' .. family .. (outer and ':' .. outer or '') end
 -- Of a row cut short by damage there is nothing to tell; who reads it finds out.

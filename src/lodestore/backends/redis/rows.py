@@ -94,7 +94,8 @@ def rows(family: Family, keys: Sequence[Key], stored: Sequence[bytes]) -> list[R
     try:
         bodies = unpack_all([row[_HEAD.size :] for row in stored])
     except Corrupt:
-        bodies = [unpack(row[_HEAD.size :], name_of(family, key)) for key, row in zip(keys, stored, strict=True)]
+        for key, row in zip(keys, stored, strict=True):
+            unpack(row[_HEAD.size :], name_of(family, key))
         raise
     return [(body, *_head(family, key, row), *key) for body, key, row in zip(bodies, keys, stored, strict=True)]
 

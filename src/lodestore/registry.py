@@ -8,10 +8,11 @@ import importlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from .errors import Refused
+from .errors import Refused, Unsupported
 from .kernel import Backend
 from .settings import FileSettings, MemorySettings, RedisSettings, Settings, SQLiteSettings, make
 
@@ -33,7 +34,7 @@ class Scheme:
         """A backend, not yet open."""
         settings = make(self.settings, options)
         module, name = self.backend.split(":")
-        made: Backend = getattr(importlib.import_module(module), name)(
+        made: Backend = getattr(_imported(module), name)(
             **{f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
         )
         return made
@@ -65,6 +66,14 @@ SCHEMES = {
     ),
     **dict.fromkeys(("redis", "rediss", "redis+cluster", "unix"), _REDIS),
 }
+
+
+def _imported(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        extra = module.rpartition(".")[2]
+        raise Unsupported(f"{missing.name} is not installed: pip install 'lodestore[{extra}]'") from None
 
 
 def backend(url: str, **options: Any) -> Backend:

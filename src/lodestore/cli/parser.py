@@ -15,7 +15,8 @@ _FORMATS = (
 )
 _OUT = ("lodestore", "openai-jsonl")
 _EPILOG = """\
-An encrypted SQLite store is opened with the key in the environment variable LODESTORE_KEY.
+An encrypted SQLite store is opened with the key in the environment variable LODESTORE_KEY;
+the target of migrate with that in LODESTORE_TARGET_KEY where it is set (empty: not encrypted).
 Exit codes: 0 done; 1 the answer is no (unhealthy, problems, absent, broken records, conflicts); 2 wrong usage;
 3 the store failed; 130 interrupted; 141 the reader of the output left."""
 
@@ -130,6 +131,24 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
             _argument("--out", metavar="FILE", help="a file, packed where it ends in .zst or .gz (default: stdout)"),
             _argument("--format", choices=_OUT, default=_OUT[0], help="default: %(default)s"),
             _argument("--families", metavar="A,B", help="only these kinds of record"),
+        ],
+    ),
+    (
+        "migrate",
+        "migrating.migrate",
+        "copy a store into another of any backend, in use or not, and prove that both hold the same",
+        [
+            _argument("source", metavar="SRC", help=_URL),
+            _argument("target", metavar="DST", help="where to; created where there is none"),
+            _argument("--families", metavar="A,B", help="only these kinds of record"),
+            _argument("--dry-run", action="store_true", help="count and compare, write nothing"),
+            _argument("--no-verify", action="store_true", help="one pass; nothing may write to the source meanwhile"),
+            _argument("--resume", action="store_true", help="finish a migration that was interrupted"),
+            _argument(
+                "--merge",
+                choices=("skip", "overwrite", "fail"),
+                help="into a store that is not empty; what to do with records it holds otherwise",
+            ),
         ],
     ),
     (

@@ -1,0 +1,127 @@
+"""The command that moves a store to another backend."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .. import registry
+from ..backends.memory import MemoryBackend
+from ..clock import system_clock
+from ..errors import Refused
+from ..kernel import Backend
+from ..transfer import MigrationReport
+from ..transfer import migrate as transfer
+from . import NO, output
+from .progress import progress
+from .stores import existing, is_there, place, require, secrets
+
+SHOWN = 20  # conflicts printed before the rest is only counted
+TARGET_KEY = "LODESTORE_TARGET_KEY"
+
+
+async def migrate(arguments: Namespace) -> int:
+    """Everything in one store, copied into another and compared."""
+    require(arguments.source)
+    _check(arguments.source, arguments.target)
+    async with existing(arguments.source) as source, _target(arguments) as target:
+        with progress("migrating", of="rated") as told:
+            report = await transfer(
+                source.backend,
+                target,
+                families=None if arguments.families is None else [n.strip() for n in arguments.families.split(",")],
+                merge=arguments.merge,
+                dry_run=arguments.dry_run,
+                verify=not arguments.no_verify,
+                resume=arguments.resume,
+                now=system_clock(),
+                progress=told,
+                origin=_origin(arguments.source),
+            )
+    if arguments.json:
+        output.emit(report.as_dict())
+    else:
+        _tell(report)
+    return 0 if report.ok else NO
+
+
+def _check(source: str, target: str) -> None:
+    registry.backend(target, **_secrets(target))  # a wrong setting is told before anything is opened
+    (_, one), (_, other) = place(source), place(target)
+    if one is None or other is None:
+        return
+    inner, outer = Path(os.path.realpath(one)), Path(os.path.realpath(other))
+    if inner == outer or inner in outer.parents or outer in inner.parents:
+        raise Refused("source and target must not be one store, nor lie in one another")
+
+
+def _origin(url: str) -> str:
+    """What tells a source from another, and nobody what it is."""
+    scheme, path = place(url)
+    real = registry.describe(url) if path is None else os.path.realpath(path)
+    return sha256(f"{scheme} {real}".encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def _secrets(url: str) -> dict[str, Any]:
+    """The target's key: its own, which may be empty for none, else that of the source."""
+    key = os.environ.get(TARGET_KEY)
+    if key is None:
+        return secrets(url)
+    return {"key": key} if key and registry.split(url)[0] == "sqlite" else {}
+
+
+@asynccontextmanager
+async def _target(arguments: Namespace) -> AsyncIterator[Backend]:
+    scheme, path = place(arguments.target)
+    options = _secrets(arguments.target)
+    if scheme == "file" and "backups" not in registry.split(arguments.target)[2]:
+        options["backups"] = False  # the steps of a migration are no history worth keeping
+    backend = registry.backend(arguments.target, **options)
+    if arguments.dry_run and not is_there(scheme, path):
+        backend = MemoryBackend()  # stands in for the store there would be
+    await backend.open()
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+def _tell(report: MigrationReport) -> None:
+    rate = f"{report.total('copied'):,} in {report.seconds:.2f} s" + _per_second(report)
+    sums = {"records": report.total("records"), "bytes": output.size(report.total("bytes"))}
+    output.pairs({**sums, **({} if report.dry_run else {"copied": rate, "passes": report.passes})})
+    for name, family in report.families.items():
+        if any(asdict(family)[count] for count in ("records", "copied", "dropped")):
+            hashed = f"  {family.source_hash[:16]}" if family.source_hash == family.target_hash else "  differs"
+            line = f"  {name:<16}{family.records:>12,}  {output.size(family.bytes):>12}"
+            print(line + (hashed if family.source_hash else ""))
+    _tell_conflicts(report)
+    print(output.one_line(report.note or _verdict(report)))
+
+
+def _per_second(report: MigrationReport) -> str:
+    return f" ({report.total('copied') / max(report.seconds, 0.001):,.0f} records/s)"
+
+
+def _tell_conflicts(report: MigrationReport) -> None:
+    if not report.conflicts:
+        return
+    count = len(report.conflicts) + report.omitted
+    print(f"conflicts  {count:,}")
+    print("\n".join(f"  {output.one_line(name)}: the target holds something else" for name in report.conflicts[:SHOWN]))
+    if count > SHOWN:
+        print(f"  ... and {count - SHOWN:,} more")
+
+
+def _verdict(report: MigrationReport) -> str:
+    if report.dry_run:
+        return "dry run: nothing was written"
+    if report.agreed is None:
+        return "nothing was written" if report.conflicts else "copied, not verified"
+    return "verified: both sides hold the same" + (", but for the conflicts" if report.conflicts else "")

@@ -1,0 +1,85 @@
+"""Records out of a store in portions and into one in batches, so that memory does not grow with the store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from ..catalogue import STATE, Family
+from ..kernel import BODY, Backend, Copy, Key, Page, Row, Write, order_of
+
+# A portion is read before its size is known, so its number of rows stays small and follows the sizes seen last.
+_FIRST, _LONGEST, _PORTION_BYTES = 16, 256, 256 * 1024
+_KEYS = 2_000
+BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000
+_OVERHEAD = 128  # what a record weighs besides its body
+
+MARK: Key = ("lodestore:migration",)  # the state record that says a migration into this store is unfinished
+
+
+async def portions(backend: Backend, family: Family, now: int) -> AsyncIterator[list[Row]]:
+    """All rows of a family that have not expired by `now`, owners without body included, in their order."""
+    page = Page(family, limit=_FIRST, alive_at=now, partial=True)
+    while rows := await backend.scan(page):
+        after, full = order_of(family, rows[-1]), len(rows) == page.limit
+        limit = _next_limit(len(rows), sum(len(row[BODY]) for row in rows))
+        yield rows
+        del rows  # or it is held while the next one is read
+        if not full:
+            return
+        page = page._replace(after=after, limit=limit)
+
+
+def _next_limit(count: int, size: int) -> int:
+    return max(1, min(_LONGEST, 2 * count, count * _PORTION_BYTES // max(size, 1)))
+
+
+async def all_keys(backend: Backend, family: Family) -> AsyncIterator[list[Key]]:
+    """All keys of a family but the mark's, expired records and owners without body included."""
+    page = Page(family, limit=_KEYS, partial=True)
+    while keys := await backend.keys(page):
+        last, full = keys[-1], len(keys) == _KEYS
+        yield [key for key in keys if family is not STATE or key != MARK]
+        if not full:
+            return
+        if (after := await _order(backend, family, last)) is not None:
+            page = page._replace(after=after)
+
+
+async def _order(backend: Backend, family: Family, key: Key) -> Key | None:
+    """The place in its family of a record; None where it went away just now."""
+    if not family.placed or family.log:
+        return key
+    [row] = await backend.fetch(family, [key])
+    return row and order_of(family, row)
+
+
+async def is_empty(backend: Backend, family: Family, now: int | None = None) -> bool:
+    """Whether a family holds nothing that has not expired by `now`, but for the mark."""
+    page = Page(family, limit=2, alive_at=now, partial=True)
+    return not [key for key in await backend.keys(page) if family is not STATE or key != MARK]
+
+
+class Batch:
+    """Writes gathered until they are worth an `apply`."""
+
+    def __init__(self, target: Backend) -> None:
+        self._target = target
+        self._writes: list[Write] = []
+        self._size = 0
+        self.versions_kept = True
+
+    async def add(self, write: Write) -> None:
+        body = len(write.row[BODY]) if isinstance(write, Copy) else 0
+        if self._size + body + _OVERHEAD > BATCH_BYTES or len(self._writes) >= BATCH_WRITES:
+            await self.flush()
+        self._writes.append(write)
+        self._size += body + _OVERHEAD
+
+    async def flush(self) -> None:
+        """Write what is gathered, as one."""
+        writes, self._writes, self._size = self._writes, [], 0
+        if not writes:
+            return
+        results = await self._target.apply(writes)
+        pairs = zip(writes, results, strict=True)
+        self.versions_kept &= all(result == write.row[1] for write, result in pairs if isinstance(write, Copy))

@@ -155,6 +155,7 @@ class TestUsage:
             "export": ["URL", "--out", "--format", "--families"],
             "restore": ["PATH", "URL", "--force"],
             "backup": ["URL", "PATH"],
+            "migrate": ["SRC", "DST", "--families", "--dry-run", "--no-verify", "--resume", "--merge"],
             "schema": ["--dialect", "--statements", "--write"],
             "sql": ["URL", "STATEMENT", "PARAM"],
             "demo": ["--at"],

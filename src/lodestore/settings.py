@@ -43,7 +43,10 @@ class FileSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class SQLiteSettings(Settings):
-    """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" a kill."""
+    """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" a kill.
+
+    `cache` is how many MiB of pages each of its three connections keeps.
+    """
 
     SECRETS: ClassVar[frozenset[str]] = frozenset({"key"})
 
@@ -51,6 +54,7 @@ class SQLiteSettings(Settings):
     key: str | bytes | None = field(default=None, repr=False)
     durability: Literal["power", "process"] = "power"
     timeout: float = 30.0
+    cache: int = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ async def migrate(arguments: Namespace) -> int:
     """Everything in one store, copied into another and compared."""
     require(arguments.source)
     _check(arguments.source, arguments.target)
-    async with existing(arguments.source) as source, _target(arguments) as target:
+    async with existing(arguments.source, **_lean(arguments.source)) as source, _target(arguments) as target:
         with progress("migrating", of="rated") as told:
             report = await transfer(
                 source.backend,
@@ -76,13 +76,20 @@ def _secrets(url: str) -> dict[str, Any]:
     return {"key": key} if key and registry.split(url)[0] == "sqlite" else {}
 
 
+def _lean(url: str) -> dict[str, Any]:
+    """Settings for a store that is gone through once, where the URL says nothing else.
+
+    Pages are not asked for again, and the steps of a migration are no history worth keeping.
+    """
+    scheme, _, asked = registry.split(url)
+    lean: dict[str, dict[str, Any]] = {"sqlite": {"cache": 2}, "file": {"backups": False}}
+    return {name: value for name, value in lean.get(scheme, {}).items() if name not in asked}
+
+
 @asynccontextmanager
 async def _target(arguments: Namespace) -> AsyncIterator[Backend]:
     scheme, path = place(arguments.target)
-    options = _secrets(arguments.target)
-    if scheme == "file" and "backups" not in registry.split(arguments.target)[2]:
-        options["backups"] = False  # the steps of a migration are no history worth keeping
-    backend = registry.backend(arguments.target, **options)
+    backend = registry.backend(arguments.target, **_secrets(arguments.target), **_lean(arguments.target))
     if arguments.dry_run and not is_there(scheme, path):
         backend = MemoryBackend()  # stands in for the store there would be
     await backend.open()

@@ -47,17 +47,17 @@ def is_there(scheme: str, path: Path | None) -> bool:
 
 
 @asynccontextmanager
-async def existing(url: str) -> AsyncIterator[Store]:
+async def existing(url: str, **settings: Any) -> AsyncIterator[Store]:
     """The store at `url`, opened and closed again; never created."""
     require(url)
-    async with created(url) as store:
+    async with created(url, **settings) as store:
         yield store
 
 
 @asynccontextmanager
-async def created(url: str) -> AsyncIterator[Store]:
-    """The store at `url`, created where there is none."""
-    async with open_store(url, **secrets(url)) as store:
+async def created(url: str, **settings: Any) -> AsyncIterator[Store]:
+    """The store at `url`, created where there is none; `settings` besides those in the URL."""
+    async with open_store(url, **secrets(url), **settings) as store:
         yield store
 
 

@@ -8,7 +8,7 @@ from ..catalogue import STATE, Family
 from ..kernel import BODY, Backend, Copy, Key, Page, Row, Write, order_of
 
 # A portion is read before its size is known, so its number of rows stays small and follows the sizes seen last.
-_FIRST, _LONGEST, _PORTION_BYTES = 16, 256, 256 * 1024
+_FIRST, _LONGEST, _PORTION_BYTES = 1, 256, 256 * 1024
 _KEYS = 2_000
 BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000
 _OVERHEAD = 128  # what a record weighs besides its body

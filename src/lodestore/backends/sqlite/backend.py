@@ -26,16 +26,23 @@ class SQLiteBackend(Backend):
 
     `key` opens or creates an encrypted file: a passphrase, or 32 bytes used as they are. `durability` is "power" (an
     acknowledged record survives a power cut; cache entries survive the end of the process) or "process" (all survive
-    the end of the process). `timeout` is how many seconds to wait for another process's write.
+    the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
+    MiB of pages each of the three connections keeps.
     """
 
     name = "sqlite"
 
     def __init__(
-        self, path: str | Path, *, key: str | bytes | None = None, durability: str = "power", timeout: float = 30.0
+        self,
+        path: str | Path,
+        *,
+        key: str | bytes | None = None,
+        durability: str = "power",
+        timeout: float = 30.0,
+        cache: int = driver.CACHE_MIB,
     ) -> None:
         self.path = Path(path).absolute()
-        self._site = creation.Site(self.path, key, timeout)
+        self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
         self._open = False
         self._turning = asyncio.Lock()  # one opening or closing at a time

@@ -155,10 +155,11 @@ def check_file(path: Path) -> bool:
 class Site:
     """Where a store is and how to connect to it."""
 
-    def __init__(self, path: Path, key: Key, timeout: float) -> None:
+    def __init__(self, path: Path, key: Key, timeout: float, cache: int = driver.CACHE_MIB) -> None:
         self.path = path
         self._key = key
         self._timeout = timeout
+        self._cache = cache
 
     def prepare(self) -> None:
         """Create the store where there is none, upgrade an old one; an error that says why where it cannot be used."""
@@ -181,15 +182,15 @@ class Site:
 
     def writer(self) -> driver.Connection:
         """The one connection that writes and checkpoints."""
-        return driver.tune(self.connect(), writer=True)
+        return driver.tune(self.connect(), writer=True, cache=self._cache)
 
     def reader(self) -> driver.Connection:
         """A connection that only reads."""
-        return driver.tune(self.connect(), writer=False)
+        return driver.tune(self.connect(), writer=False, cache=self._cache)
 
     def copy_at(self, path: Path) -> Site:
         """The same store at another path."""
-        return Site(path, self._key, self._timeout)
+        return Site(path, self._key, self._timeout, self._cache)
 
 
 class Identity:

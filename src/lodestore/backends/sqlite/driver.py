@@ -28,7 +28,7 @@ VERSION: str = sqlcipher.sqlite_version
 # Before 3.51.3 two connections that write and checkpoint at the same instant can corrupt a WAL database
 # (https://sqlite.org/wal.html#walresetbug).
 OLDEST_SAFE = (3, 51, 3)
-CACHE_KIB = 16_000
+CACHE_MIB = 16
 CHECKPOINT_PAGES = 4000
 
 _CLASSES: dict[int, type[LodestoreError]] = {
@@ -68,9 +68,9 @@ def _key_literal(key: str | bytes) -> str:
     return f"'{escaped}'"
 
 
-def tune(connection: Connection, *, writer: bool) -> Connection:
-    """Settings of a session: only the writer may write or checkpoint."""
-    pragmas = ["foreign_keys = ON", f"cache_size = -{CACHE_KIB}", "secure_delete = OFF"]
+def tune(connection: Connection, *, writer: bool, cache: int = CACHE_MIB) -> Connection:
+    """Settings of a session: only the writer may write or checkpoint; `cache` is in MiB."""
+    pragmas = ["foreign_keys = ON", f"cache_size = -{cache * 1024}", "secure_delete = OFF"]
     if writer:
         pragmas += [f"wal_autocheckpoint = {CHECKPOINT_PAGES}", "synchronous = FULL"]
     else:

@@ -191,6 +191,32 @@ class TestTheCommand:
         assert "Traceback" not in text
 
 
+def test_peak_memory_stays_low(tmp_path: Path) -> None:
+    source = url_at("sqlite", tmp_path / "a")
+
+    async def store_all() -> None:
+        async with lodestore.open(source, durability="process") as store:
+            for n in range(40):
+                said = tuple(b'{"text":"%s"}' % random.randbytes(6_000).hex().encode() for _ in range(200))
+                await store.backend.apply([Append(RAW_MESSAGE, (f"c{n % 4}",), said, 5)])
+
+    asyncio.run(store_all())  # 96 MB of bodies that do not compress further than by half
+    idle, busy = (peak("stats", source), peak("migrate", source, url_at("sqlite", tmp_path / "b")))
+    assert busy - idle < 64_000
+
+
+def peak(*words: str) -> int:
+    """The most memory a command held, in kB."""
+    code = (
+        "import resource, subprocess, sys; subprocess.run([sys.executable, '-m', 'lodestore', *sys.argv[1:]], "
+        "check=True, stdout=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    with python(code, *words, stdout=subprocess.PIPE) as child:
+        shown, _ = child.communicate()
+    assert child.returncode == 0
+    return int(shown)
+
+
 class TestKeys:
     def test_from_plain_to_encrypted_and_back(self, tmp_path: Path) -> None:
         a, b, c, d = (url_at("sqlite", tmp_path / name) for name in "abcd")

@@ -105,9 +105,10 @@ class TestUrls:
         assert "canary" not in str(caught.value)
 
     def test_settings_reach_the_backend(self, tmp_path: Path) -> None:
-        made = registry.backend(f"sqlite:///{tmp_path}/a.db?timeout=2.5", durability="process", key="k")
+        made = registry.backend(f"sqlite:///{tmp_path}/a.db?timeout=2.5&cache=3", durability="process", key="k")
         assert isinstance(made, SQLiteBackend)
         assert (made._site._timeout, made._durability, made._site._key) == (2.5, "process", "k")
+        assert made._site._cache == 3
 
 
 class TestOpen:

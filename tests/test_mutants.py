@@ -142,8 +142,8 @@ def owners_without_a_body_are_listed(patch: Patch) -> None:
 def foreign_keys_are_off(patch: Patch) -> None:
     real = driver.tune
 
-    def tune(connection: driver.Connection, *, writer: bool) -> driver.Connection:
-        real(connection, writer=writer).execute("PRAGMA foreign_keys = OFF").fetchall()
+    def tune(connection: driver.Connection, *, writer: bool, cache: int) -> driver.Connection:
+        real(connection, writer=writer, cache=cache).execute("PRAGMA foreign_keys = OFF").fetchall()
         return connection
 
     patch.setattr(driver, "tune", tune)

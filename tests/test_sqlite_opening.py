@@ -360,11 +360,11 @@ class TestTurning:
         run(fill, tmp_path / "a.db")
         real, made = driver.tune, []
 
-        def tune(connection: object, *, writer: bool) -> object:
+        def tune(connection: object, *, writer: bool, cache: int) -> object:
             made.append(connection)
             if len(made) == 3:
                 raise driver.sqlcipher.OperationalError("injected")
-            return real(connection, writer=writer)
+            return real(connection, writer=writer, cache=cache)
 
         async def work() -> None:
             store = SQLiteBackend(tmp_path / "a.db")

@@ -368,6 +368,28 @@ class TestResuming:
 
         on(work, "memory", Dying())
 
+    def test_what_has_expired_meanwhile_goes(self) -> None:
+        async def work(a: Backend, b: Backend) -> None:
+            await a.apply([Put(CACHE, (name,), text(name), 5, NOW + end) for end, name in enumerate("abc", 1)])
+            assert isinstance(b, Dying)
+            b.left = 2
+            with pytest.raises(Unavailable):
+                await move(a, b)
+            b.left = 100
+            report = await move(a, b, resume=True, now=NOW + 2)
+            assert (report.ok, report.total("dropped")) == (True, 2)
+            assert await contents(b, None) == await contents(a, NOW + 2)
+
+        on(work, "memory", Dying())
+
+    def test_the_newest_time_is_that_of_the_records(self) -> None:
+        async def work(a: Backend, b: Backend) -> None:
+            await a.apply([talk("1", at=7)])
+            await move(a, b)
+            assert await b.open() == 7
+
+        on(work, "sqlite", "memory")
+
     @pytest.mark.parametrize("resume", [False, True])
     def test_a_target_that_is_not_empty_is_left_alone(self, resume: bool) -> None:
         async def work(a: Backend, b: Backend) -> None:

@@ -6,15 +6,18 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def record(*, place: bool = False, expires: bool = False) -> list[sa.Column[int]]:
     """The columns every record has, scalars before the body."""
     return [
-        *([sa.Column("position", sa.Integer, nullable=False)] if place else []),
-        sa.Column("created_at", sa.Integer, nullable=False),
-        sa.Column("written_at", sa.Integer, nullable=False),
-        *([sa.Column("expires_at", sa.Integer)] if expires else []),
-        sa.Column("version", sa.Integer, nullable=False),
+        *([sa.Column("position", WHOLE, nullable=False)] if place else []),
+        sa.Column("created_at", WHOLE, nullable=False),
+        sa.Column("written_at", WHOLE, nullable=False),
+        *([sa.Column("expires_at", WHOLE)] if expires else []),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     ]
 
@@ -22,7 +25,7 @@ def record(*, place: bool = False, expires: bool = False) -> list[sa.Column[int]
 def family(
     name: str, *keys: str, owner: str | None = None, log: bool = False, place: bool = False, expires: bool = False
 ) -> None:
-    columns = [sa.Column(key, sa.Integer if log and key == keys[-1] else sa.Text, nullable=False) for key in keys]
+    columns = [sa.Column(key, WHOLE if log and key == keys[-1] else TEXT, nullable=False) for key in keys]
     constraints: list[sa.Constraint] = [sa.PrimaryKeyConstraint(*keys, name=f"pk_{name}")]
     if owner:
         reference = sa.ForeignKeyConstraint(
@@ -43,9 +46,9 @@ def upgrade() -> None:
     family("state", "state_key")
     op.create_table(
         "store",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("commits", sa.Integer, nullable=False),
-        sa.Column("latest", sa.Integer, nullable=False),
+        sa.Column("id", WHOLE, nullable=False, autoincrement=False),
+        sa.Column("commits", WHOLE, nullable=False),
+        sa.Column("latest", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_store"),
         sa.CheckConstraint("id = 1", name=op.f("ck_store_single")),
         sqlite_strict=True,

@@ -6,6 +6,7 @@ Never imported on the way of a read or a write, nor by opening an up-to-date sto
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -24,6 +25,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ..catalogue import FAMILIES, Family, owner_of
 
+# PostgreSQL's INTEGER ends at 2^31, and its text orders by the locale of the database unless told otherwise.
+_WHOLE = BigInteger().with_variant(Integer(), "sqlite")
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
 _NAMES = {
     "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(referred_table_name)s",
@@ -41,9 +46,9 @@ def metadata() -> MetaData:
     Table(
         "store",
         tables,
-        Column("id", Integer, primary_key=True),
-        Column("commits", Integer, nullable=False),
-        Column("latest", Integer, nullable=False),
+        Column("id", _WHOLE, primary_key=True, autoincrement=False),
+        Column("commits", _WHOLE, nullable=False),
+        Column("latest", _WHOLE, nullable=False),
         CheckConstraint("id = 1", name="single"),
         sqlite_strict=True,
     )
@@ -52,7 +57,7 @@ def metadata() -> MetaData:
 
 def _table(tables: MetaData, family: Family) -> None:
     keys = [
-        Column(name, Integer if family.log and name == family.key[-1] else Text, nullable=False) for name in family.key
+        Column(name, _WHOLE if family.log and name == family.key[-1] else _TEXT, nullable=False) for name in family.key
     ]
     table = Table(
         family.name, tables, *keys, *_scalars(family), Column("body", LargeBinary, nullable=False), sqlite_strict=True
@@ -71,10 +76,10 @@ def _table(tables: MetaData, family: Family) -> None:
 
 def _scalars(family: Family) -> list[Column[int]]:
     # Before the body, so that a scan over times never reads the pages a large body overflows into.
-    place = [Column("position", Integer, nullable=False)] if family.arrival else []
-    expiry = [Column("expires_at", Integer)] if family.expires else []
-    times = [Column(name, Integer, nullable=False) for name in ("created_at", "written_at")]
-    return [*place, *times, *expiry, Column("version", Integer, nullable=False)]
+    place = [Column("position", _WHOLE, nullable=False)] if family.arrival else []
+    expiry = [Column("expires_at", _WHOLE)] if family.expires else []
+    times = [Column(name, _WHOLE, nullable=False) for name in ("created_at", "written_at")]
+    return [*place, *times, *expiry, Column("version", _WHOLE, nullable=False)]
 
 
 def alembic_version() -> Table:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from . import APPLICATION_ID, REVISION, revision_name
+from .dialect import POSTGRES, SQLITE, Dialect
 from .render import statements
 from .tables import alembic_version, ddl
 
@@ -18,15 +19,26 @@ _HEAD = "-- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test f
 def sqlite_schema() -> str:
     """`schema/sqlite.sql`: an empty store, run as one transaction."""
     version = str(CreateTable(alembic_version()).compile(dialect=sqlite.dialect())).strip()
-    parts = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {REVISION}", *ddl(), version]
-    parts.append("INSERT INTO store (id, commits, latest) VALUES (1, 0, 0)")
-    parts.append(f"INSERT INTO alembic_version (version_num) VALUES ('{revision_name()}')")
+    parts = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {REVISION}", *ddl(), version, *_rows()]
     return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
 
 
-def sqlite_statements() -> str:
-    """`schema/statements.sqlite.sql`: every statement run on records."""
-    return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in statements())
+def postgres_schema() -> str:
+    """`schema/postgres.sql`: an empty store, run as one transaction with the namespace as search path."""
+    version = str(CreateTable(alembic_version()).compile(dialect=postgresql.dialect())).strip()
+    return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in [*ddl(postgresql.dialect()), version, *_rows()])
+
+
+def _rows() -> list[str]:
+    return [
+        "INSERT INTO store (id, commits, latest) VALUES (1, 0, 0)",
+        f"INSERT INTO alembic_version (version_num) VALUES ('{revision_name()}')",
+    ]
+
+
+def all_statements(dialect: Dialect = SQLITE) -> str:
+    """`schema/statements.*.sql`: every statement run on records."""
+    return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in statements(dialect))
 
 
 def _tidy(statement: str) -> str:
@@ -37,7 +49,9 @@ def _tidy(statement: str) -> str:
 def rendered() -> Iterator[tuple[str, str]]:
     """File name and content of everything in `schema/` that is rendered."""
     yield "sqlite.sql", sqlite_schema()
-    yield "statements.sqlite.sql", sqlite_statements()
+    yield "statements.sqlite.sql", all_statements()
+    yield "postgres.sql", postgres_schema()
+    yield "statements.postgres.sql", all_statements(POSTGRES)
 
 
 def write(folder: Path) -> list[str]:

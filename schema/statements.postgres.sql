@@ -1,0 +1,460 @@
+-- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.
+
+-- put conversation
+INSERT INTO conversation (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy conversation
+INSERT INTO conversation (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- own conversation
+INSERT INTO conversation (conversation_id, body, version, created_at, written_at) VALUES ($1, ''::bytea, $2, $3, $3) ON CONFLICT DO NOTHING;
+
+-- version conversation
+SELECT version FROM conversation WHERE conversation_id = $1 AND length(body) > 0;
+
+-- fetch conversation
+SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = $1;
+
+-- drop conversation depth=0
+DELETE FROM conversation;
+
+-- drop conversation depth=1
+DELETE FROM conversation WHERE conversation_id = $1;
+
+-- count conversation
+SELECT coalesce(sum((length(body) > 0)::int), 0), count(*) - coalesce(sum((length(body) > 0)::int), 0) FROM conversation;
+
+-- scan conversation depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE length(body) > 0 ORDER BY conversation_id LIMIT $1;
+
+-- scan conversation depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE length(body) > 0 ORDER BY conversation_id DESC LIMIT $1;
+
+-- scan conversation depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE conversation_id > $1 AND length(body) > 0 ORDER BY conversation_id LIMIT $2;
+
+-- scan conversation depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE conversation_id > $1 AND length(body) > 0 ORDER BY conversation_id DESC LIMIT $2;
+
+-- scan conversation depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE conversation_id < $1 AND length(body) > 0 ORDER BY conversation_id LIMIT $2;
+
+-- scan conversation depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE conversation_id < $1 AND length(body) > 0 ORDER BY conversation_id DESC LIMIT $2;
+
+-- put raw_message
+INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (conversation_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy raw_message
+INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (conversation_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- append raw_message
+INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5);
+
+-- next_place raw_message
+SELECT coalesce(max(position) + 1, 0) FROM raw_message WHERE conversation_id = $1;
+
+-- at_place raw_message
+SELECT position FROM raw_message WHERE conversation_id = $1 AND position = $2;
+
+-- version raw_message
+SELECT version FROM raw_message WHERE conversation_id = $1 AND position = $2 AND length(body) > 0;
+
+-- fetch raw_message
+SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = $1 AND position = $2;
+
+-- drop raw_message depth=0
+DELETE FROM raw_message;
+
+-- drop raw_message depth=1
+DELETE FROM raw_message WHERE conversation_id = $1;
+
+-- drop raw_message depth=2
+DELETE FROM raw_message WHERE conversation_id = $1 AND position = $2;
+
+-- count raw_message
+SELECT count(*), 0 FROM raw_message;
+
+-- scan raw_message depth=0
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message ORDER BY conversation_id, position LIMIT $1;
+
+-- scan raw_message depth=0 newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message ORDER BY conversation_id DESC, position DESC LIMIT $1;
+
+-- scan raw_message depth=0 after
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) > ($1, $2) ORDER BY conversation_id, position LIMIT $3;
+
+-- scan raw_message depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) > ($1, $2) ORDER BY conversation_id DESC, position DESC LIMIT $3;
+
+-- scan raw_message depth=0 before
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) < ($1, $2) ORDER BY conversation_id, position LIMIT $3;
+
+-- scan raw_message depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) < ($1, $2) ORDER BY conversation_id DESC, position DESC LIMIT $3;
+
+-- scan raw_message depth=1
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = $1 ORDER BY position LIMIT $2;
+
+-- scan raw_message depth=1 newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = $1 ORDER BY position DESC LIMIT $2;
+
+-- scan raw_message depth=1 after
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = $1 AND position > $2 ORDER BY position LIMIT $3;
+
+-- scan raw_message depth=1 after newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = $1 AND position > $2 ORDER BY position DESC LIMIT $3;
+
+-- scan raw_message depth=1 before
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = $1 AND position < $2 ORDER BY position LIMIT $3;
+
+-- scan raw_message depth=1 before newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3;
+
+-- put memory
+INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $5, $5, (SELECT coalesce(max(position) + 1, 0) FROM memory WHERE conversation_id = $1)) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy memory
+INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
+
+-- next_place memory
+SELECT coalesce(max(position) + 1, 0) FROM memory WHERE conversation_id = $1;
+
+-- at_place memory
+SELECT memory_id FROM memory WHERE conversation_id = $1 AND position = $2;
+
+-- version memory
+SELECT version FROM memory WHERE conversation_id = $1 AND memory_id = $2 AND length(body) > 0;
+
+-- fetch memory
+SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = $1 AND memory_id = $2;
+
+-- drop memory depth=0
+DELETE FROM memory;
+
+-- drop memory depth=1
+DELETE FROM memory WHERE conversation_id = $1;
+
+-- drop memory depth=2
+DELETE FROM memory WHERE conversation_id = $1 AND memory_id = $2;
+
+-- count memory
+SELECT count(*), 0 FROM memory;
+
+-- scan memory depth=0
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory ORDER BY conversation_id, position LIMIT $1;
+
+-- scan memory depth=0 newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory ORDER BY conversation_id DESC, position DESC LIMIT $1;
+
+-- scan memory depth=0 after
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE (conversation_id, position) > ($1, $2) ORDER BY conversation_id, position LIMIT $3;
+
+-- scan memory depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE (conversation_id, position) > ($1, $2) ORDER BY conversation_id DESC, position DESC LIMIT $3;
+
+-- scan memory depth=0 before
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE (conversation_id, position) < ($1, $2) ORDER BY conversation_id, position LIMIT $3;
+
+-- scan memory depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE (conversation_id, position) < ($1, $2) ORDER BY conversation_id DESC, position DESC LIMIT $3;
+
+-- scan memory depth=1
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE conversation_id = $1 ORDER BY position LIMIT $2;
+
+-- scan memory depth=1 newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE conversation_id = $1 ORDER BY position DESC LIMIT $2;
+
+-- scan memory depth=1 after
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE conversation_id = $1 AND position > $2 ORDER BY position LIMIT $3;
+
+-- scan memory depth=1 after newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE conversation_id = $1 AND position > $2 ORDER BY position DESC LIMIT $3;
+
+-- scan memory depth=1 before
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE conversation_id = $1 AND position < $2 ORDER BY position LIMIT $3;
+
+-- scan memory depth=1 before newest
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE conversation_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3;
+
+-- put chunk_info
+INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy chunk_info
+INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- version chunk_info
+SELECT version FROM chunk_info WHERE conversation_id = $1 AND length(body) > 0;
+
+-- fetch chunk_info
+SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = $1;
+
+-- drop chunk_info depth=0
+DELETE FROM chunk_info;
+
+-- drop chunk_info depth=1
+DELETE FROM chunk_info WHERE conversation_id = $1;
+
+-- count chunk_info
+SELECT count(*), 0 FROM chunk_info;
+
+-- scan chunk_info depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info ORDER BY conversation_id LIMIT $1;
+
+-- scan chunk_info depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info ORDER BY conversation_id DESC LIMIT $1;
+
+-- scan chunk_info depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE conversation_id > $1 ORDER BY conversation_id LIMIT $2;
+
+-- scan chunk_info depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE conversation_id > $1 ORDER BY conversation_id DESC LIMIT $2;
+
+-- scan chunk_info depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE conversation_id < $1 ORDER BY conversation_id LIMIT $2;
+
+-- scan chunk_info depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE conversation_id < $1 ORDER BY conversation_id DESC LIMIT $2;
+
+-- put agent
+INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy agent
+INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- own agent
+INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES ($1, ''::bytea, $2, $3, $3) ON CONFLICT DO NOTHING;
+
+-- version agent
+SELECT version FROM agent WHERE agent_id = $1 AND length(body) > 0;
+
+-- fetch agent
+SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = $1;
+
+-- drop agent depth=0
+DELETE FROM agent;
+
+-- drop agent depth=1
+DELETE FROM agent WHERE agent_id = $1;
+
+-- count agent
+SELECT coalesce(sum((length(body) > 0)::int), 0), count(*) - coalesce(sum((length(body) > 0)::int), 0) FROM agent;
+
+-- scan agent depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE length(body) > 0 ORDER BY agent_id LIMIT $1;
+
+-- scan agent depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE length(body) > 0 ORDER BY agent_id DESC LIMIT $1;
+
+-- scan agent depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE agent_id > $1 AND length(body) > 0 ORDER BY agent_id LIMIT $2;
+
+-- scan agent depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE agent_id > $1 AND length(body) > 0 ORDER BY agent_id DESC LIMIT $2;
+
+-- scan agent depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE agent_id < $1 AND length(body) > 0 ORDER BY agent_id LIMIT $2;
+
+-- scan agent depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE agent_id < $1 AND length(body) > 0 ORDER BY agent_id DESC LIMIT $2;
+
+-- put reasoning_chain
+INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (agent_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy reasoning_chain
+INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (agent_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- append reasoning_chain
+INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5);
+
+-- next_place reasoning_chain
+SELECT coalesce(max(position) + 1, 0) FROM reasoning_chain WHERE agent_id = $1;
+
+-- at_place reasoning_chain
+SELECT position FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
+
+-- version reasoning_chain
+SELECT version FROM reasoning_chain WHERE agent_id = $1 AND position = $2 AND length(body) > 0;
+
+-- fetch reasoning_chain
+SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
+
+-- drop reasoning_chain depth=0
+DELETE FROM reasoning_chain;
+
+-- drop reasoning_chain depth=1
+DELETE FROM reasoning_chain WHERE agent_id = $1;
+
+-- drop reasoning_chain depth=2
+DELETE FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
+
+-- count reasoning_chain
+SELECT count(*), 0 FROM reasoning_chain;
+
+-- scan reasoning_chain depth=0
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain ORDER BY agent_id, position LIMIT $1;
+
+-- scan reasoning_chain depth=0 newest
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain ORDER BY agent_id DESC, position DESC LIMIT $1;
+
+-- scan reasoning_chain depth=0 after
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) > ($1, $2) ORDER BY agent_id, position LIMIT $3;
+
+-- scan reasoning_chain depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) > ($1, $2) ORDER BY agent_id DESC, position DESC LIMIT $3;
+
+-- scan reasoning_chain depth=0 before
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) < ($1, $2) ORDER BY agent_id, position LIMIT $3;
+
+-- scan reasoning_chain depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) < ($1, $2) ORDER BY agent_id DESC, position DESC LIMIT $3;
+
+-- scan reasoning_chain depth=1
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = $1 ORDER BY position LIMIT $2;
+
+-- scan reasoning_chain depth=1 newest
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = $1 ORDER BY position DESC LIMIT $2;
+
+-- scan reasoning_chain depth=1 after
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = $1 AND position > $2 ORDER BY position LIMIT $3;
+
+-- scan reasoning_chain depth=1 after newest
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = $1 AND position > $2 ORDER BY position DESC LIMIT $3;
+
+-- scan reasoning_chain depth=1 before
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = $1 AND position < $2 ORDER BY position LIMIT $3;
+
+-- scan reasoning_chain depth=1 before newest
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3;
+
+-- put cache
+INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.written_at THEN excluded.created_at ELSE cache.created_at END;
+
+-- copy cache
+INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, expires_at = excluded.expires_at;
+
+-- version cache
+SELECT version FROM cache WHERE cache_key = $1 AND length(body) > 0 AND (expires_at IS NULL OR expires_at > $2);
+
+-- fetch cache
+SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = $1;
+
+-- drop cache depth=0
+DELETE FROM cache;
+
+-- expired cache depth=0
+SELECT count(*) FROM cache WHERE expires_at <= $1;
+
+-- drop cache depth=1
+DELETE FROM cache WHERE cache_key = $1;
+
+-- expired cache depth=1
+SELECT count(*) FROM cache WHERE cache_key = $1 AND expires_at <= $2;
+
+-- sweep cache
+DELETE FROM cache WHERE ctid IN (SELECT ctid FROM cache WHERE expires_at <= $1 LIMIT $2);
+
+-- count cache
+SELECT count(*), 0 FROM cache WHERE expires_at IS NULL OR expires_at > $1;
+
+-- scan cache depth=0
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE (expires_at IS NULL OR expires_at > $1) ORDER BY cache_key LIMIT $2;
+
+-- scan cache depth=0 newest
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE (expires_at IS NULL OR expires_at > $1) ORDER BY cache_key DESC LIMIT $2;
+
+-- scan cache depth=0 after
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE cache_key > $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY cache_key LIMIT $3;
+
+-- scan cache depth=0 after newest
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE cache_key > $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY cache_key DESC LIMIT $3;
+
+-- scan cache depth=0 before
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE cache_key < $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY cache_key LIMIT $3;
+
+-- scan cache depth=0 before newest
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE cache_key < $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY cache_key DESC LIMIT $3;
+
+-- put state
+INSERT INTO state (state_key, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy state
+INSERT INTO state (state_key, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- version state
+SELECT version FROM state WHERE state_key = $1 AND length(body) > 0;
+
+-- fetch state
+SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = $1;
+
+-- drop state depth=0
+DELETE FROM state;
+
+-- drop state depth=1
+DELETE FROM state WHERE state_key = $1;
+
+-- count state
+SELECT count(*), 0 FROM state;
+
+-- scan state depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state ORDER BY state_key LIMIT $1;
+
+-- scan state depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state ORDER BY state_key DESC LIMIT $1;
+
+-- scan state depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE state_key > $1 ORDER BY state_key LIMIT $2;
+
+-- scan state depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE state_key > $1 ORDER BY state_key DESC LIMIT $2;
+
+-- scan state depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE state_key < $1 ORDER BY state_key LIMIT $2;
+
+-- scan state depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE state_key < $1 ORDER BY state_key DESC LIMIT $2;
+
+-- put result
+INSERT INTO result (result_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $4, (SELECT coalesce(max(position) + 1, 0) FROM result)) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy result
+INSERT INTO result (result_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
+
+-- next_place result
+SELECT coalesce(max(position) + 1, 0) FROM result;
+
+-- at_place result
+SELECT result_id FROM result WHERE position = $1;
+
+-- version result
+SELECT version FROM result WHERE result_id = $1 AND length(body) > 0;
+
+-- fetch result
+SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = $1;
+
+-- drop result depth=0
+DELETE FROM result;
+
+-- drop result depth=1
+DELETE FROM result WHERE result_id = $1;
+
+-- count result
+SELECT count(*), 0 FROM result;
+
+-- scan result depth=0
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result ORDER BY position LIMIT $1;
+
+-- scan result depth=0 newest
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result ORDER BY position DESC LIMIT $1;
+
+-- scan result depth=0 after
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position > $1 ORDER BY position LIMIT $2;
+
+-- scan result depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position > $1 ORDER BY position DESC LIMIT $2;
+
+-- scan result depth=0 before
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position < $1 ORDER BY position LIMIT $2;
+
+-- scan result depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position < $1 ORDER BY position DESC LIMIT $2;

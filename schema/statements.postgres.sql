@@ -15,6 +15,12 @@ SELECT version FROM conversation WHERE conversation_id = $1 AND length(body) > 0
 -- fetch conversation
 SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = $1;
 
+-- fetch_many conversation
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE (conversation_id) IN (SELECT * FROM unnest($1::text[]));
+
+-- put_alone conversation
+WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO conversation (conversation_id, body, version, created_at, written_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint FROM advance ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at RETURNING version;
+
 -- drop conversation depth=0
 DELETE FROM conversation;
 
@@ -62,6 +68,9 @@ SELECT version FROM raw_message WHERE conversation_id = $1 AND position = $2 AND
 
 -- fetch raw_message
 SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = $1 AND position = $2;
+
+-- fetch_many raw_message
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) IN (SELECT * FROM unnest($1::text[], $2::bigint[]));
 
 -- drop raw_message depth=0
 DELETE FROM raw_message;
@@ -129,6 +138,9 @@ SELECT version FROM memory WHERE conversation_id = $1 AND memory_id = $2 AND len
 -- fetch memory
 SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = $1 AND memory_id = $2;
 
+-- fetch_many memory
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE (conversation_id, memory_id) IN (SELECT * FROM unnest($1::text[], $2::text[]));
+
 -- drop memory depth=0
 DELETE FROM memory;
 
@@ -189,6 +201,9 @@ SELECT version FROM chunk_info WHERE conversation_id = $1 AND length(body) > 0;
 -- fetch chunk_info
 SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = $1;
 
+-- fetch_many chunk_info
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE (conversation_id) IN (SELECT * FROM unnest($1::text[]));
+
 -- drop chunk_info depth=0
 DELETE FROM chunk_info;
 
@@ -230,6 +245,12 @@ SELECT version FROM agent WHERE agent_id = $1 AND length(body) > 0;
 
 -- fetch agent
 SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = $1;
+
+-- fetch_many agent
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE (agent_id) IN (SELECT * FROM unnest($1::text[]));
+
+-- put_alone agent
+WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint FROM advance ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at RETURNING version;
 
 -- drop agent depth=0
 DELETE FROM agent;
@@ -278,6 +299,9 @@ SELECT version FROM reasoning_chain WHERE agent_id = $1 AND position = $2 AND le
 
 -- fetch reasoning_chain
 SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
+
+-- fetch_many reasoning_chain
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) IN (SELECT * FROM unnest($1::text[], $2::bigint[]));
 
 -- drop reasoning_chain depth=0
 DELETE FROM reasoning_chain;
@@ -339,6 +363,12 @@ SELECT version FROM cache WHERE cache_key = $1 AND length(body) > 0 AND (expires
 -- fetch cache
 SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = $1;
 
+-- fetch_many cache
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE (cache_key) IN (SELECT * FROM unnest($1::text[]));
+
+-- put_alone cache
+WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint, $4::bigint FROM advance ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.written_at THEN excluded.created_at ELSE cache.created_at END RETURNING version;
+
 -- drop cache depth=0
 DELETE FROM cache;
 
@@ -387,6 +417,12 @@ SELECT version FROM state WHERE state_key = $1 AND length(body) > 0;
 -- fetch state
 SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = $1;
 
+-- fetch_many state
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE (state_key) IN (SELECT * FROM unnest($1::text[]));
+
+-- put_alone state
+WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO state (state_key, body, version, created_at, written_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint FROM advance ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at RETURNING version;
+
 -- drop state depth=0
 DELETE FROM state;
 
@@ -431,6 +467,9 @@ SELECT version FROM result WHERE result_id = $1 AND length(body) > 0;
 
 -- fetch result
 SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = $1;
+
+-- fetch_many result
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE (result_id) IN (SELECT * FROM unnest($1::text[]));
 
 -- drop result depth=0
 DELETE FROM result;

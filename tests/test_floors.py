@@ -38,7 +38,7 @@ KNOWN = {*FLOOR, ROOT, CONFORMANCE}
 LINES_IN_MODULE, LINES_IN_FUNCTION, METHODS_IN_CLASS, FIELDS_IN_FAMILY = 400, 50, 20, 8
 RUNS_CODE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 GOES_OUT = {"urllib.request", "http.client", "requests", "httpx", "aiohttp", "smtplib", "ftplib"}
-HEAVY = ("sqlalchemy", "alembic", "rich", "sqlcipher3", "hypothesis", "aiosqlite", "redis")
+HEAVY = ("sqlalchemy", "alembic", "rich", "sqlcipher3", "hypothesis", "aiosqlite", "redis", "asyncpg")
 
 
 def dotted(path: Path) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 
 from .errors import Refused, Unsupported
 from .kernel import Backend
-from .settings import FileSettings, MemorySettings, RedisSettings, Settings, SQLiteSettings, make
+from .settings import FileSettings, MemorySettings, PostgresSettings, RedisSettings, Settings, SQLiteSettings, make
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,12 @@ _REDIS = Scheme(
     "lodestore.backends.redis:RedisBackend",
     whole="url",
 )
+_POSTGRES = Scheme(
+    "a PostgreSQL database, for several processes on several machines",
+    PostgresSettings,
+    "lodestore.backends.postgres:PostgresBackend",
+    whole="url",
+)
 SCHEMES = {
     "sqlite": Scheme(
         "one SQLite file, for production: transactions, several processes, optional encryption",
@@ -65,6 +71,7 @@ SCHEMES = {
         "lodestore.backends.memory:MemoryBackend",
     ),
     **dict.fromkeys(("redis", "rediss", "redis+cluster", "unix"), _REDIS),
+    **dict.fromkeys(("postgresql", "postgres"), _POSTGRES),
 }
 
 
@@ -141,6 +148,8 @@ def _place(scheme: str, rest: str) -> str:
 
 def describe(url: str) -> str:
     """A URL fit for messages: settings that are secrets are left out."""
+    if re.match(r"[a-z+]+://[^/]", url):  # a host and perhaps a password, in which anything may stand unescaped
+        url = re.sub(r"//.*@", "//...@", url, flags=re.DOTALL)
     head, mark, _ = url.partition("?")
     head = re.sub(r"//[^/]*@", "//...@", head)
     return f"{head}{mark}..." if mark else head

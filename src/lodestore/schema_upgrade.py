@@ -5,7 +5,7 @@ Imported only when a store is older than this lodestore: Alembic and SQLAlchemy 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from .errors import Unavailable, Unsupported
@@ -44,6 +45,43 @@ def check(connect: Callable[[], Any]) -> None:
         raise Unsupported(f"the schema differs from the catalogue: {error}") from error
     finally:
         engine.dispose()
+
+
+async def upgrade_postgres(connect: Callable[[], Awaitable[Any]], namespace: str, lock: int) -> None:
+    """Run every migration the store in a namespace lacks, in one transaction, one process at a time."""
+    engine = _async_engine(connect)
+    try:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (lock,))
+            await connection.run_sync(_in_namespace, namespace, lambda config: command.upgrade(config, "head"))
+    except (DBAPIError, CommandError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise Unavailable(f"upgrading namespace {namespace}: {reason}; the store is as it was") from error
+    finally:
+        await engine.dispose()
+
+
+async def check_postgres(connect: Callable[[], Awaitable[Any]], namespace: str) -> None:
+    """Unsupported when the tables in a namespace differ from what the catalogue says."""
+    engine = _async_engine(connect)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_in_namespace, namespace, command.check)
+    except CommandError as error:
+        raise Unsupported(f"the schema differs from the catalogue: {error}") from error
+    finally:
+        await engine.dispose()
+
+
+def _in_namespace(connection: Connection, namespace: str, work: Callable[[Config], None]) -> None:
+    escaped = namespace.replace('"', '""')
+    connection.exec_driver_sql(f'SET LOCAL search_path TO "{escaped}"')
+    connection.dialect.default_schema_name = namespace
+    work(configuration(connection))
+
+
+def _async_engine(connect: Callable[[], Awaitable[Any]]) -> AsyncEngine:
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
 
 
 def configuration(connection: Connection) -> Config:

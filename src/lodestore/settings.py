@@ -76,6 +76,27 @@ class RedisSettings(Settings):
     strict: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresSettings(Settings):
+    """One schema (`namespace`) of a PostgreSQL database; `pgbouncer` for a pooler in transaction mode.
+
+    `pool_wait`, `recycle` and `timeout` (of one statement) are in seconds. `password` may stand in the URL or here.
+    """
+
+    SECRETS: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    url: str = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+    namespace: str = "lodestore"
+    host: str | None = None
+    sslmode: str | None = None
+    pool_size: int = 5
+    pool_wait: float = 30.0
+    recycle: float = 1800.0
+    timeout: float = 30.0
+    pgbouncer: bool = False
+
+
 def make(kind: type[S], options: dict[str, Any]) -> S:
     """Settings of `kind` from named values, texts from a URL or the environment included."""
     known = [f.name for f in dataclasses.fields(kind)]

@@ -12,8 +12,8 @@ from functools import cache
 from itertools import product
 
 from ..catalogue import FAMILIES, OWNED, Family
-from .dialect import SQLITE, Dialect
 from ..kernel import Page
+from .dialect import SQLITE, Dialect
 
 Shape = tuple[Family, int, bool, bool, bool, bool, bool]
 
@@ -65,20 +65,39 @@ def put(family: Family, d: Dialect = SQLITE) -> str:
     width = len(family.key)
     body, version, at = _marks(width + 1, 3, d)
     values = [*_marks(1, width, d), body, version, at, at]
+    if family.expires:
+        values.append(f"{d.mark}{width + 4}")
+    if family.arrival:
+        values.append(f"({next_place(family, d)})")
+    return f"{_insert(family, values, d)} {_overwrite(family)}"
+
+
+def _overwrite(family: Family) -> str:
     changed = ["body", "version", "written_at"]
     created = ""
     if family.expires:
-        values.append(f"{d.mark}{width + 4}")
         changed.append("expires_at")
         # An expired record is absent: what replaces it is new.
         created = (
             f", created_at = CASE WHEN {family.name}.expires_at <= excluded.written_at"
             f" THEN excluded.created_at ELSE {family.name}.created_at END"
         )
-    if family.arrival:
-        values.append(f"({next_place(family, d)})")
     update = ", ".join(f"{column} = excluded.{column}" for column in changed) + created
-    return f"{_insert(family, values, d)} ON CONFLICT ({', '.join(family.key)}) DO UPDATE SET {update}"
+    return f"ON CONFLICT ({', '.join(family.key)}) DO UPDATE SET {update}"
+
+
+@cache
+def put_alone(family: Family, d: Dialect) -> str:
+    """`put` and the commit sequence in one statement, where writes may share one; binds as `put` less the version."""
+    width = len(family.key)
+    body, at, expiry = _marks(width + 1, 3, d)
+    chosen = [*(f"{mark}::text" for mark in _marks(1, width, d)), f"{body}::bytea", "commits", f"{at}::bigint"]
+    chosen += [f"{at}::bigint", *([f"{expiry}::bigint"] if family.expires else [])]
+    changed = f"commits = commits + 1, latest = greatest(latest, {at}::bigint)"
+    advance = f"WITH advance AS (UPDATE {d.schema}store SET {changed} RETURNING commits)"
+    columns = ", ".join((*family.key, *stored_columns(family)))
+    insert = f"INSERT INTO {d.table(family)} ({columns}) SELECT {', '.join(chosen)} FROM advance"
+    return f"{advance} {insert} {_overwrite(family)} RETURNING version"
 
 
 @cache
@@ -131,6 +150,15 @@ def version(family: Family, d: Dialect = SQLITE) -> str:
 def fetch(family: Family, d: Dialect = SQLITE) -> str:
     """One row without its key; binds the key."""
     return f"SELECT {_row(family)} FROM {d.table(family)} WHERE {_where(family.key, d)}"
+
+
+@cache
+def fetch_many(family: Family, d: Dialect) -> str:
+    """Rows with their keys; binds an array for each column of the key."""
+    kinds = ["bigint" if family.log and name == family.key[-1] else "text" for name in family.key]
+    arrays = ", ".join(f"{mark}::{kind}[]" for mark, kind in zip(_marks(1, len(kinds), d), kinds, strict=True))
+    chosen = f"SELECT {_row(family)}, {', '.join(family.key)} FROM {d.table(family)}"
+    return f"{chosen} WHERE ({', '.join(family.key)}) IN (SELECT * FROM unnest({arrays}))"
 
 
 @cache
@@ -220,6 +248,10 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
             yield f"own {family.name}", own(family, d)
         yield f"version {family.name}", version(family, d)
         yield f"fetch {family.name}", fetch(family, d)
+        if d is not SQLITE:
+            yield f"fetch_many {family.name}", fetch_many(family, d)
+            if not family.placed and not family.owner:
+                yield f"put_alone {family.name}", put_alone(family, d)
         for depth in range(len(family.key) + 1):
             yield f"drop {family.name} depth={depth}", drop(family, depth, d)
             if family.expires:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import registry, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateTable
 
 from . import APPLICATION_ID, REVISION, revision_name
-from .dialect import POSTGRES, SQLITE, Dialect
+from . import dialect as sql
 from .render import statements
 from .tables import alembic_version, ddl
 
@@ -19,14 +20,21 @@ _HEAD = "-- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test f
 def sqlite_schema() -> str:
     """`schema/sqlite.sql`: an empty store, run as one transaction."""
     version = str(CreateTable(alembic_version()).compile(dialect=sqlite.dialect())).strip()
-    parts = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {REVISION}", *ddl(), version, *_rows()]
+    parts = [
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        f"PRAGMA user_version = {REVISION}",
+        *ddl(),
+        version,
+        *_rows(),
+    ]
     return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
 
 
 def postgres_schema() -> str:
     """`schema/postgres.sql`: an empty store, run as one transaction with the namespace as search path."""
-    version = str(CreateTable(alembic_version()).compile(dialect=postgresql.dialect())).strip()
-    return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in [*ddl(postgresql.dialect()), version, *_rows()])
+    dialect: Dialect = registry.load("postgresql")()
+    version = str(CreateTable(alembic_version()).compile(dialect=dialect)).strip()
+    return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in [*ddl(dialect), version, *_rows()])
 
 
 def _rows() -> list[str]:
@@ -36,7 +44,7 @@ def _rows() -> list[str]:
     ]
 
 
-def all_statements(dialect: Dialect = SQLITE) -> str:
+def all_statements(dialect: sql.Dialect = sql.SQLITE) -> str:
     """`schema/statements.*.sql`: every statement run on records."""
     return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in statements(dialect))
 
@@ -51,7 +59,7 @@ def rendered() -> Iterator[tuple[str, str]]:
     yield "sqlite.sql", sqlite_schema()
     yield "statements.sqlite.sql", all_statements()
     yield "postgres.sql", postgres_schema()
-    yield "statements.postgres.sql", all_statements(POSTGRES)
+    yield "statements.postgres.sql", all_statements(sql.POSTGRES)
 
 
 def write(folder: Path) -> list[str]:

@@ -1,0 +1,169 @@
+"""PostgreSQL as a kernel backend: writes in one lane, each read a single statement on any connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ... import codec
+from ...catalogue import FAMILIES, Family
+from ...errors import Corrupt, Refused, Unavailable, Unsupported
+from ...kernel import Backend, Key, Page, Row, Vitals, Write
+from ...sql import REVISION, render
+from ...sql.dialect import POSTGRES
+from . import creation, maintenance
+from .driver import Address, Connection
+from .execute import row_of
+from .pool import Pool
+from .writer import Writer
+
+T = TypeVar("T")
+
+
+class PostgresBackend(Backend):
+    """A store in one schema (`namespace`) of a PostgreSQL database, for any number of handles, processes, machines.
+
+    `pool_size` connections at most, `pool_wait` seconds until no free one is Unavailable, `recycle` seconds until one
+    is replaced; `timeout` is how many seconds one statement may take. `pgbouncer` gives up prepared statements and
+    session settings, for a pooler in transaction mode.
+    """
+
+    name = "postgres"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: str | None = None,
+        namespace: str = "lodestore",
+        host: str | None = None,
+        sslmode: str | None = None,
+        pool_size: int = 5,
+        pool_wait: float = 30.0,
+        recycle: float = 1800.0,
+        timeout: float = 30.0,
+        pgbouncer: bool = False,
+    ) -> None:
+        if not 0 < len(namespace.encode()) < 64 or "\0" in namespace or namespace.startswith("pg_"):
+            raise Refused("namespace: expected the name of a schema, 1 to 63 bytes, not beginning with pg_")
+        if pool_size < 1:
+            raise Refused(f"pool_size: expected 1 or more, not {pool_size}")
+        options = {name: text for name, text in (("host", host), ("ssl", sslmode)) if text is not None}
+        self._address = Address(url, password, options, timeout, pgbouncer)
+        self._namespace = namespace
+        self._pooling = (pool_size, pool_wait, recycle)
+        self._d = replace(POSTGRES, schema=f"{creation.quoted(namespace)}.")
+        self._open = False
+        self._turning = asyncio.Lock()  # one opening or closing at a time
+        self._finishing: asyncio.Future[None] | None = None
+
+    async def open(self) -> int:
+        async with self._turning:
+            await self._finished()
+            if not self._open:
+                await self._begin()
+            return await self._pool.read("opening", lambda run: creation.latest(run, self._d.schema))
+
+    async def _begin(self) -> None:
+        self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
+        pool = Pool(self._address.connect, *self._pooling)
+        try:
+            await pool.read("opening", lambda run: creation.prepare(run, self._address, self._namespace))
+        except BaseException:
+            await asyncio.shield(pool.close())
+            raise
+        self._pool, self._writer, self._open = pool, Writer(pool, self._d), True
+
+    async def close(self) -> None:
+        async with self._turning:
+            if self._open:
+                self._check()
+                self._open = False
+                self._finishing = asyncio.ensure_future(self._finish())
+            await self._finished()
+
+    async def _finished(self) -> None:
+        # A closing whose caller was cancelled goes on by itself; nothing may begin before it has ended.
+        if self._finishing is not None:
+            try:
+                await asyncio.shield(self._finishing)
+            finally:
+                self._finishing = self._finishing if not self._finishing.done() else None
+
+    async def _finish(self) -> None:
+        await self._writer.drain()
+        await self._pool.close()
+
+    async def apply(self, writes: Sequence[Write]) -> list[int]:
+        self._check()
+        return await self._writer.submit(tuple(writes))
+
+    async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        if len(keys) == 1:
+            text = render.fetch(family, self._d)
+            found = await self._read(lambda run: run.fetchrow(text, *keys[0]))
+            return [None if found is None else row_of(family, (*found, *keys[0]))]
+        if not keys:
+            self._check()
+            return []
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        rows = await self._read(lambda run: run.fetch(render.fetch_many(family, self._d), *columns))
+        by_key = {row[6:]: row for row in map(tuple, rows)}
+        return [row_of(family, by_key[key]) if key in by_key else None for key in keys]
+
+    async def scan(self, page: Page) -> list[Row]:
+        return [row_of(page.family, row) for row in await self._select("rows", page)]
+
+    async def keys(self, page: Page) -> list[Key]:
+        return [tuple(row) for row in await self._select("keys", page)]
+
+    async def bodies(self, page: Page) -> list[bytes]:
+        packed = await self._select("bodies", page)
+        try:
+            return codec.unpack_all([row[0] for row in packed])
+        except Corrupt:  # read again with the names, for the one that is broken
+            return await super().bodies(page)
+
+    async def _select(self, columns: str, page: Page) -> list[Any]:
+        text = render.scan(columns, render.shape(page), self._d)
+        found: list[Any] = await self._read(lambda run: run.fetch(text, *render.bind(page, self._d)))
+        return found
+
+    async def sweep(self, now: int, limit: int) -> int:
+        return await self._read(lambda run: maintenance.sweep(run, self._d, now, limit), "sweeping")
+
+    async def vitals(self, now: int) -> Vitals:
+        counts = await self._read(lambda run: maintenance.counts(run, self._d, now), "counting")
+        whole, partial = ({f.name: pair[i] for f, pair in zip(FAMILIES, counts, strict=True)} for i in (0, 1))
+        size = await self._read(lambda run: maintenance.size(run, self._d), "counting")
+        return Vitals(whole, partial, size, await self._details())
+
+    async def _details(self) -> dict[str, Any]:
+        version = await self._read(lambda run: run.fetchval("SHOW server_version"))
+        return {"namespace": self._namespace, "schema": REVISION, "server_version": version}
+
+    async def probe(self) -> dict[str, Any]:
+        await self.apply([])
+        return {"warnings": await self._read(maintenance.warnings), **await self._details()}
+
+    async def verify(self) -> list[str]:
+        return await self._read(lambda run: maintenance.verify(run, self._d), "verifying")
+
+    async def backup(self, path: str) -> None:
+        hint = f"pg_dump --schema={self._namespace} makes a consistent copy while the store is in use"
+        raise Unsupported(f"the postgres backend writes no backup file: {hint}")
+
+    async def _read(self, work: Callable[[Connection], Awaitable[T]], doing: str = "reading") -> T:
+        self._check()
+        return await self._pool.read(doing, work)
+
+    def _check(self) -> None:
+        if not self._open:
+            raise Unavailable("the store is not open: await store.initialize() first")
+        if os.getpid() != self._pid:
+            raise Unavailable("the store was opened before a fork: open it again in the child process")
+        if asyncio.get_running_loop() is not self._loop:
+            raise Refused("the store was opened on another event loop: use it there, or use lodestore.sync.open()")

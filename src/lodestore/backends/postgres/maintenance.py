@@ -1,0 +1,65 @@
+"""What keeps a PostgreSQL store well: sweeping, counting, verifying, and what its operator should know."""
+
+from __future__ import annotations
+
+from ...catalogue import FAMILIES
+from ...errors import Corrupt
+from ...kernel import Page
+from ...sql import render
+from ...sql.dialect import Dialect
+from .driver import Connection
+from .execute import affected, row_of
+
+RISKS = {
+    "fsync": "acknowledged writes may be lost and files torn when the machine stops",
+    "full_page_writes": "pages may be torn when the machine stops",
+    "synchronous_commit": "the last acknowledged writes may be lost when the server stops",
+}
+
+
+async def sweep(run: Connection, d: Dialect, now: int, limit: int) -> int:
+    """Delete at most `limit` expired rows in one transaction; the count."""
+    left = limit
+    async with run.transaction(isolation="read_committed"):
+        await run.execute(f"UPDATE {d.schema}store SET commits = commits + 1, latest = greatest(latest, $1)", now)
+        for family in FAMILIES:
+            if family.expires and left:
+                left -= affected(await run.execute(render.sweep(family, d), now, left))
+    return limit - left
+
+
+async def counts(run: Connection, d: Dialect, now: int) -> list[tuple[int, int]]:
+    """Live records with a body and without, a pair for each family."""
+    found = []
+    for family in FAMILIES:
+        row = await run.fetchrow(render.count(family, d), *((now,) if family.expires else ()))
+        found.append((int(row[0]), int(row[1])))
+    return found
+
+
+async def size(run: Connection, d: Dialect) -> int:
+    """Bytes of all tables with their indexes."""
+    tables = [d.table(family) for family in FAMILIES]
+    text = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest($1::text[]) AS name"
+    return int(await run.fetchval(text, tables))
+
+
+async def warnings(run: Connection) -> list[str]:
+    """What an operator should know before it hurts."""
+    rows = await run.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1::text[])", list(RISKS))
+    return [f"{row[0]} is off: {RISKS[row[0]]}" for row in sorted(rows) if row[1] == "off"]
+
+
+async def verify(run: Connection, d: Dialect) -> list[str]:
+    """Read every body and check its seal; streams, whatever the size of the store."""
+    problems = []
+    async with run.transaction(readonly=True, isolation="repeatable_read"):
+        for family in FAMILIES:
+            page = Page(family, partial=True)
+            text = render.scan("rows", render.shape(page), d)
+            async for row in run.cursor(text, *render.bind(page, d), prefetch=50):
+                try:
+                    row_of(family, row)
+                except Corrupt as problem:
+                    problems.append(str(problem))
+    return problems

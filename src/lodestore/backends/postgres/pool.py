@@ -1,0 +1,117 @@
+"""A few connections, taken in turn: waiting has an end, and what has gone stale is never handed out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from ...errors import Unavailable
+from . import driver
+
+T = TypeVar("T")
+PING_AFTER = 1.0  # seconds idle after which a connection proves that it lives
+
+
+class Pool:
+    """At most `size` connections; who finds none waits `wait` seconds. `recycle` is how old one may become."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[driver.Connection]], size: int, wait: float, recycle: float
+    ) -> None:
+        self._connect = connect
+        self._slots = asyncio.Semaphore(size)
+        self._wait = wait
+        self._recycle = recycle
+        self._idle: list[tuple[driver.Connection, float]] = []
+        self._born: dict[driver.Connection, float] = {}
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[driver.Connection]:
+        """A connection that was alive just now; one left inside a transaction is thrown away."""
+        await self._slot()
+        try:
+            connection = await self._take()
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.terminate()
+                raise
+            finally:
+                self._give_back(connection)
+        finally:
+            self._slots.release()
+
+    async def read(self, doing: str, work: Callable[[driver.Connection], Awaitable[T]]) -> T:
+        """Run reading `work`; once more on a new connection when the old one turns out to be gone."""
+        try:
+            try:
+                async with self.connection() as connection:
+                    return await work(connection)
+            except driver.Error as error:
+                if not driver.lost(error) or isinstance(error, asyncio.TimeoutError):
+                    raise
+                self.forget()
+            async with self.connection() as connection:
+                return await work(connection)
+        except driver.Error as error:
+            raise driver.renamed(error, doing) from error
+
+    def forget(self) -> None:
+        """Drop what is idle: the server went away, and the others are as dead as the one that told."""
+        while self._idle:
+            self._drop(self._idle.pop()[0])
+
+    async def close(self) -> None:
+        """Say goodbye on every idle connection."""
+        while self._idle:
+            connection, _ = self._idle.pop()
+            self._born.pop(connection, None)
+            try:
+                await connection.close(timeout=5)
+            except driver.Error:
+                connection.terminate()
+
+    async def _slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        try:
+            await asyncio.wait_for(self._slots.acquire(), self._wait)
+        except TimeoutError:
+            raise Unavailable(f"no connection became free within {self._wait:g} seconds: raise `pool_size`") from None
+
+    async def _take(self) -> driver.Connection:
+        while self._idle:
+            connection, since = self._idle.pop()
+            if await self._usable(connection, since):
+                return connection
+            self._drop(connection)
+        connection = await self._connect()
+        self._born[connection] = time.monotonic()
+        return connection
+
+    async def _usable(self, connection: driver.Connection, since: float) -> bool:
+        now = time.monotonic()
+        if connection.is_closed() or now - self._born[connection] > self._recycle:
+            return False
+        if now - since < PING_AFTER:
+            return True
+        try:
+            await connection.execute("SELECT 1")
+        except driver.Error:
+            return False
+        return True
+
+    def _give_back(self, connection: driver.Connection) -> None:
+        if connection.is_closed() or connection.is_in_transaction():
+            self._drop(connection)
+        else:
+            self._idle.append((connection, time.monotonic()))
+
+    def _drop(self, connection: driver.Connection) -> None:
+        self._born.pop(connection, None)
+        if not connection.is_closed():
+            connection.terminate()

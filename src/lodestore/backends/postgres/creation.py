@@ -38,7 +38,9 @@ async def prepare(run: Connection, address: Address, namespace: str) -> None:
 async def revision(run: Connection, namespace: str) -> int | None:
     """The schema number of the store in a namespace; 0 before the first migration; None where there is no store."""
     table = f"{quoted(namespace)}.alembic_version"
-    if await run.fetchval("SELECT to_regclass($1)::text", table) is None:
+    # Not by to_regclass: it answers from a cache that waiting for an advisory lock does not refresh.
+    there = "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'alembic_version'"
+    if await run.fetchval(there, namespace) is None:
         return None
     names = [row[0] for row in await run.fetch(f"SELECT version_num FROM {table}")]
     if not names:

@@ -37,7 +37,7 @@ def open(url: str, *, clock: Clock = system_clock, **settings: Any) -> Opening:
     """Open the store at `url`, creating it where there is none.
 
     `sqlite:///agent.db` (relative; four slashes: absolute), `file:///folder`, `memory:`,
-    `postgresql://user@host/database`. Settings stand in the URL (`?durability=process`) or beside it (`key="..."` only there); an unknown one is Refused. `clock` gives
-    milliseconds and is for tests.
+    `postgresql://user@host/database`. Settings stand in the URL (`?durability=process`) or beside it (`key="..."` only
+    there); an unknown one is Refused. `clock` gives milliseconds and is for tests.
     """
     return Opening(Store(backend(url, **settings), clock=clock))

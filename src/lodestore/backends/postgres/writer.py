@@ -61,9 +61,12 @@ class Writer:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             try:
                 await self._decide(batch)
-            except BaseException as error:  # no caller may wait for ever, whatever went wrong here
-                for unit in [*batch, *self._queue]:
+            except Exception as error:  # no caller may wait for ever, whatever went wrong here
+                for unit in batch:
                     _fail(unit, error)
+            except asyncio.CancelledError:  # the loop is going down
+                for unit in [*batch, *self._queue]:
+                    unit.done.cancel()
                 self._queue.clear()
                 raise
 
@@ -108,7 +111,7 @@ class Writer:
             await self._abandon(run, error, fresh=not began and not committing)
             raise driver.renamed(error, "writing", committing=committing) from error
         except LodestoreError:
-            await run.execute("ROLLBACK")
+            await _roll_back(run)
             raise
 
     async def _units(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
@@ -134,11 +137,8 @@ class Writer:
         if gone:
             run.terminate()
             self._pool.forget()
-        elif run.is_in_transaction():
-            try:
-                await run.execute("ROLLBACK")
-            except driver.Error:
-                run.terminate()
+        else:
+            await _roll_back(run)
         if getattr(error, "sqlstate", None) in driver.AGAIN or (gone and fresh):
             raise _Again(driver.renamed(error, "writing")) from error
 
@@ -151,10 +151,14 @@ class _Again(Exception):
         self.reason = reason
 
 
-def _fail(unit: Unit, error: BaseException) -> None:
-    if unit.done.done():  # its task was cancelled; the unit has been decided all the same
-        return
-    if isinstance(error, asyncio.CancelledError):
-        unit.done.cancel()
-    else:
+async def _roll_back(run: driver.Connection) -> None:
+    try:
+        if run.is_in_transaction():
+            await run.execute("ROLLBACK")
+    except driver.Error:  # the server rolls back by itself what loses its connection
+        run.terminate()
+
+
+def _fail(unit: Unit, error: Exception) -> None:
+    if not unit.done.done():  # else its task was cancelled; the unit has been decided all the same
         unit.done.set_exception(error)

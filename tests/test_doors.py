@@ -53,7 +53,7 @@ class TestUrls:
             ("agent.db", "no store URL: write sqlite:///agent.db"),
             ("", "no store URL"),
             ("sqlit:///a.db", "did you mean sqlite:"),
-            ("mongodb://h/x", "There are: sqlite:, file:, memory:, postgresql:, postgres:"),
+            ("mongodb://h/x", "There are: sqlite:, file:, memory:, "),
             ("sqlite:///", "a path is missing"),
             ("sqlite://", "a path is missing"),
             ("sqlite:///:memory:", "write memory:"),

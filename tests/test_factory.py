@@ -285,10 +285,12 @@ class TestDocument:
         assert kept == {"conversation:c": '{"a": 1}'}
 
     def test_health_and_statistics(self, capsys: pytest.CaptureFixture[str]) -> None:
+        shown = (only("Storage status:"), only("Total size:"))
+
         async def use() -> None:
             storage = lodestore.create_sqlite_storage("h.db")
             await storage.initialize()
-            for block in (only("Storage status:"), only("Total size:")):
+            for block in shown:
                 body = "async def show(storage):\n" + textwrap.indent(block, "    ")
                 await execute(body, {})["show"](storage)
             await storage.shutdown()

@@ -106,11 +106,11 @@ def test_a_store_without_its_row_is_corrupt_and_leaves_no_thread(tmp_path: Path)
     connection.close()
 
     async def work() -> None:
-        store = SQLiteBackend(tmp_path / "a.db")
+        store, before = SQLiteBackend(tmp_path / "a.db"), connected()
         for _ in range(3):
             with pytest.raises(Corrupt, match="lost its row"):
                 await store.open()
-        assert await workers(0) == 0
+        assert await settled(before)
 
     asyncio.run(work())
 
@@ -335,24 +335,28 @@ def test_opening_an_up_to_date_store_loads_no_sqlalchemy_and_no_alembic(tmp_path
     assert child.returncode == 0, errors.decode()
 
 
-async def workers(expected: int) -> int:
-    """Threads that hold a connection; one that was told to end takes a moment to."""
+def connected() -> int:
+    """Threads that hold a connection."""
+    return sum("_connection_worker" in thread.name for thread in threading.enumerate())
+
+
+async def settled(expected: int) -> bool:
+    """Whether so many threads hold a connection; one that was told to end takes a moment to."""
     for _ in range(200):
-        found = sum("_connection_worker" in thread.name for thread in threading.enumerate())
-        if found == expected:
-            break
+        if connected() == expected:
+            return True
         await asyncio.sleep(0.01)
-    return found
+    return False
 
 
 class TestTurning:
     def test_opening_many_times_at_once_opens_once(self, tmp_path: Path) -> None:
         async def work() -> None:
-            made = SQLiteBackend(tmp_path / "a.db")
+            made, before = SQLiteBackend(tmp_path / "a.db"), connected()
             await asyncio.gather(*(made.open() for _ in range(5)))
-            assert await workers(2) == 2
+            assert await settled(before + 2)
             await asyncio.gather(*(made.close() for _ in range(5)))
-            assert await workers(0) == 0
+            assert await settled(before)
 
         asyncio.run(work())
 
@@ -367,12 +371,12 @@ class TestTurning:
             return real(connection, writer=writer, cache=cache)
 
         async def work() -> None:
-            store = SQLiteBackend(tmp_path / "a.db")
+            store, before = SQLiteBackend(tmp_path / "a.db"), connected()
             with monkeypatch.context() as patch:
                 patch.setattr(driver, "tune", tune)
                 with pytest.raises(Unavailable, match="injected"):
                     await store.open()
-            assert await workers(0) == 0
+            assert await settled(before)
             await store.close()
             await store.open()
             await store.close()

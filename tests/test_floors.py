@@ -22,7 +22,7 @@ PACKAGE = SOURCE / "lodestore"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources"}),
     frozenset({"catalogue", "codec", "keys"}),
-    frozenset({"kernel", "interface"}),
+    frozenset({"kernel", "interface", "turns"}),
     frozenset({"backends", "sql", "search", "schema_upgrade"}),
     frozenset({"guards"}),
     frozenset({"store", "writing", "reading", "transaction"}),

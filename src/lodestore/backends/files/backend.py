@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from ...catalogue import Family
 from ...errors import Refused
 from ...kernel import Backend, Key, Page, Row, Vitals, Write
+from ...turns import Turns
 from .disk import Disk
 from .folder import Folder
 from .worker import Worker
@@ -40,22 +40,22 @@ class FileBackend(Backend):
         limit = max_backup_files if backups else 0
         self._folder = Folder(self.root, disk or Disk(), pretty, limit, timeout)
         self._worker = Worker()
-        self._turning = asyncio.Lock()  # one opening or closing at a time
+        self._turns = Turns()
 
     async def open(self) -> int:
-        async with self._turning:
+        async with self._turns.turn():
             if self._worker.running:
                 return await self._worker.run(self._folder.latest)
-            await self._worker.start()
+            self._worker.start()
             try:
                 return await self._worker.run(self._folder.open)
             except BaseException:
-                await self._worker.stop(self._folder.close)
+                await self._turns.finish(self._worker.stop(self._folder.close))
                 raise
 
     async def close(self) -> None:
-        async with self._turning:
-            await self._worker.stop(self._folder.close)
+        async with self._turns.turn():
+            await self._turns.finish(self._worker.stop(self._folder.close))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         return await self._worker.run(self._folder.apply, writes)

@@ -20,18 +20,14 @@ class Worker:
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
-        self._ending: asyncio.Future[None] | None = None
 
     @property
     def running(self) -> bool:
         """Whether it takes tasks, in this process."""
         return self._pool is not None and self._process == os.getpid()
 
-    async def start(self) -> None:
-        """Begin; first let a stop whose caller was cancelled come to its end."""
-        if self._ending is not None:
-            await asyncio.shield(self._ending)
-            self._ending = None
+    def start(self) -> None:
+        """Begin."""
         self._pool = ThreadPoolExecutor(1, "lodestore-files")
         self._process = os.getpid()
 
@@ -47,9 +43,9 @@ class Worker:
         """Do all that was accepted, and `last`. In a forked child, or a second time, nothing."""
         pool, self._pool = self._pool, None
         if pool is not None and self._process == os.getpid():
-            self._ending = asyncio.get_running_loop().run_in_executor(pool, last)
+            ending = asyncio.get_running_loop().run_in_executor(pool, last)
             pool.shutdown(wait=False)
-            await asyncio.shield(self._ending)
+            await ending
 
 
 def _named(task: Callable[..., T], *arguments: Any) -> T:

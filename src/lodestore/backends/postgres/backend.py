@@ -14,6 +14,7 @@ from ...errors import Corrupt, Refused, Unavailable, Unsupported
 from ...kernel import Backend, Key, Page, Row, Vitals, Write
 from ...sql import REVISION, render
 from ...sql.dialect import POSTGRES
+from ...turns import Turns
 from . import creation, maintenance
 from .driver import Address, Connection
 from .execute import row_of
@@ -57,12 +58,10 @@ class PostgresBackend(Backend):
         self._pooling = (pool_size, pool_wait, recycle)
         self._d = replace(POSTGRES, schema=f"{creation.quoted(namespace)}.")
         self._open = False
-        self._turning = asyncio.Lock()  # one opening or closing at a time
-        self._finishing: asyncio.Future[None] | None = None
+        self._turns = Turns()
 
     async def open(self) -> int:
-        async with self._turning:
-            await self._finished()
+        async with self._turns.turn():
             if not self._open:
                 await self._begin()
             return await self._pool.read("opening", lambda run: creation.latest(run, self._d.schema))
@@ -78,20 +77,11 @@ class PostgresBackend(Backend):
         self._pool, self._writer, self._open = pool, Writer(pool, self._d), True
 
     async def close(self) -> None:
-        async with self._turning:
+        async with self._turns.turn():
             if self._open:
                 self._check()
                 self._open = False
-                self._finishing = asyncio.ensure_future(self._finish())
-            await self._finished()
-
-    async def _finished(self) -> None:
-        # A closing whose caller was cancelled goes on by itself; nothing may begin before it has ended.
-        if self._finishing is not None:
-            try:
-                await asyncio.shield(self._finishing)
-            finally:
-                self._finishing = self._finishing if not self._finishing.done() else None
+                await self._turns.finish(self._finish())
 
     async def _finish(self) -> None:
         await self._writer.drain()

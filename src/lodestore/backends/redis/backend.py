@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from ...catalogue import FAMILIES, Family
 from ...errors import Corrupt, Refused, Unavailable, Unsupported
 from ...kernel import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict
+from ...turns import Turns
 from . import rows
 from .address import Address
 from .door import Door
@@ -46,10 +46,10 @@ class RedisBackend(Backend):
         self._connections, self._timeout, self._strict = max(1, max_connections), timeout, strict
         self._tag = f"{{{namespace}}}"
         self._door: Door | None = None
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
 
     async def open(self) -> int:
-        async with self._turn:
+        async with self._turns.turn():
             if self._door is None:
                 door = Door(self._address, self._connections, self._timeout)
                 try:
@@ -70,13 +70,10 @@ class RedisBackend(Backend):
         return int(latest or 0)
 
     async def close(self) -> None:
-        door, self._door = self._door, None
-        if door is not None:
-            await asyncio.shield(asyncio.ensure_future(self._leave(door)))
-
-    async def _leave(self, door: Door) -> None:
-        async with self._turn:
-            await door.close()
+        async with self._turns.turn():
+            door, self._door = self._door, None
+            if door is not None:
+                await self._turns.finish(door.close())
 
     def _opened(self) -> Door:
         if self._door is None:

@@ -12,6 +12,7 @@ from ...catalogue import FAMILIES, Family
 from ...errors import Refused, Unavailable
 from ...kernel import Backend, Key, Page, Row, Vitals, Write
 from ...sql import render
+from ...turns import Turns
 from . import creation, door, driver, execute, maintenance
 from .connections import Connections
 from .writer import Writer
@@ -45,13 +46,11 @@ class SQLiteBackend(Backend):
         self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
         self._open = False
-        self._turning = asyncio.Lock()  # one opening or closing at a time
+        self._turns = Turns()
         self._connections = Connections(self._site)
-        self._finishing: asyncio.Future[None] | None = None
 
     async def open(self) -> int:
-        async with self._turning:
-            await self._finished()
+        async with self._turns.turn():
             if not self._open:
                 self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
                 await asyncio.to_thread(self._site.prepare)
@@ -72,20 +71,11 @@ class SQLiteBackend(Backend):
         self._open = True
 
     async def close(self) -> None:
-        async with self._turning:
+        async with self._turns.turn():
             if self._open:
                 self._check()
                 self._open = False
-                self._finishing = asyncio.ensure_future(self._finish())
-            await self._finished()
-
-    async def _finished(self) -> None:
-        # A closing whose caller was cancelled goes on by itself; nothing may begin before it has ended.
-        if self._finishing is not None:
-            try:
-                await asyncio.shield(self._finishing)
-            finally:
-                self._finishing = self._finishing if not self._finishing.done() else None
+                await self._turns.finish(self._finish())
 
     async def _finish(self) -> None:
         await self._writer.drain()
@@ -166,7 +156,7 @@ class SQLiteBackend(Backend):
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one reading SQL statement; Refused for anything else."""
         self._check()
-        async with self._turning:
+        async with self._turns.turn():
             asking = await self._connections.asking()
         try:
             return await asking.run("asking", lambda c: door.ask(c, statement, parameters))

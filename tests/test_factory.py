@@ -77,6 +77,21 @@ class TestFactory:
         with pytest.raises(Refused, match="did you mean 'pretty'"):
             lodestore.create_file_storage("c", pretty_prnt=False)
 
+    def test_redis_storage(self, redis_url: str) -> None:
+        config = {"url": redis_url, "namespace": "test-factory", "timeout": 3}
+        assert roundtrip(StorageFactory.create_storage("redis", config))["storage_type"] == "redis"
+        assert roundtrip(lodestore.create_storage("redis", **config))["conversation_count"] == 1
+
+    def test_postgres_storage(self, postgres_url: str) -> None:
+        config = {"url": postgres_url, "namespace": "test-factory", "pool_size": 2}
+        assert roundtrip(StorageFactory.create_storage("postgres", config))["storage_type"] == "postgres"
+        assert roundtrip(lodestore.create_storage("postgres", **config))["conversation_count"] == 1
+
+    @pytest.mark.parametrize("config", [{}, {"url": None}, {"url": "redis://localhost"}, {"url": "localhost"}])
+    def test_a_server_of_another_kind_is_refused(self, config: dict[str, Any]) -> None:
+        with pytest.raises(Refused, match="as in postgres://host"):
+            StorageFactory.create_storage("postgres", config)
+
     def test_an_unknown_type_lists_the_known_ones(self) -> None:
         with pytest.raises(ValueError, match=r"Unsupported storage type: mongo\. Available types: .*sqlite"):
             StorageFactory.create_storage("mongo", {})
@@ -87,7 +102,7 @@ class TestFactory:
 
     def test_backends_have_descriptions(self) -> None:
         found = lodestore.get_available_backends()
-        assert {"file", "sqlite", "memory"} <= set(found)
+        assert set(found) == {"file", "sqlite", "memory", "redis", "postgres"}
         assert all(found.values())
 
     def test_registering(self, caplog: pytest.LogCaptureFixture) -> None:

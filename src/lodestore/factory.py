@@ -14,6 +14,7 @@ from typing import Any
 from . import registry
 from .errors import Refused
 from .interface import StorageInterface
+from .kernel import Backend
 from .settings import truth
 from .store import Store
 
@@ -25,11 +26,15 @@ _KEYS: dict[str, dict[str, str | None]] = {
     "file": {"base_dir": "root", "create_backups": "backups", "pretty_print_json": "pretty"},
     "sqlite": {"db_path": "path", "connection_timeout": "timeout", "enable_wal_mode": None},
     "memory": {},
+    "redis": {},
+    "postgres": {},
 }
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "file": {"root": "./storage_data"},
     "sqlite": {"path": "./storage_data/lodestore.db"},
     "memory": {},
+    "redis": {"url": "redis://localhost:6379"},
+    "postgres": {},
 }
 # Environment variable -> configuration key, for each built-in backend.
 _ENVIRONMENT = {
@@ -58,7 +63,7 @@ class StorageFactory:
         if storage_type not in _KEYS:
             available = ", ".join(cls.get_available_backends())
             raise Refused(f"Unsupported storage type: {storage_type}. Available types: {available}")
-        return Store(registry.SCHEMES[storage_type].build(_translated(storage_type, config)))
+        return Store(_backend(storage_type, _translated(storage_type, config)))
 
     @classmethod
     def register_backend(cls, name: str, storage_class: type[StorageInterface]) -> None:
@@ -95,6 +100,16 @@ class StorageFactory:
         found = {key: _variable(name) for name, key in _ENVIRONMENT.get(kind, {}).items()}
         config = {name: value for name, value in found.items() if value is not None}
         return cls.create_storage(kind, config | ({"key": key} if key and kind == "sqlite" else {}))
+
+
+def _backend(kind: str, options: dict[str, Any]) -> Backend:
+    scheme = registry.SCHEMES[kind]
+    if scheme.whole is None:
+        return scheme.build(options)
+    url = options.pop(scheme.whole, None)
+    if url is None or registry.SCHEMES.get(str(url).partition(":")[0]) is not scheme:
+        raise Refused(f"{scheme.whole}: a {kind} store needs the URL of its server, as in {kind}://host")
+    return registry.backend(url, **options)
 
 
 def _translated(kind: str, config: Config) -> dict[str, Any]:

@@ -25,13 +25,11 @@ import zstandard
 from .catalogue import CATALOGUE, CONVERSATION, FAMILIES, RAW_MESSAGE, Family
 from .codec import loads
 from .errors import Full, Refused, Unavailable
-from .kernel import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Backend, Key, Page, Row, order_of
+from .kernel import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Backend, Page, Row
 
 FORMATS = ("lodestore", "openai-jsonl")
 HEADER = b'{"lodestore":"export","version":1}\n'
 
-_PAGE_BYTES = 2 * 1024 * 1024
-_FIRST_PAGE, _LONGEST_PAGE = 64, 4096
 Progress = Callable[[int, "int | None", str], None]
 
 
@@ -68,7 +66,7 @@ async def export(
     else:
         writer.write(HEADER)
         for family in chosen:
-            async for rows in _pages(backend, Page(family, alive_at=now, partial=True)):
+            async for rows in backend.stream(Page(family, alive_at=now, partial=True)):
                 writer.write(b"".join(map(_line, [family] * len(rows), rows)))
                 writer.count(family, len(rows))
     return writer.report
@@ -101,22 +99,6 @@ class _Writer:
             self._progress(self.report.bytes, None, family.name)
 
 
-async def _pages(backend: Backend, page: Page) -> AsyncIterator[list[Row]]:
-    """The rows of a page in portions of about 2 MiB, whatever the size of a row."""
-    limit = _FIRST_PAGE
-    while rows := await backend.scan(page._replace(limit=limit)):
-        yield rows
-        if len(rows) < limit:
-            return
-        page = page._replace(after=_order_within(page, rows[-1]))
-        size = sum(len(row[BODY]) for row in rows)
-        limit = max(1, min(_LONGEST_PAGE, 2 * limit, limit * _PAGE_BYTES // max(size, 1)))
-
-
-def _order_within(page: Page, row: Row) -> Key:
-    return order_of(page.family, row)[len(page.prefix) :]
-
-
 def _line(family: Family, row: Row) -> bytes:
     """One record; its body goes in as the bytes that are stored, not read and written anew."""
     record: dict[str, Any] = {"family": family.name, "key": row[KEY:]}
@@ -129,7 +111,7 @@ def _line(family: Family, row: Row) -> bytes:
 
 
 async def _conversations(backend: Backend, writer: _Writer, now: int) -> None:
-    async for rows in _pages(backend, Page(CONVERSATION, alive_at=now, partial=True)):
+    async for rows in backend.stream(Page(CONVERSATION, alive_at=now, partial=True)):
         for row in rows:
             await _conversation(backend, writer, row, now)
 
@@ -138,7 +120,7 @@ async def _conversation(backend: Backend, writer: _Writer, row: Row, now: int) -
     """One conversation as a line. Its messages stand where the document's own `messages` would, and go before them."""
     document = loads(row[BODY]) if row[BODY] else {}
     named = document if "id" in document else {"id": row[KEY], **document}
-    messages = _pages(backend, Page(RAW_MESSAGE, row[KEY:], alive_at=now))
+    messages = backend.stream(Page(RAW_MESSAGE, row[KEY:], alive_at=now))
     first = await anext(messages, None)
     if first is None:
         writer.write(orjson.dumps({**named, "messages": named.get("messages", [])}) + b"\n")

@@ -9,7 +9,7 @@ made once by `codec.encode`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,6 +27,9 @@ Row = tuple[Any, ...]
 BODY, VERSION, CREATED_AT, WRITTEN_AT, EXPIRES_AT, PLACE, KEY = range(7)
 
 ABSENT = 0  # the version of a record that does not exist, for `expect`
+
+PORTION = 1024 * 1024  # bytes of bodies that are streamed at once
+_FIRST, _LONGEST = 4, 2_048  # rows of a portion whose size is not known before it is read
 
 
 class Put(NamedTuple):
@@ -120,6 +123,16 @@ def order_of(family: Family, row: Row) -> Key:
     return (*key[:-1], row[PLACE]) if family.placed else key
 
 
+def following(page: Page, row: Row) -> Page:
+    """The rest of a page behind one of its rows."""
+    return page._replace(after=order_of(page.family, row)[len(page.prefix) :])
+
+
+def _next_limit(count: int, size: int, wanted: int) -> int:
+    """Rows for the next portion: as many as would have been enough, and not many more than before."""
+    return max(1, min(_LONGEST, 4 * count, count * wanted // max(size, 1)))
+
+
 def alive(row: Row, now: int | None) -> bool:
     """Whether a row has not expired by `now`; None asks nothing."""
     return now is None or row[EXPIRES_AT] is None or bool(row[EXPIRES_AT] > now)
@@ -186,6 +199,20 @@ class Backend(ABC):
     async def bodies(self, page: Page) -> list[bytes]:
         """The bodies of a page."""
         return [row[BODY] for row in await self.scan(page)]
+
+    async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
+        """The rows of a page without limit, oldest first, in portions of about `size` bytes.
+
+        What stands there all the while comes once, in order; what is written meanwhile may come or not.
+        """
+        limit = _FIRST
+        while rows := await self.scan(page._replace(limit=limit)):
+            page, full = following(page, rows[-1]), len(rows) == limit
+            limit = _next_limit(len(rows), sum(len(row[BODY]) for row in rows), size)
+            yield rows
+            del rows  # or it is held while the next one is read
+            if not full:
+                return
 
     async def probe(self) -> dict[str, Any]:
         """Prove that a write would work now, or raise why not. Returns {"warnings": [...], ...details}."""

@@ -5,32 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ..catalogue import STATE, Family
-from ..kernel import BODY, Backend, Copy, Key, Page, Row, Write, order_of
+from ..kernel import BODY, Backend, Copy, Key, Page, Write, order_of
 
-# A portion is read before its size is known, so its number of rows stays small and follows the sizes seen last.
-_FIRST, _LONGEST, _PORTION_BYTES = 1, 256, 256 * 1024
-_KEYS = 2_000
+_KEYS = 20_000
 BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000
 _OVERHEAD = 128  # what a record weighs besides its body
 
 MARK: Key = ("lodestore:migration",)  # the state record that says a migration into this store is unfinished
-
-
-async def portions(backend: Backend, family: Family, now: int) -> AsyncIterator[list[Row]]:
-    """All rows of a family that have not expired by `now`, owners without body included, in their order."""
-    page = Page(family, limit=_FIRST, alive_at=now, partial=True)
-    while rows := await backend.scan(page):
-        after, full = order_of(family, rows[-1]), len(rows) == page.limit
-        limit = _next_limit(len(rows), sum(len(row[BODY]) for row in rows))
-        yield rows
-        del rows  # or it is held while the next one is read
-        if not full:
-            return
-        page = page._replace(after=after, limit=limit)
-
-
-def _next_limit(count: int, size: int) -> int:
-    return max(1, min(_LONGEST, 2 * count, count * _PORTION_BYTES // max(size, 1)))
 
 
 async def all_keys(backend: Backend, family: Family) -> AsyncIterator[list[Key]]:

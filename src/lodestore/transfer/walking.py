@@ -9,7 +9,7 @@ from ..catalogue import Family
 from ..kernel import BODY, KEY, Backend, Copy, Drop, Key, Page, Row, alive, name_of
 from .judging import Exact, Judge, Merging, Verdict
 from .report import MAX_LISTED, FamilyReport, MigrationReport, Tally
-from .streaming import Batch, all_keys, is_empty, portions
+from .streaming import Batch, all_keys, is_empty
 
 Progress = Callable[[int, "int | None", str], None]
 _LOOKED_UP = 64  # keys of the target looked for in the source at once; their bodies come too
@@ -61,7 +61,7 @@ class Walk:
         figures.records = figures.bytes = figures.target_records = 0
         sides = Tally(family), Tally(family)
         new = await is_empty(self._job.target, family)
-        async for rows in portions(self._job.source, family, self._job.now):
+        async for rows in self._job.source.stream(Page(family, alive_at=self._job.now, partial=True)):
             found = [None] * len(rows) if new else await self._job.target.fetch(family, [row[KEY:] for row in rows])
             for row, there in zip(rows, found, strict=True):
                 await self._record(family, figures, sides, row, there)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ...catalogue import Family
 from ...errors import Refused
-from ...kernel import Backend, Key, Page, Row, Vitals, Write
+from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write
 from ...turns import Turns
 from .disk import Disk
 from .folder import Folder
+from .pages import sliced
 from .worker import Worker
 
 
@@ -65,6 +66,15 @@ class FileBackend(Backend):
 
     async def scan(self, page: Page) -> list[Row]:
         return await self._worker.run(self._folder.scan, page)
+
+    async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
+        groups = await self._worker.run(self._folder.outline, page)
+        while groups:
+            rows, read = await self._worker.run(self._folder.portion, page, groups, size)
+            del groups[:read]
+            for part in sliced(rows, size):
+                yield part
+            del rows
 
     async def keys(self, page: Page) -> list[Key]:
         return await self._worker.run(self._folder.keys, page)

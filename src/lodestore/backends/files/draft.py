@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import orjson
@@ -29,14 +30,17 @@ from .layout import ID_FILE, PARTIAL_FILE, flat_path, layout_of
 from .tree import Group, Tree
 from .view import Rows, Shelf, View
 
+Tops = dict[tuple[Family, Key], int]  # the highest place in a row of places, by its outer key; -1 where none is
+
 
 class Draft(View):
     """A view that is written to; nothing reaches the disk but through `changes`."""
 
-    def __init__(self, tree: Tree, version: int) -> None:
+    def __init__(self, tree: Tree, version: int, tops: Tops | None = None) -> None:
         super().__init__(tree)
         self._version = version
         self.latest = 0
+        self.tops: Tops = tops or {}  # those that are known
 
     def write(self, write: Write) -> int:
         """The result of one write."""
@@ -53,6 +57,7 @@ class Draft(View):
     def remove(self, family: Family, key: Key) -> None:
         """Take one record out, without what it owns."""
         del self._rows(family, key)[key]
+        self._forget_tops(family)
 
     def _rows(self, family: Family, key: Key) -> Rows:
         shelf = self.shelf(family, cast(Group, key[: layout_of(family).depth]))
@@ -63,13 +68,14 @@ class Draft(View):
         rows = self._rows(put.family, put.key)
         old = rows.get(put.key)
         if old is not None and not alive(old, put.written_at):
-            del rows[put.key]
+            self.remove(put.family, put.key)
             old = None
         found = old[VERSION] if old and old[BODY] else 0
         if put.expect is not None and put.expect != found:
             raise conflict(put, found)
         self._own(put.family, put.key, put.written_at)
         created, place = (old[CREATED_AT], old[PLACE]) if old else (put.written_at, self._place(put.family, put.key))
+        self._raise_top(put.family, put.key, place)
         rows[put.key] = (put.body, self._version, created, put.written_at, put.expires_at, place, *put.key)
         self.latest = max(self.latest, put.written_at)
         return self._version
@@ -82,6 +88,7 @@ class Draft(View):
         for position, body in enumerate(append.bodies, first):
             key = (*append.prefix, position)
             rows[key] = (body, self._version, at, at, None, position, *key)
+            self._raise_top(append.family, key, position)
         self.latest = max(self.latest, at)
         return first
 
@@ -89,8 +96,11 @@ class Draft(View):
         family, row = copy.family, copy.row
         key, at, place = row[KEY:], row[WRITTEN_AT], row[PLACE]
         self._own(family, key, at)
-        if place is not None and any(r[PLACE] == place and r[KEY:] != key for r in self._siblings(family, key)):
+        if family.placed and self._is_taken(family, key, place):
             place = self._place(family, key)
+        if family.placed and (old := self.row(family, key)) and old[PLACE] > place:
+            self._forget_tops(family)
+        self._raise_top(family, key, place)
         version = int(row[VERSION] or self._version)
         self._rows(family, key)[key] = (row[BODY], version, *row[CREATED_AT:PLACE], place, *key)
         self.latest = max(self.latest, at)
@@ -102,6 +112,7 @@ class Draft(View):
             gone = [key for key in shelf.rows if key[:depth] == drop.prefix]
             count += sum(alive(shelf.rows[key], drop.at) for key in gone)
             if gone:
+                self._forget_tops(drop.family)
                 self._keep_owner(drop.family, shelf.group)
                 shelf.dirty = True
             for key in gone:
@@ -124,20 +135,35 @@ class Draft(View):
             files = shelf.home.files if shelf.home else frozenset[str]()
             shelf.dirty = shelf.dirty or (bool(shelf.rows) and shelf.path is None and PARTIAL_FILE not in files)
 
-    def _siblings(self, family: Family, key: Key) -> list[Row]:
-        """The records that share a row of places with `key`."""
-        outer, depth = key[:-1], len(key) - 1
-        return [
-            row
-            for shelf in self.shelves(family, outer)
-            for row in shelf.rows.values()
-            if row[KEY : KEY + depth] == outer
-        ]
+    # Places. That the next one is free is known from the highest, so that a write need not look at all others.
+
+    def _siblings(self, family: Family, outer: Key) -> Iterator[Row]:
+        """The records that share a row of places."""
+        for group in self.groups(family, outer):
+            for row in self.peek(family, group).rows.values():
+                if row[KEY : KEY + len(outer)] == outer:
+                    yield row
+
+    def _top(self, family: Family, outer: Key) -> int:
+        if (family, outer) not in self.tops:
+            self.tops[family, outer] = max((row[PLACE] for row in self._siblings(family, outer)), default=-1)
+        return self.tops[family, outer]
 
     def _place(self, family: Family, key: Key) -> int | None:
-        if not family.placed:
-            return None
-        return max((row[PLACE] for row in self._siblings(family, key)), default=-1) + 1
+        return self._top(family, key[:-1]) + 1 if family.placed else None
+
+    def _is_taken(self, family: Family, key: Key, place: int) -> bool:
+        if place > self._top(family, key[:-1]):
+            return False
+        return any(row[PLACE] == place and row[KEY:] != key for row in self._siblings(family, key[:-1]))
+
+    def _raise_top(self, family: Family, key: Key, place: int | None) -> None:
+        if place is not None and (family, key[:-1]) in self.tops:
+            self.tops[family, key[:-1]] = max(place, self.tops[family, key[:-1]])
+
+    def _forget_tops(self, family: Family) -> None:
+        """Something was taken away, perhaps the highest."""
+        self.tops = {name: top for name, top in self.tops.items() if name[0] is not family}
 
     # What is to happen on the disk.
 

@@ -55,6 +55,13 @@ class Finder:
         """When a file or directory was changed, in milliseconds."""
         return os.stat(f"{self._root}/{path}").st_mtime_ns // 1_000_000
 
+    def touched(self, path: str) -> int:
+        """When a name in a directory was last made or removed; 0 where there is no directory."""
+        try:
+            return os.stat(f"{self._root}/{path}").st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
     def size(self) -> tuple[int, int]:
         """Bytes in all files outside `.lodestore`, and the newest time of change in milliseconds."""
         total = newest = 0

@@ -11,14 +11,17 @@ from ...kernel import Key, Page, Row, Vitals, Write
 from . import upkeep
 from .backups import Backups, check_path
 from .disk import Disk
-from .draft import Draft
+from .draft import Draft, Tops
 from .finder import Finder
 from .gate import Gate
 from .journal import Journal
 from .layout import layout_of
-from .pages import expired, read_keys, read_page, vitals
-from .tree import Tree
+from .pages import expired, groups_in_order, portion, read_keys, read_page, vitals
+from .tree import Group, Tree
 from .view import View
+
+# Folders whose records have places and a file each. A hand may put one there, which the folder's time tells.
+_SCATTERED = [layout_of(f).folder for f in FAMILIES if f.placed and len(f.key) == 1]
 
 
 class Folder:
@@ -33,6 +36,7 @@ class Folder:
         self._gate = Gate(disk, root, Journal(disk, root, self._backups, unkept), timeout)
         self._finder = Finder(disk, root)
         self._tree = Tree(self._finder)
+        self._remembered: tuple[tuple[int, ...], Tops] = (), {}
 
     def open(self) -> int:
         """Make what is missing, finish what was committed; the newest time any write has carried."""
@@ -49,10 +53,19 @@ class Folder:
         if not writes:
             return []
         with self._gate.held(exclusive=True):
-            draft = Draft(self._tree, secrets.randbelow(2**53 - 1) + 1)
+            draft = Draft(self._tree, secrets.randbelow(2**53 - 1) + 1, self._tops())
             results = [draft.write(write) for write in writes]
             self._gate.commit(draft.changes(self._pretty), draft.latest)
+            self._remembered = self._moment(), {name: top for name, top in draft.tops.items() if not name[1]}
             return results
+
+    def _tops(self) -> Tops:
+        """The highest places of records that have a file each, where nobody else has changed anything since."""
+        moment, tops = self._remembered
+        return dict(tops) if moment == self._moment() else {}
+
+    def _moment(self) -> tuple[int, ...]:
+        return self._gate.turn(), *map(self._finder.touched, _SCATTERED)
 
     def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         with self._gate.held(exclusive=False):
@@ -62,6 +75,16 @@ class Folder:
     def scan(self, page: Page) -> list[Row]:
         with self._gate.held(exclusive=False):
             return read_page(View(self._tree), page)
+
+    def outline(self, page: Page) -> list[Group]:
+        """The files that may hold records of a page, in its order."""
+        with self._gate.held(exclusive=False):
+            return groups_in_order(View(self._tree), page)
+
+    def portion(self, page: Page, groups: list[Group], size: int) -> tuple[list[Row], int]:
+        """The records in the first of these files, and how many files those are."""
+        with self._gate.held(exclusive=False):
+            return portion(View(self._tree), page, groups, size)
 
     def keys(self, page: Page) -> list[Key]:
         with self._gate.held(exclusive=False):

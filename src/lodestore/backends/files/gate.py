@@ -47,11 +47,17 @@ class Gate:
         with self.held(exclusive=False):
             return self._lock.latest() or 0
 
+    def turn(self) -> int:
+        """How many changes there have been, so far as handles like this one made them."""
+        return self._lock.turn()
+
     def close(self) -> None:
         self._lock.close()
 
     def commit(self, changes: Changes, latest: int = 0) -> None:
         """Carry out changes; `latest` is the newest time they carry."""
+        if changes:
+            self._lock.next_turn()
         if latest > (self._lock.latest() or 0):
             self._lock.set_latest(latest)  # first, for a time ahead of the records does no harm
         self._journal.commit(changes)

@@ -11,6 +11,7 @@ import zlib
 from ...errors import Unavailable
 
 _BUSY = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN}
+_LINE = 30  # bytes: twenty digits, a blank, eight of a checksum, a line feed
 _SLEEPS = (0.0005, 0.001, 0.002, 0.005, 0.01)
 
 
@@ -70,13 +71,27 @@ class Lock:
 
     def latest(self) -> int | None:
         """The newest time any write has carried; None where the file does not say, or not legibly."""
-        number, _, check = os.pread(self._handle, 64, 0).decode("ascii", "replace").strip().partition(" ")
-        return int(number) if number.isdigit() and check == _check(number) else None
+        return self._number(0)
 
     def set_latest(self, milliseconds: int) -> None:
         """Not synced: after a power cut the clock may step back by what the kernel had not written yet."""
-        number = f"{milliseconds:020d}"
-        os.pwrite(self._handle, f"{number} {_check(number)}\n".encode(), 0)
+        self._set_number(0, milliseconds)
+
+    def turn(self) -> int:
+        """How many changes there have been; what was remembered from an earlier turn may be wrong."""
+        return self._number(1) or 0
+
+    def next_turn(self) -> None:
+        """A change begins."""
+        self._set_number(1, self.turn() + 1)
+
+    def _number(self, line: int) -> int | None:
+        number, _, check = os.pread(self._handle, _LINE, line * _LINE).decode("ascii", "replace").strip().partition(" ")
+        return int(number) if number.isdigit() and check == _check(number) else None
+
+    def _set_number(self, line: int, value: int) -> None:
+        number = f"{value:020d}"
+        os.pwrite(self._handle, f"{number} {_check(number)}\n".encode(), line * _LINE)
 
 
 def _check(number: str) -> str:

@@ -10,28 +10,61 @@ from .layout import Layout, Shape, layout_of
 from .tree import Group
 from .view import View
 
+LIGHT = 256  # bytes a record counts for besides its body
+
 
 def read_page(view: View, page: Page) -> list[Row]:
     """The rows of a page; files are read in the order of the family until the page is full."""
     rows: list[Row] = []
     if page.limit == 0:
         return rows
-    for shelf in _in_order(view, page):
-        rows += (row for row in shelf if _wanted(page, row))
+    for group in groups_in_order(view, page):
+        rows += wanted_of(view, page, group)
         if page.limit is not None and len(rows) >= page.limit:
             return rows[: page.limit]
     return rows
 
 
-def _in_order(view: View, page: Page) -> Iterator[list[Row]]:
-    family = page.family
-    groups = [group for group in view.groups(family, page.prefix) if _reaches(page, group)]
-    if layout_of(family).streams:
-        for group in sorted(groups, reverse=page.newest):
-            yield view.shelf(family, group).ordered(page.newest)
-    else:
-        rows = [row for group in groups for row in view.shelf(family, group).rows.values()]
-        yield sorted(rows, key=lambda row: order_of(family, row), reverse=page.newest)
+def groups_in_order(view: View, page: Page) -> list[Group]:
+    """The files that may hold records of a page, in its order."""
+    groups = [group for group in view.groups(page.family, page.prefix) if _reaches(page, group)]
+    if layout_of(page.family).streams:
+        return sorted(groups, reverse=page.newest)
+    return [group for _, group in sorted(_placed(view, page, groups), reverse=page.newest)]
+
+
+def _placed(view: View, page: Page, groups: list[Group]) -> Iterator[tuple[Key, Group]]:
+    """The places of records that have a file each: all are read for it, and none is held."""
+    for group in groups:
+        for row in view.peek(page.family, group).rows.values():
+            yield order_of(page.family, row), group
+
+
+def wanted_of(view: View, page: Page, group: Group) -> list[Row]:
+    """The records of a page in one file."""
+    return [row for row in view.peek(page.family, group).ordered(page.newest) if _wanted(page, row)]
+
+
+def portion(view: View, page: Page, groups: list[Group], size: int) -> tuple[list[Row], int]:
+    """The records of the first files, until there are `size` bytes of bodies; of how many files they are."""
+    rows: list[Row] = []
+    for count, group in enumerate(groups, 1):
+        found = wanted_of(view, page, group)
+        rows += found
+        size -= sum(len(row[BODY]) + LIGHT for row in found)
+        if size < 0:
+            return rows, count
+    return rows, len(groups)
+
+
+def sliced(rows: list[Row], size: int) -> Iterator[list[Row]]:
+    """Rows in parts of about `size` bytes: one file may hold many times that."""
+    start, left = 0, size
+    for end, row in enumerate(rows, 1):
+        left -= len(row[BODY]) + LIGHT
+        if left < 0 or end == len(rows):
+            yield rows[start:end]
+            start, left = end, size
 
 
 def read_keys(view: View, page: Page) -> list[Key]:
@@ -70,10 +103,9 @@ def _count(view: View, family: Family, now: int) -> tuple[int, int]:
         return whole, len(groups) - whole
     whole = bare = 0
     for group in view.groups(family, ()):
-        bodies = [row[BODY] for row in view.shelf(family, group).rows.values() if alive(row, now)]
+        bodies = [row[BODY] for row in view.peek(family, group).rows.values() if alive(row, now)]
         whole += sum(map(bool, bodies))
         bare += sum(not body for body in bodies)
-        view.forget(family, group)  # counting holds one file at a time
     return whole, bare
 
 
@@ -83,8 +115,8 @@ def expired(view: View, now: int, limit: int) -> list[tuple[Family, Key]]:
         (family, key)
         for family in FAMILIES
         if family.expires
-        for shelf in view.shelves(family, ())
-        for key, row in shelf.rows.items()
+        for group in view.groups(family, ())
+        for key, row in view.peek(family, group).rows.items()
         if row[EXPIRES_AT] is not None and not alive(row, now)
     )
     return [pair for pair, _ in zip(found, range(limit), strict=False)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import orjson
 
@@ -97,6 +98,12 @@ class Tree:
         if rows and path not in flat_paths(layout, group):
             raise Corrupt(f"{name_of(layout.family, group)}: {path}: the key inside does not fit the name of the file")
         return rows
+
+    def read_all_flat(self, layout: Layout) -> Iterator[tuple[Group, list[Row], str]]:
+        """Every flat file of a family that holds something: its group, rows and path."""
+        for path in self.flat_files(layout):
+            if rows := self.read_flat(layout, path):
+                yield rows[0][KEY : KEY + layout.depth], rows, path
 
     def _flat_group(self, layout: Layout, content: bytes) -> Group:
         """Listings say in their metadata whose they are; entries say it beside the data."""

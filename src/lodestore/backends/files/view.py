@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...catalogue import Family
-from ...kernel import KEY, Key, Row, order_of
+from ...kernel import BODY, KEY, Key, Row, order_of
 from .layout import Layout, layout_of
 from .tree import Group, Home, Tree, flat_paths
 
 Rows = dict[Key, Row]
+_KEPT = 4 * 1024 * 1024  # bytes of files that were read for their keys alone and may be kept for their records
 
 
 class Shelf:
@@ -38,7 +39,8 @@ class View:
         self.tree = tree
         self._shelves: dict[Family, dict[Group, Shelf]] = {}
         self._homes: dict[tuple[str, Group], Home] = {}
-        self._listed: set[str | Family] = set()
+        self._listed: set[str] = set()
+        self._paths: dict[Family, dict[Group, str]] = {}  # where flat files were found
 
     def shelf(self, family: Family, group: Group) -> Shelf:
         """The file that holds, or would hold, the records under `group`."""
@@ -47,9 +49,9 @@ class View:
             shelves[group] = self._load(layout_of(family), group)
         return shelves[group]
 
-    def forget(self, family: Family, group: Group) -> None:
-        """Let go of a file that was read and is not going to be written."""
-        self._shelves[family].pop(group, None)
+    def peek(self, family: Family, group: Group) -> Shelf:
+        """The same, but not kept: whoever goes through all files holds one at a time."""
+        return self._shelves.get(family, {}).get(group) or self._load(layout_of(family), group)
 
     def row(self, family: Family, key: Key) -> Row | None:
         return self.shelf(family, key[: layout_of(family).depth]).rows.get(key)  # type: ignore[arg-type]
@@ -80,7 +82,8 @@ class View:
         return Shelf(layout, group, self.tree.read_home(layout, group, home), path, home)
 
     def _load_flat(self, layout: Layout, group: Group) -> Shelf:
-        for path in flat_paths(layout, group):
+        found = self._paths.get(layout.family, {}).get(group)
+        for path in [found] if found else flat_paths(layout, group):
             rows = self.tree.read_flat(layout, path)
             if rows and rows[0][KEY : KEY + layout.depth] == group:
                 return Shelf(layout, group, rows, path, None)
@@ -98,12 +101,14 @@ class View:
 
     def _flat_groups(self, layout: Layout) -> list[Group]:
         """Reads every file, for the key stands inside; where two hold one key, ours counts."""
-        shelves = self._shelves.setdefault(layout.family, {})
-        if layout.family not in self._listed:
-            self._listed.add(layout.family)
-            for path in self.tree.flat_files(layout):
-                rows = self.tree.read_flat(layout, path)
-                group = rows[0][KEY : KEY + layout.depth] if rows else ()
-                if rows and group not in shelves:  # ours sort before Connectome's, as % stands before all it kept
+        if layout.family not in self._paths:
+            paths = self._paths[layout.family] = {}
+            shelves, left = self._shelves.setdefault(layout.family, {}), _KEPT
+            for group, rows, path in self.tree.read_all_flat(layout):
+                if group in paths:  # ours sort before Connectome's, as % stands before all it kept
+                    continue
+                paths[group] = path
+                left -= sum(len(row[BODY]) for row in rows)
+                if group not in shelves and left > 0:
                     shelves[group] = Shelf(layout, group, rows, path, None)
-        return list(shelves)
+        return list(self._paths[layout.family])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...catalogue import FAMILIES, Family
 from ...errors import Refused, Unavailable
-from ...kernel import Backend, Key, Page, Row, Vitals, Write
+from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
 from ...sql import render
 from ...turns import Turns
 from . import creation, door, driver, execute, maintenance
@@ -109,6 +109,16 @@ class SQLiteBackend(Backend):
             if found is not None:
                 return found
         return await self._page(execute.bodies, page)
+
+    async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
+        while rows := await self._portion(page, size):
+            page = following(page, rows[-1])
+            yield rows
+            del rows  # or it is held while the next one is read
+
+    async def _portion(self, page: Page, size: int) -> list[Row]:
+        self._check()
+        return await self._scanning.run("reading", lambda c: execute.portion(c, page, size))
 
     async def _page(self, read: Callable[[driver.Cursor, Page], list[T]], page: Page) -> list[T]:
         self._check()

@@ -30,10 +30,11 @@ from ...kernel import (
     name_of,
 )
 from ...sql import render
-from .driver import Cursor, IntegrityError
+from .driver import Connection, Cursor, IntegrityError
 
 FEW_AT_ONCE = 256  # rows between two looks at how much it has become
 FEW_BYTES = 1_000_000  # packed; about two milliseconds of reading
+MANY = 4_096  # rows in a portion at most, for those without much of a body
 
 
 def execute(run: Cursor, write: Write, version: int) -> int:
@@ -150,6 +151,19 @@ def bodies(run: Cursor, page: Page) -> list[bytes]:
         return codec.unpack_all([row[0] for row in packed])
     except Corrupt:
         return [row[BODY] for row in scan(run, page)]
+
+
+def portion(connection: Connection, page: Page, size: int) -> list[Row]:
+    """The first rows of a page, unpacked: `size` bytes of bodies and the row that goes beyond."""
+    cursor = connection.cursor()
+    rows: list[Row] = []
+    for row in cursor.execute(render.scan("rows", render.shape(page)), render.bind(page)):
+        rows.append((_body(row[BODY], page.family, row[KEY:]), *row[1:]))
+        size -= len(rows[-1][BODY])
+        if size < 0 or len(rows) == MANY:
+            break
+    cursor.close()  # a statement left open would pin the log
+    return rows
 
 
 def few_bodies(run: Cursor, page: Page) -> list[bytes] | None:

@@ -93,13 +93,13 @@ class StorageFactory:
     @classmethod
     def create_from_env_config(cls) -> StorageInterface:
         """A store as the environment says: `URL`, else `TYPE` (file) and the variables of that type."""
-        key = os.environ.get("LODESTORE_KEY")
         if url := _variable("URL"):
-            return Store(registry.backend(url, **({"key": key} if key and url.startswith("sqlite:") else {})))
+            return Store(registry.backend(url, **registry.secrets(url)))
         kind = _variable("TYPE") or "file"
         found = {key: _variable(name) for name, key in _ENVIRONMENT.get(kind, {}).items()}
         config = {name: value for name, value in found.items() if value is not None}
-        return cls.create_storage(kind, config | ({"key": key} if key and kind == "sqlite" else {}))
+        secret = registry.secrets("sqlite:x") if kind == "sqlite" else {}
+        return cls.create_storage(kind, config | secret)
 
 
 def _backend(kind: str, options: dict[str, Any]) -> Backend:

@@ -192,6 +192,10 @@ class Backend(ABC):
     async def vitals(self, now: int) -> Vitals:
         """Counts and sizes, without what has expired by `now`."""
 
+    async def exists(self) -> bool:
+        """Whether there is a store to open already; for stores on a server, where opening may make one."""
+        return True
+
     async def keys(self, page: Page) -> list[Key]:
         """The keys of a page."""
         return [row[KEY:] for row in await self.scan(page)]

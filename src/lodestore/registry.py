@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from urllib.parse import parse_qsl, unquote
 from .errors import Refused, Unsupported
 from .kernel import Backend
 from .settings import FileSettings, MemorySettings, PostgresSettings, RedisSettings, Settings, SQLiteSettings, make
+
+PREFIX = "LODESTORE_"  # of variables in the environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,44 @@ def backend(url: str, **options: Any) -> Backend:
         if name in kind.settings.SECRETS:
             raise Refused(
                 f"{name}: not in a URL, which ends up in logs; pass {name}=... beside it (the command line and "
-                "create_storage_from_env take it from LODESTORE_KEY)"
+                f"create_storage_from_env take it from {PREFIX}{name.upper()})"
             )
         if name in options:
             raise Refused(f"{name}: given twice, in the URL and beside it")
     named = {name: path for name in (kind.path, kind.whole) if name}
     return kind.build({**named, **asked, **options})
+
+
+def secrets(url: str, *prefixes: str) -> dict[str, Any]:
+    """The settings of a URL's store that may not stand in its query, as the environment says them.
+
+    They are called `LODESTORE_KEY` and `LODESTORE_PASSWORD`; of several `prefixes` the first under which there is
+    one counts, and an empty one means none. A password in the URL itself comes before that.
+    """
+    scheme, whole, _ = split(url)
+    found = {}
+    for name in SCHEMES[scheme].settings.SECRETS:
+        said = [os.environ[full] for prefix in prefixes or (PREFIX,) if (full := prefix + name.upper()) in os.environ]
+        if said and said[0] and not (name == "password" and ":" in _user(whole)):
+            found[name] = said[0]
+    return found
+
+
+def _user(whole: str) -> str:
+    """Who is named before the host."""
+    return whole.partition("//")[2].rpartition("@")[0]
+
+
+def whereabouts(url: str) -> str | None:
+    """What tells one store on a server from another, without a word of how to get in; None for other stores."""
+    scheme, whole, asked = split(url)
+    if not SCHEMES[scheme].whole:
+        return None
+    kind = SCHEMES[scheme].backend.rpartition(":")[2]
+    host = whole.partition("//")[2].rpartition("@")[2].rstrip("/")
+    defaults = {f.name: f.default for f in dataclasses.fields(SCHEMES[scheme].settings)}
+    named = [str(asked.get(name, defaults.get(name))) for name in ("namespace", "db", "host")]
+    return " ".join([kind, host, _user(whole).partition(":")[0], *named])
 
 
 def split(url: str) -> tuple[str, str, dict[str, str]]:

@@ -57,9 +57,12 @@ def _measured(name: str, value: int) -> object:
 
 
 async def upgrade(arguments: Namespace) -> int:
-    """The schema of a SQLite store brought up to date, which opening it does."""
+    """The schema of a store brought up to date, which opening it does."""
     scheme, path = place(arguments.url)
     registry.backend(arguments.url, **secrets(arguments.url))
+    if registry.whereabouts(arguments.url):
+        async with created(arguments.url):
+            return _upgraded(arguments, None, None, "opened: what had to be brought up to date is")
     if scheme != "sqlite":
         return _upgraded(arguments, None, None, f"nothing to do: a {scheme} store has no schema")
     before = schema_number(arguments.url) if is_there(scheme, path) else None

@@ -20,10 +20,10 @@ from ..transfer import MigrationReport
 from ..transfer import migrate as transfer
 from . import NO, output
 from .progress import progress
-from .stores import existing, is_there, place, require, secrets
+from .stores import existing, is_there, place, require
 
 SHOWN = 20  # conflicts printed before the rest is only counted
-TARGET_KEY = "LODESTORE_TARGET_KEY"
+TARGET = "LODESTORE_TARGET_"  # before the names of the target's secrets
 
 
 async def migrate(arguments: Namespace) -> int:
@@ -52,7 +52,9 @@ async def migrate(arguments: Namespace) -> int:
 
 
 def _check(source: str, target: str) -> None:
-    registry.backend(target, **_secrets(target))  # a wrong setting is told before anything is opened
+    registry.backend(target, **_secrets(source, target))  # a wrong setting is told before anything is opened
+    if registry.whereabouts(source) and registry.whereabouts(source) == registry.whereabouts(target):
+        raise Refused("source and target must not be one store")
     (_, one), (_, other) = place(source), place(target)
     if one is None or other is None:
         return
@@ -64,16 +66,23 @@ def _check(source: str, target: str) -> None:
 def _origin(url: str) -> str:
     """What tells a source from another, and nobody what it is."""
     scheme, path = place(url)
-    real = registry.describe(url) if path is None else os.path.realpath(path)
-    return sha256(f"{scheme} {real}".encode(errors="surrogateescape")).hexdigest()[:32]
+    real = f"{scheme} {os.path.realpath(path)}" if path else registry.whereabouts(url) or scheme
+    return sha256(real.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
-def _secrets(url: str) -> dict[str, Any]:
-    """The target's key: its own, which may be empty for none, else that of the source."""
-    key = os.environ.get(TARGET_KEY)
-    if key is None:
-        return secrets(url)
-    return {"key": key} if key and registry.split(url)[0] == "sqlite" else {}
+def _secrets(source: str, target: str) -> dict[str, Any]:
+    """The target's: its own, which may be empty for none, else those of the source; but for a password.
+
+    One server's password is not for another to see. That of the only server may go by either name.
+    """
+    if registry.whereabouts(source):
+        return {**registry.secrets(target, TARGET), **_keys(target)}
+    return registry.secrets(target, TARGET, registry.PREFIX)
+
+
+def _keys(target: str) -> dict[str, Any]:
+    found = registry.secrets(target, TARGET, registry.PREFIX)
+    return {name: value for name, value in found.items() if name != "password"}
 
 
 def _lean(url: str) -> dict[str, Any]:
@@ -89,8 +98,9 @@ def _lean(url: str) -> dict[str, Any]:
 @asynccontextmanager
 async def _target(arguments: Namespace) -> AsyncIterator[Backend]:
     scheme, path = place(arguments.target)
-    backend = registry.backend(arguments.target, **_secrets(arguments.target), **_lean(arguments.target))
-    if arguments.dry_run and not is_there(scheme, path):
+    secrets = _secrets(arguments.source, arguments.target)
+    backend = registry.backend(arguments.target, **secrets, **_lean(arguments.target))
+    if arguments.dry_run and not (is_there(scheme, path) and await backend.exists()):
         backend = MemoryBackend()  # stands in for the store there would be
     await backend.open()
     try:

@@ -8,7 +8,10 @@ from typing import Any, NoReturn
 
 from .. import __version__
 
-_URL = "the store: sqlite:///agent.db (relative; four slashes: absolute) or file:///folder"
+_URL = (
+    "the store: sqlite:///agent.db (relative; four slashes: absolute), file:///folder, redis://host or "
+    "postgresql://user@host/database"
+)
 _FORMATS = (
     "auto (told by the content), openai-jsonl, chatgpt, claude, claude-code, typingcloud, connectome-tree, "
     "connectome-db or lodestore"
@@ -17,6 +20,8 @@ _OUT = ("lodestore", "openai-jsonl")
 _EPILOG = """\
 An encrypted SQLite store is opened with the key in the environment variable LODESTORE_KEY;
 the target of migrate with that in LODESTORE_TARGET_KEY where it is set (empty: not encrypted).
+The password for a server is that in its URL, else that in LODESTORE_PASSWORD; for the target
+of migrate that in LODESTORE_TARGET_PASSWORD (or LODESTORE_PASSWORD, from a source on no server).
 Exit codes: 0 done; 1 the answer is no (unhealthy, problems, absent, broken records, conflicts); 2 wrong usage;
 3 the store failed; 130 interrupted; 141 the reader of the output left."""
 
@@ -170,13 +175,13 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     ("verify", "keeping.verify", "read everything back; exit code 1 and one line for each problem", [_STORE]),
     ("purge", "keeping.purge", "remove what has expired", [_STORE]),
     ("compact", "keeping.compact", "give back space that is no longer needed", [_STORE]),
-    ("upgrade", "keeping.upgrade", "bring the schema of a SQLite store up to date; creates an absent one", [_STORE]),
+    ("upgrade", "keeping.upgrade", "bring the schema of a store up to date; creates an absent one", [_STORE]),
     (
         "schema",
         "keeping.schema",
         "print the SQL of an empty store",
         [
-            _argument("--dialect", choices=("sqlite",), default="sqlite", help="default: %(default)s"),
+            _argument("--dialect", choices=("sqlite", "postgres"), default="sqlite", help="default: %(default)s"),
             _argument("--statements", action="store_true", help="the statements run on records instead"),
             _argument("--write", action="store_true", help="render the checkout's schema/ anew; say what changed"),
         ],

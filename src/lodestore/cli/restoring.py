@@ -10,19 +10,17 @@ import secrets
 import shutil
 import time
 from argparse import Namespace
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from .. import registry
-from ..catalogue import FAMILIES, Family
+from ..catalogue import FAMILIES
 from ..errors import Corrupt, Refused, Unavailable
-from ..kernel import Backend, Copy, Page, Row, Vitals, order_of
+from ..kernel import Backend, Copy, Page, Vitals
 from . import NO, Negative, output
 from .progress import Told, progress
 from .stores import is_there, made, place
 from .stores import secrets as keys
 
-_FIRST_PAGE, _LONGEST_PAGE, _PAGE_BYTES = 64, 4096, 2 * 1024 * 1024
 _SIDES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file, and would apply to a new one of its name
 
 
@@ -56,7 +54,7 @@ def _destination(arguments: Namespace, source: Path) -> tuple[str, Path]:
     registry.backend(arguments.url, **keys(arguments.url))
     scheme, target = place(arguments.url)
     if target is None:
-        raise Refused(f"{arguments.url}: a store in memory would be gone at once")
+        raise Refused(f"{registry.describe(arguments.url)}: restore makes a file or a folder; migrate takes it further")
     inner, outer = Path(os.path.realpath(source)), Path(os.path.realpath(target))
     if inner == outer or inner in outer.parents or outer in inner.parents:
         raise Refused(f"{target}: the backup and the store must not lie in one another")
@@ -123,24 +121,11 @@ def _total(vitals: Vitals) -> int:
 async def _copy(backup: Backend, draft: Backend, told: Told | None, total: int) -> None:
     done = 0
     for family in FAMILIES:
-        async for rows in _pages(backup, family):
+        async for rows in backup.stream(Page(family, partial=True)):
             await draft.apply([Copy(family, row) for row in rows])
             done += len(rows)
             if told:
                 told(done, total, family.name)
-
-
-async def _pages(backup: Backend, family: Family) -> AsyncIterator[list[Row]]:
-    """All rows of a family in portions of about 2 MiB."""
-    page = Page(family, limit=_FIRST_PAGE, partial=True)
-    while rows := await backup.scan(page):
-        yield rows
-        limit = page.limit or 1
-        if len(rows) < limit:
-            return
-        size = sum(len(row[0]) for row in rows)
-        limit = max(1, min(_LONGEST_PAGE, 2 * limit, limit * _PAGE_BYTES // max(size, 1)))
-        page = page._replace(after=order_of(family, rows[-1]), limit=limit)
 
 
 def _move_aside(target: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -29,8 +28,7 @@ def place(url: str) -> tuple[str, Path | None]:
 
 def secrets(url: str) -> dict[str, Any]:
     """Settings from the environment that may not stand in a URL."""
-    key = os.environ.get("LODESTORE_KEY")
-    return {"key": key} if key and registry.split(url)[0] == "sqlite" else {}
+    return registry.secrets(url)
 
 
 def made(scheme: str, path: Path, settings: dict[str, str] | None = None) -> Backend:
@@ -50,7 +48,10 @@ def is_there(scheme: str, path: Path | None) -> bool:
 async def existing(url: str, **settings: Any) -> AsyncIterator[Store]:
     """The store at `url`, opened and closed again; never created."""
     require(url)
-    async with created(url, **settings) as store:
+    backend = registry.backend(url, **secrets(url), **settings)
+    if not await backend.exists():
+        raise Negative(f"no store there: {registry.describe(url)}")
+    async with Store(backend) as store:
         yield store
 
 

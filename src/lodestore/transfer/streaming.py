@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from ..catalogue import STATE, Family
@@ -41,26 +42,47 @@ async def is_empty(backend: Backend, family: Family, now: int | None = None) -> 
 
 
 class Batch:
-    """Writes gathered until they are worth an `apply`."""
+    """Writes gathered until they are worth an `apply`, which goes on while the next ones are gathered.
+
+    Only one is ever under way, so what the target holds is always what came first.
+    """
 
     def __init__(self, target: Backend) -> None:
         self._target = target
         self._writes: list[Write] = []
         self._size = 0
+        self._flight: asyncio.Task[None] | None = None
         self.versions_kept = True
 
     async def add(self, write: Write) -> None:
         body = len(write.row[BODY]) if isinstance(write, Copy) else 0
         if self._size + body + _OVERHEAD > BATCH_BYTES or len(self._writes) >= BATCH_WRITES:
-            await self.flush()
+            await self._send()
         self._writes.append(write)
         self._size += body + _OVERHEAD
 
     async def flush(self) -> None:
-        """Write what is gathered, as one."""
+        """Return when everything gathered has been written."""
+        await self._send()
+        await self._landed()
+
+    async def abandon(self) -> None:
+        """Let what is under way come to its end, however that is."""
+        flight, self._flight = self._flight, None
+        await asyncio.gather(*([flight] if flight else []), return_exceptions=True)
+
+    async def _send(self) -> None:
         writes, self._writes, self._size = self._writes, [], 0
-        if not writes:
-            return
+        await self._landed()
+        if writes:
+            self._flight = asyncio.create_task(self._apply(writes))
+
+    async def _landed(self) -> None:
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            await flight
+
+    async def _apply(self, writes: list[Write]) -> None:
         results = await self._target.apply(writes)
         pairs = zip(writes, results, strict=True)
         self.versions_kept &= all(result == write.row[1] for write, result in pairs if isinstance(write, Copy))

@@ -53,8 +53,11 @@ class Walk:
         report = self._job.report
         report.passes += 1
         report.conflicts, report.omitted = [], 0
-        for family in self._job.families:
-            await self._family(family, report.families.setdefault(family.name, FamilyReport()))
+        try:
+            for family in self._job.families:
+                await self._family(family, report.families.setdefault(family.name, FamilyReport()))
+        finally:
+            await self._batch.abandon()
         report.versions_kept &= self._batch.versions_kept
 
     async def _family(self, family: Family, figures: FamilyReport) -> None:

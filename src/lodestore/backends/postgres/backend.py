@@ -87,6 +87,13 @@ class PostgresBackend(Backend):
         await self._writer.drain()
         await self._pool.close()
 
+    async def exists(self) -> bool:
+        pool = Pool(self._address.connect, *self._pooling)
+        try:
+            return await pool.read("looking", lambda run: creation.revision(run, self._namespace)) is not None
+        finally:
+            await pool.close()
+
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
         return await self._writer.submit(tuple(writes))

@@ -75,6 +75,13 @@ class RedisBackend(Backend):
             if door is not None:
                 await self._turns.finish(door.close())
 
+    async def exists(self) -> bool:
+        door = Door(self._address, self._connections, self._timeout)
+        try:
+            return bool(await door.ask("EXISTS", f"{self._tag}:meta"))
+        finally:
+            await door.close()
+
     def _opened(self) -> Door:
         if self._door is None:
             raise Unavailable("the store is not open: await store.initialize() first")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,14 +112,10 @@ class SQLiteBackend(Backend):
         return await self._page(execute.bodies, page)
 
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
-        while rows := await self._portion(page, size):
+        while rows := await self._page(partial(execute.portion, size=size), page):
             page = following(page, rows[-1])
             yield rows
             del rows  # or it is held while the next one is read
-
-    async def _portion(self, page: Page, size: int) -> list[Row]:
-        self._check()
-        return await self._scanning.run("reading", lambda c: execute.portion(c, page, size))
 
     async def _page(self, read: Callable[[driver.Cursor, Page], list[T]], page: Page) -> list[T]:
         self._check()

@@ -30,7 +30,7 @@ from ...kernel import (
     name_of,
 )
 from ...sql import render
-from .driver import Connection, Cursor, IntegrityError
+from .driver import Cursor, IntegrityError
 
 FEW_AT_ONCE = 256  # rows between two looks at how much it has become
 FEW_BYTES = 1_000_000  # packed; about two milliseconds of reading
@@ -153,9 +153,9 @@ def bodies(run: Cursor, page: Page) -> list[bytes]:
         return [row[BODY] for row in scan(run, page)]
 
 
-def portion(connection: Connection, page: Page, size: int) -> list[Row]:
+def portion(run: Cursor, page: Page, size: int) -> list[Row]:
     """The first rows of a page, unpacked: `size` bytes of bodies and the row that goes beyond."""
-    cursor = connection.cursor()
+    cursor = run.connection.cursor()
     rows: list[Row] = []
     for row in cursor.execute(render.scan("rows", render.shape(page)), render.bind(page)):
         rows.append((_body(row[BODY], page.family, row[KEY:]), *row[1:]))

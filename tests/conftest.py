@@ -12,6 +12,7 @@ from hypothesis import settings
 from tests.postgres_server import Server, binaries
 
 from . import servers
+from .stores import Stores
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -38,6 +39,24 @@ def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
             yield url
     except servers.Missing as missing:
         pytest.fail(str(missing))
+
+
+@pytest.fixture(scope="session")
+def one_redis_url() -> Iterator[str]:
+    """The first of those servers, for tests that are about more than one kind of store."""
+    try:
+        with servers.redis_url(servers.redis_names()[0]) as url:
+            yield url
+    except servers.Missing as missing:
+        pytest.fail(str(missing))
+
+
+@pytest.fixture
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+    """What makes stores of any kind."""
+    made = Stores(request, tmp_path)
+    yield made
+    made.tidy()
 
 
 @pytest.fixture(scope="session")

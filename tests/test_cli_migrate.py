@@ -19,10 +19,11 @@ from lodestore.catalogue import CACHE, FAMILIES, MEMORY, RAW_MESSAGE, STATE
 from lodestore.clock import system_clock
 from lodestore.kernel import Append, Page, Put, Row
 from tests.sqlite_tools import python
+from tests.stores import Stores
 from tests.test_cli import CANARY, Answer, fill, on_terminal, process, url_at
 
 # Fifty for the long form; a round is mostly the start of Python.
-KILLS = int(os.environ.get("LODESTORE_KILLS", "8"))
+KILLS = int(os.environ.get("LODESTORE_KILLS", "6"))
 SOURCE = Path(lodestore.__file__).parents[1]
 
 
@@ -61,14 +62,14 @@ def started(*words: object) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("scheme", "size"), [("sqlite", 1200), ("file", 60)])
-def test_killed_at_any_moment_and_resumed(tmp_path: Path, scheme: str, size: int) -> None:
-    source, target = url_at("sqlite", tmp_path / "a.db"), url_at(scheme, tmp_path / "b")
+@pytest.mark.parametrize(("kind", "size"), [("sqlite", 1200), ("file", 60), ("redis", 600), ("postgres", 200)])
+def test_killed_at_any_moment_and_resumed(tmp_path: Path, stores: Stores, kind: str, size: int) -> None:
+    source, target = url_at("sqlite", tmp_path / "a.db"), stores.url(kind)
     fill_much(source, size)
     before = holds(source)
     chance = random.Random(KILLS)
     began = time.perf_counter()
-    assert started(source, url_at(scheme, tmp_path / "whole")).wait() == 0
+    assert started(source, stores.url(kind)).wait() == 0
     whole = time.perf_counter() - began
     killed = 0
     for _ in range(KILLS):

@@ -9,9 +9,20 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..backends.memory import MemoryBackend
-from ..catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, REASONING_CHAIN, STATE
+from ..catalogue import (
+    CACHE,
+    CHUNK_INFO,
+    CONVERSATION,
+    FAMILIES,
+    MEMORY,
+    RAW_MESSAGE,
+    REASONING_CHAIN,
+    RESULT,
+    STATE,
+    Family,
+)
 from ..errors import Conflict, Unavailable
-from ..kernel import BODY, CREATED_AT, KEY, WRITTEN_AT, Append, Backend, Copy, Drop, Page, Put
+from ..kernel import BODY, CREATED_AT, KEY, PLACE, WRITTEN_AT, Append, Backend, Copy, Drop, Key, Page, Put, Write
 from . import observe
 from .gallery import gallery, shapes
 from .kit import START, folder
@@ -152,6 +163,35 @@ class KernelLaws(Rivals):
 
         self.on_handles(work)
 
+    @pytest.mark.parametrize(("family", "outer"), [(MEMORY, (OWNER,)), (RESULT, ())], ids=["memory", "result"])
+    def test_a_copy_onto_a_taken_place_comes_last(self, family: Family, outer: Key) -> None:
+        def copy(name: str, place: int) -> Copy:
+            return Copy(family, (b"{}", 5, START, START, None, place, *outer, name))
+
+        async def work(handle: Backend) -> None:
+            async def places(*writes: Write) -> list[tuple[str, int]]:
+                await handle.apply(writes)
+                return [(row[-1], row[PLACE]) for row in await handle.scan(Page(family, outer))]
+
+            assert await places(copy("a", 3), copy("b", 7)) == [("a", 3), ("b", 7)]
+            assert await places(copy("c", 7)) == [("a", 3), ("b", 7), ("c", 8)], "a taken place was given twice"
+            assert await places(copy("b", 7)) == [("a", 3), ("b", 7), ("c", 8)], "a record was in its own way"
+            assert await places(copy("d", 3), copy("e", 9), copy("f", 0)) == [
+                *(("f", 0), ("a", 3), ("b", 7), ("c", 8)),
+                *(("d", 9), ("e", 10)),  # within one batch too
+            ]
+            assert await places(copy("e", 5), copy("g", 10)) == [
+                *(("f", 0), ("a", 3), ("e", 5), ("b", 7)),
+                *(("c", 8), ("d", 9), ("g", 10)),
+            ]
+            drops = [Drop(family, (*outer, name), START) for name in "cdg"]
+            assert (await places(*drops, Put(family, (*outer, "h"), b"{}", START)))[-1] == ("h", 8)
+            elsewhere = Copy(MEMORY, (b"{}", 5, START, START, None, 3, "elsewhere", "a"))
+            await handle.apply([elsewhere])
+            assert [row[PLACE] for row in await handle.scan(Page(MEMORY, ("elsewhere",)))] == [3]
+
+        self.on_handles(work)
+
     def test_a_closed_store_is_unavailable(self) -> None:
         async def refuse(handle: Backend) -> None:
             asked: list[Callable[[], Awaitable[object]]] = [
@@ -187,6 +227,23 @@ class KernelLaws(Rivals):
             assert isinstance((await handle.probe())["warnings"], list)
             assert await handle.verify() == []
             assert {family: await handle.scan(Page(family, partial=True)) for family in FAMILIES} == before
+
+        self.on_handles(work)
+
+    def test_a_stream_is_the_page_in_portions(self) -> None:
+        async def work(handle: Backend) -> None:
+            await handle.apply(gallery())
+            await handle.apply([Append(RAW_MESSAGE, ("a",), (b'{"text":"%s"}' % (b"x" * 5000),) * 30, START)])
+            for family in FAMILIES:
+                inner = Page(family, ("a",) * (len(family.key) - 1))
+                for page in (Page(family), Page(family, partial=True, alive_at=START + 2), inner):
+                    expected = await handle.scan(page)
+                    for size in (1, 20_000, 2**20):
+                        parts = [part async for part in handle.stream(page, size)]
+                        assert [row for part in parts for row in part] == expected, f"{page} in portions of {size}"
+                        assert all(parts), "an empty portion"
+            parts = [part async for part in handle.stream(Page(RAW_MESSAGE, ("a",)), 20_000)]
+            assert len(parts) > 5, "portions do not keep to their size"
 
         self.on_handles(work)
 

@@ -74,6 +74,7 @@ class FileBackend(Backend):
             del groups[:read]
             for part in sliced(rows, size):
                 yield part
+                del part  # or it is held while the next one is read
             del rows
 
     async def keys(self, page: Page) -> list[Key]:

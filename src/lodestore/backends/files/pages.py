@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from ...catalogue import FAMILIES, Family
 from ...kernel import BODY, EXPIRES_AT, KEY, Key, Page, Row, Vitals, alive, order_of
@@ -10,19 +11,25 @@ from .layout import Layout, Shape, layout_of
 from .tree import Group
 from .view import View
 
+T = TypeVar("T")
 LIGHT = 256  # bytes a record counts for besides its body
 
 
 def read_page(view: View, page: Page) -> list[Row]:
     """The rows of a page; files are read in the order of the family until the page is full."""
-    rows: list[Row] = []
+    return _gathered(view, page, lambda row: row)
+
+
+def _gathered(view: View, page: Page, taken: Callable[[Row], T]) -> list[T]:
+    """What is taken of each row of a page; no more is held."""
+    found: list[T] = []
     if page.limit == 0:
-        return rows
+        return found
     for group in groups_in_order(view, page):
-        rows += wanted_of(view, page, group)
-        if page.limit is not None and len(rows) >= page.limit:
-            return rows[: page.limit]
-    return rows
+        found += map(taken, wanted_of(view, page, group))
+        if page.limit is not None and len(found) >= page.limit:
+            return found[: page.limit]
+    return found
 
 
 def groups_in_order(view: View, page: Page) -> list[Group]:
@@ -71,7 +78,7 @@ def read_keys(view: View, page: Page) -> list[Key]:
     """The keys of a page; documents are told by their file names, unread."""
     layout = layout_of(page.family)
     if layout.shape is not Shape.DOCUMENT or page.family.expires:
-        return [row[KEY:] for row in read_page(view, page)]
+        return _gathered(view, page, lambda row: row[KEY:])
     depth = len(page.prefix)
     keys = [
         group

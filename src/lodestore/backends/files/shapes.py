@@ -49,7 +49,12 @@ def read_partial(layout: Layout, key: Key, content: bytes, path: str) -> list[Ro
 def write(layout: Layout, group: Key, rows: Iterable[Row], pretty: bool) -> bytes:
     """The content of a file that holds `rows`, which stand in the order of the family."""
     top = _WRITERS[layout.shape](layout, group, list(rows))
-    return orjson.dumps(top, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE if pretty else None)
+    return _fitted(orjson.dumps(top, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE if pretty else None))
+
+
+def _fitted(made: bytes) -> bytes:
+    """The same bytes in no more memory than they need: what orjson makes keeps the room it was written in, up to 9x."""
+    return bytes(memoryview(made))
 
 
 def iso(milliseconds: int | None) -> str | None:
@@ -75,7 +80,7 @@ def _take_meta(layout: Layout, top: Object) -> Object:
 def _data(value: object) -> bytes:
     if not isinstance(value, dict):
         raise ValueError("a record is not an object")
-    return orjson.dumps(value)
+    return _fitted(orjson.dumps(value))
 
 
 def _number(fields: Object, name: str, default: int | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -248,12 +248,11 @@ def long_names_are_cut(patch: Patch) -> None:
 
 
 def order_is_that_of_file_names(patch: Patch) -> None:
-    def in_order(view: View, page: Page) -> Iterator[list[Row]]:
+    def in_order(view: View, page: Page) -> list[tuple[str, ...]]:
         groups = view.groups(page.family, page.prefix)
-        for group in sorted(groups, key=lambda group: [*map(names.encode, group)], reverse=page.newest):
-            yield view.shelf(page.family, group).ordered(page.newest)
+        return sorted(groups, key=lambda group: [*map(names.encode, group)], reverse=page.newest)
 
-    patch.setattr(pages, "_in_order", in_order)
+    patch.setattr(pages, "groups_in_order", in_order)
 
 
 def a_bound_passes_over_the_rest_of_its_file(patch: Patch) -> None:
@@ -266,7 +265,7 @@ def a_bound_passes_over_the_rest_of_its_file(patch: Patch) -> None:
 
 def places_come_back_after_a_drop(patch: Patch) -> None:
     def place(self: Draft, family: Family, key: Key) -> int | None:
-        return len(self._siblings(family, key)) if family.placed else None
+        return sum(1 for _ in self._siblings(family, key[:-1])) if family.placed else None
 
     patch.setattr(Draft, "_place", place)
 
@@ -320,9 +319,9 @@ def files_are_read_once(patch: Patch) -> None:
     """A handle looks at the folder again only after a write of its own."""
     kept: dict[Tree, View] = {}
 
-    def write(tree: Tree, version: int) -> Draft:
+    def write(tree: Tree, version: int, tops: draft.Tops) -> Draft:
         kept.pop(tree, None)
-        return Draft(tree, version)
+        return Draft(tree, version, tops)
 
     patch.setattr(folder, "View", lambda tree: kept.setdefault(tree, View(tree)))
     patch.setattr(folder, "Draft", write)
@@ -350,7 +349,26 @@ def no_write_moves_the_latest_time(patch: Patch) -> None:
 
 
 def every_batch_has_the_same_version(patch: Patch) -> None:
-    patch.setattr(folder, "Draft", lambda tree, version: Draft(tree, 1))
+    patch.setattr(folder, "Draft", lambda tree, version, tops: Draft(tree, 1, tops))
+
+
+def the_highest_place_is_known_for_ever(patch: Patch) -> None:
+    patch.setattr(folder.Folder, "_moment", lambda self: (1,))
+
+
+def what_is_removed_was_never_the_highest(patch: Patch) -> None:
+    patch.setattr(Draft, "_forget_tops", lambda self, family: None)
+
+
+def no_place_is_taken(patch: Patch) -> None:
+    patch.setattr(Draft, "_is_taken", lambda self, family, key, place: False)
+
+
+def a_stream_stops_after_its_first_files(patch: Patch) -> None:
+    real = pages.portion
+    patch.setattr(
+        folder, "portion", lambda view, page, groups, size: (*real(view, page, groups, size)[:1], len(groups))
+    )
 
 
 def a_listing_is_in_the_order_of_keys(patch: Patch) -> None:
@@ -379,6 +397,10 @@ FILES: dict[Mutant, str] = {
     a_directory_makes_a_conversation: "test_children_may_come_before_the_conversation",
     no_write_moves_the_latest_time: "test_reopening_after_the_clock_stepped_back_revives_nothing",
     every_batch_has_the_same_version: "test_a_version_counts_for_one_write_only",
+    the_highest_place_is_known_for_ever: "test_handles_take_turns_at_places",
+    what_is_removed_was_never_the_highest: "test_handles_take_turns_at_places",
+    no_place_is_taken: "test_a_copy_onto_a_taken_place_comes_last",
+    a_stream_stops_after_its_first_files: "test_a_stream_is_the_page_in_portions",
     a_listing_is_in_the_order_of_keys: "test_a_memory_stored_again_keeps_its_place",
 }
 

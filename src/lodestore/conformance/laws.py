@@ -163,8 +163,11 @@ class KernelLaws(Rivals):
 
         self.on_handles(work)
 
-    @pytest.mark.parametrize(("family", "outer"), [(MEMORY, (OWNER,)), (RESULT, ())], ids=["memory", "result"])
-    def test_a_copy_onto_a_taken_place_comes_last(self, family: Family, outer: Key) -> None:
+    def test_a_copy_onto_a_taken_place_comes_last(self) -> None:
+        for family, outer in ((MEMORY, (OWNER,)), (RESULT, ())):
+            self._copies_take_free_places(family, outer)
+
+    def _copies_take_free_places(self, family: Family, outer: Key) -> None:
         def copy(name: str, place: int) -> Copy:
             return Copy(family, (b"{}", 5, START, START, None, place, *outer, name))
 

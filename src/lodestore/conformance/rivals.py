@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from ..catalogue import CACHE, MEMORY, RAW_MESSAGE, STATE
+from ..catalogue import CACHE, MEMORY, RAW_MESSAGE, RESULT, STATE
 from ..errors import Conflict
-from ..kernel import BODY, KEY, VERSION, Append, Backend, Page, Put, Write, order_of
+from ..kernel import BODY, KEY, PLACE, VERSION, Append, Backend, Drop, Page, Put, Write, order_of
 from .kit import START, Kit
 from .observe import NEVER
 
@@ -45,6 +45,28 @@ async def check_gap_free(handle: Backend, count: int) -> None:
 
 class Rivals(Kit):
     """Those who share a store, or give up half-way."""
+
+    def test_handles_take_turns_at_places(self) -> None:
+        async def work(one: Backend, other: Backend) -> None:
+            async def put(handle: Backend, name: str) -> None:
+                await handle.apply([Put(RESULT, (name,), b"{}", START), Put(MEMORY, (OWNER, name), b"{}", START)])
+
+            async def drop(handle: Backend, name: str) -> None:
+                await handle.apply([Drop(RESULT, (name,), START), Drop(MEMORY, (OWNER, name), START)])
+
+            for number, handle in enumerate((one, other, other, one, other, one)):
+                await put(handle, f"{9 - number}")
+            await drop(other, "4")
+            await drop(one, "5")
+            await put(one, "new")
+            await put(other, "last for a moment")
+            await drop(other, "last for a moment")
+            await put(other, "newer")
+            expected = [*enumerate(("9", "8", "7", "6", "new", "newer"))]
+            for family in (RESULT, MEMORY):
+                assert [(row[PLACE], row[-1]) for row in await one.scan(Page(family))] == expected
+
+        self.on_handles(work, count=2)
 
     def test_a_cursor_visits_each_row_once_while_others_write(self) -> None:
         async def work(reader: Backend, writer: Backend) -> None:

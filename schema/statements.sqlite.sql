@@ -15,6 +15,9 @@ SELECT version FROM conversation WHERE conversation_id = ?1 AND length(body) > 0
 -- fetch conversation
 SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = ?1;
 
+-- changed conversation
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE version > ?1;
+
 -- drop conversation depth=0
 DELETE FROM conversation;
 
@@ -62,6 +65,9 @@ SELECT version FROM raw_message WHERE conversation_id = ?1 AND position = ?2 AND
 
 -- fetch raw_message
 SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
+
+-- changed raw_message
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE version > ?1;
 
 -- drop raw_message depth=0
 DELETE FROM raw_message;
@@ -129,6 +135,9 @@ SELECT version FROM memory WHERE conversation_id = ?1 AND memory_id = ?2 AND len
 -- fetch memory
 SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = ?1 AND memory_id = ?2;
 
+-- changed memory
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE version > ?1;
+
 -- drop memory depth=0
 DELETE FROM memory;
 
@@ -189,6 +198,9 @@ SELECT version FROM chunk_info WHERE conversation_id = ?1 AND length(body) > 0;
 -- fetch chunk_info
 SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = ?1;
 
+-- changed chunk_info
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE version > ?1;
+
 -- drop chunk_info depth=0
 DELETE FROM chunk_info;
 
@@ -230,6 +242,9 @@ SELECT version FROM agent WHERE agent_id = ?1 AND length(body) > 0;
 
 -- fetch agent
 SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = ?1;
+
+-- changed agent
+SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE version > ?1;
 
 -- drop agent depth=0
 DELETE FROM agent;
@@ -278,6 +293,9 @@ SELECT version FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2 AND le
 
 -- fetch reasoning_chain
 SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
+
+-- changed reasoning_chain
+SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE version > ?1;
 
 -- drop reasoning_chain depth=0
 DELETE FROM reasoning_chain;
@@ -339,6 +357,9 @@ SELECT version FROM cache WHERE cache_key = ?1 AND length(body) > 0 AND (expires
 -- fetch cache
 SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = ?1;
 
+-- changed cache
+SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE version > ?1;
+
 -- drop cache depth=0
 DELETE FROM cache;
 
@@ -387,6 +408,9 @@ SELECT version FROM state WHERE state_key = ?1 AND length(body) > 0;
 -- fetch state
 SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = ?1;
 
+-- changed state
+SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE version > ?1;
+
 -- drop state depth=0
 DELETE FROM state;
 
@@ -431,6 +455,9 @@ SELECT version FROM result WHERE result_id = ?1 AND length(body) > 0;
 
 -- fetch result
 SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = ?1;
+
+-- changed result
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE version > ?1;
 
 -- drop result depth=0
 DELETE FROM result;

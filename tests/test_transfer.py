@@ -190,6 +190,20 @@ class Busy(MemoryBackend):
         return rows
 
 
+class Disturbing(MemoryBackend):
+    """Writes to the source whenever something is written here, until it has nothing left to write there."""
+
+    def __init__(self, *pending: Write) -> None:
+        super().__init__()
+        self.pending = list(pending)
+        self.source: Backend | None = None
+
+    async def apply(self, writes: Sequence[Write]) -> list[int]:
+        if self.pending and self.source:
+            await self.source.apply([self.pending.pop(0)])
+        return await super().apply(writes)
+
+
 class Forgetful(MemoryBackend):
     """Hands out versions of its own."""
 
@@ -268,6 +282,52 @@ class TestAnUnquietSource:
             assert await contents(b, None) == await contents(a)
 
         on(work, source, "sqlite")
+
+    def test_a_sequenced_source_is_read_as_of_one_moment_and_caught_up_with(self) -> None:
+        later = (
+            Put(MEMORY, ("c", "late"), text("m"), 6),
+            state("a", "changed"),
+            Drop(STATE, ("b",), 6),
+            Drop(CONVERSATION, ("gone",), 6),
+            talk("2"),
+            Put(RESULT, ("new",), text("r"), 6),
+            Drop(MEMORY, ("c", "m"), 6),
+            Put(MEMORY, ("c", "m"), text("again"), 7),
+            Put(CACHE, ("dead",), text("x"), 6, NOW),
+            talk("new", of="another"),
+        )
+        target = Disturbing(*later)
+
+        async def work(a: Backend, b: Backend) -> None:
+            target.source = a
+            await a.apply(
+                [talk("1"), talk("x", of="gone"), Put(MEMORY, ("c", "m"), text("m"), 5), state("a"), state("b")]
+            )
+            report = await move(a, b)
+            assert (report.ok, report.agreed, report.passes, target.pending) == (True, True, 2, [])
+            assert report.caught_up >= 8
+            assert await contents(b, None) == await contents(a)
+            assert await exported(b) == await exported(a)
+            for name, family in report.families.items():
+                assert family.records == family.target_records == len((await contents(a))[name])
+
+        on(work, "sqlite", target)
+
+    def test_a_sequenced_source_that_never_rests(self) -> None:
+        target = Disturbing(*(state("s", str(n)) for n in range(1000)))
+
+        async def work(a: Backend, b: Backend) -> None:
+            target.source = a
+            await a.apply([state("s"), state("t")])
+            report = await move(a, b)
+            assert (report.ok, report.agreed, report.passes) == (False, False, 2)
+            assert "stop what writes to the source" in report.note
+            assert [row[KEY] for row in await b.scan(Page(STATE))] == [*MARK, "s", "t"]
+            target.pending = []
+            assert (await move(a, b, resume=True)).ok
+            assert await contents(b, None) == await contents(a)
+
+        on(work, "sqlite", target)
 
     def test_places_that_were_exchanged(self) -> None:
         async def work(a: Backend, b: Backend) -> None:

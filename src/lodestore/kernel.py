@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .catalogue import FAMILIES, Family
 from .errors import Conflict, Corrupt, Unsupported
@@ -157,6 +158,36 @@ class Vitals:
     partial: dict[str, int]
     bytes: int
     details: dict[str, Any] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """What can be read to the end."""
+
+    async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        """The rows under whole keys."""
+
+    async def keys(self, page: Page) -> list[Key]:
+        """The keys of a page."""
+
+    def stream(self, page: Page, size: int = ...) -> AsyncIterator[list[Row]]:
+        """The rows of a page in portions."""
+
+
+class Moment(Source, Protocol):
+    """A store as it stood after its commit number `sequence`."""
+
+    sequence: int
+
+    def changed(self, family: Family, since: int, size: int = ...) -> AsyncIterator[list[Row]]:
+        """The rows whose version is above `since`."""
+
+
+@runtime_checkable
+class Sequenced(Protocol):
+    """A backend whose versions are the numbers of its commits, and which can be read as of one of them."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Moment]:
+        """The store as it stands now, whatever is written while it is read."""
 
 
 class Backend(ABC):

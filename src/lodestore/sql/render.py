@@ -162,6 +162,12 @@ def fetch_many(family: Family, d: Dialect) -> str:
 
 
 @cache
+def changed(family: Family, d: Dialect = SQLITE) -> str:
+    """Rows with their keys that were written after a commit; binds its number. Reads every row but no old body."""
+    return f"SELECT {_row(family)}, {', '.join(family.key)} FROM {d.table(family)} WHERE version > {d.mark}1"
+
+
+@cache
 def drop(family: Family, depth: int, d: Dialect = SQLITE) -> str:
     """Binds the first `depth` columns of the key."""
     return f"DELETE FROM {d.table(family)}" + (f" WHERE {_where(family.key[:depth], d)}" if depth else "")
@@ -248,7 +254,9 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
             yield f"own {family.name}", own(family, d)
         yield f"version {family.name}", version(family, d)
         yield f"fetch {family.name}", fetch(family, d)
-        if d is not SQLITE:
+        if d is SQLITE:
+            yield f"changed {family.name}", changed(family, d)
+        else:
             yield f"fetch_many {family.name}", fetch_many(family, d)
             if not family.placed and not family.owner:
                 yield f"put_alone {family.name}", put_alone(family, d)

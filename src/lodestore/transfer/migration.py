@@ -8,13 +8,15 @@ migration; it is the first thing written and the last one removed.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Literal
 
 from ..catalogue import CATALOGUE, FAMILIES, STATE, Family
 from ..codec import encode
 from ..errors import Refused
-from ..kernel import BODY, Backend, Drop, Put
+from ..kernel import BODY, Backend, Drop, Put, Sequenced, Source
 from .report import MigrationReport
 from .streaming import MARK, is_empty
 from .walking import Job, Progress, Walk
@@ -22,6 +24,7 @@ from .walking import Job, Progress, Walk
 Merge = Literal["skip", "overwrite", "fail"]
 MERGES = ("skip", "overwrite", "fail")
 MOST_PASSES = 10
+MOST_ROUNDS = 20
 
 
 async def migrate(
@@ -43,20 +46,38 @@ async def migrate(
     the same families and `origin` (any name of the source) that `resume` finishes. With `merge` it keeps what it has;
     for records it holds otherwise "skip" and "overwrite" settle it, "fail" writes nothing at all if there is one.
 
-    With `verify` further passes compare both sides and copy what has been written or deleted meanwhile, until they
-    agree or there have been ten. Without it there is one pass, and the source must be quiet; so it must with `merge`.
+    A source that is `Sequenced` (SQLite) is read as it stood at the beginning, so it need not be quiet; with `verify`
+    what was written and deleted since is copied too, until nothing is left. Of other sources `verify` compares both
+    sides and copies what has been written or deleted meanwhile, until they agree or there have been ten passes;
+    without it, and with `merge`, such a source must be quiet.
     `progress` is told the records of a pass seen, those there are, and what is being done.
     """
     began = time.perf_counter()
     _check(source, target, merge)
     report = MigrationReport(dry_run=dry_run)
     total = await _total(source, families, now) if progress else None
-    job = Job(source, target, _chosen(families), merge, now, report, progress, total)
-    if await _mark(source):
-        raise Refused("the source holds an unfinished migration itself: finish that first")
-    await _migrate(job, dry_run=dry_run, verify=verify, resume=resume, origin=origin)
+    async with _at_rest(source) as (moment, sequence):
+        job = Job(moment, target, _chosen(families), merge, now, report, progress, total)
+        if await _mark(moment):
+            raise Refused("the source holds an unfinished migration itself: finish that first")
+        await _migrate(job, dry_run=dry_run, verify=verify, resume=resume, origin=origin)
+    if merge is None and not dry_run:
+        if isinstance(source, Sequenced) and sequence is not None and verify and report.agreed:
+            await _catch_up(job, source, sequence)
+        if report.agreed is not False:
+            await target.apply([Drop(STATE, MARK, 0)])
     report.seconds = time.perf_counter() - began
     return report
+
+
+@asynccontextmanager
+async def _at_rest(source: Backend) -> AsyncIterator[tuple[Source, int | None]]:
+    """The source as of one moment and the number of its last commit then, where it can tell; else as it is."""
+    if not isinstance(source, Sequenced):
+        yield source, None
+        return
+    async with source.snapshot() as moment:
+        yield moment, moment.sequence
 
 
 def _check(source: Backend, target: Backend, merge: str | None) -> None:
@@ -79,7 +100,7 @@ async def _total(source: Backend, families: Sequence[str] | None, now: int) -> i
     return sum(vitals.counts[f.name] + vitals.partial[f.name] for f in _chosen(families))
 
 
-async def _mark(backend: Backend) -> bytes | None:
+async def _mark(backend: Source) -> bytes | None:
     [row] = await backend.fetch(STATE, [MARK])
     return row[BODY] if row else None
 
@@ -96,8 +117,6 @@ async def _migrate(job: Job, *, dry_run: bool, verify: bool, resume: bool, origi
     if job.merge is None and not begun:
         await job.target.apply([Put(STATE, MARK, mark, 0)])  # at time 0: it leaves no trace in the newest time either
     await _copy(job, verify)
-    if job.merge is None and job.report.agreed is not False:
-        await job.target.apply([Drop(STATE, MARK, 0)])
 
 
 async def _begun(job: Job, mark: bytes, resume: bool) -> bool | None:
@@ -142,6 +161,34 @@ async def _copy(job: Job, verify: bool) -> None:
         report.note = (
             f"after {report.passes} passes both sides still differ: stop what writes to the source, then resume"
         )
+
+
+async def _catch_up(job: Job, source: Sequenced, since: int) -> None:
+    """What was written and deleted since a commit, as often as there is something; each round has less to do.
+
+    A round copies the records with newer versions, compares them again, and compares the keys of both sides.
+    """
+    report = job.report
+    for _ in range(MOST_ROUNDS):
+        async with source.snapshot() as moment:
+            if moment.sequence == since:
+                return
+            rest = replace(job, source=moment)
+            before = report.total("copied") + report.total("dropped")
+            await Walk(rest, "catching up with", write=True, since=since).run()
+            report.caught_up += report.total("copied") + report.total("dropped") - before
+            again = Walk(rest, "verifying", write=True, since=since)
+            await again.run()
+            if again.differences:
+                report.agreed = False
+                report.note = "the target does not keep what it is given: verify it"
+                return
+            since = moment.sequence
+    report.agreed = False
+    report.note = (
+        f"the target holds the source as it stood after commit {since}, and that is still written to: "
+        "stop what writes to the source, then resume"
+    )
 
 
 def _equal(report: MigrationReport) -> bool:

@@ -43,7 +43,9 @@ class FamilyReport:
 class MigrationReport:
     """The outcome. `agreed` is None where nobody looked; `versions_kept` whether the target took versions over.
 
-    `conflicts` names the first thousand records the target holds otherwise and keeps, `omitted` counts the others.
+    `caught_up` counts the records that were written or deleted in the source after its moment that was verified as a
+    whole, and copied and compared one by one; the hashes are those of that moment. `conflicts` names the first
+    thousand records the target holds otherwise and keeps, `omitted` counts the others.
     """
 
     families: dict[str, FamilyReport] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class MigrationReport:
     passes: int = 0
     agreed: bool | None = None
     versions_kept: bool = True
+    caught_up: int = 0
     seconds: float = 0.0
     conflicts: list[str] = field(default_factory=list)
     omitted: int = 0

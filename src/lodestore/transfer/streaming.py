@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from ..catalogue import STATE, Family
-from ..kernel import BODY, Backend, Copy, Key, Page, Write, order_of
+from ..kernel import BODY, Backend, Copy, Key, Page, Source, Write, order_of
 
 _KEYS = 20_000
 BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000
@@ -15,9 +15,14 @@ _OVERHEAD = 128  # what a record weighs besides its body
 MARK: Key = ("lodestore:migration",)  # the state record that says a migration into this store is unfinished
 
 
-async def all_keys(backend: Backend, family: Family) -> AsyncIterator[list[Key]]:
-    """All keys of a family but the mark's, expired records and owners without body included."""
-    page = Page(family, limit=_KEYS, partial=True)
+async def count(source: Source, family: Family, now: int) -> int:
+    """How many records of a family have not expired by `now`."""
+    return sum([len(keys) async for keys in all_keys(source, family, now)])
+
+
+async def all_keys(backend: Source, family: Family, now: int | None = None) -> AsyncIterator[list[Key]]:
+    """All keys of a family but the mark's, owners without body included; without `now` expired records too."""
+    page = Page(family, limit=_KEYS, alive_at=now, partial=True)
     while keys := await backend.keys(page):
         last, full = keys[-1], len(keys) == _KEYS
         yield [key for key in keys if family is not STATE or key != MARK]
@@ -27,7 +32,7 @@ async def all_keys(backend: Backend, family: Family) -> AsyncIterator[list[Key]]
             page = page._replace(after=after)
 
 
-async def _order(backend: Backend, family: Family, key: Key) -> Key | None:
+async def _order(backend: Source, family: Family, key: Key) -> Key | None:
     """The place in its family of a record; None where it went away just now."""
     if not family.placed or family.log:
         return key

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from ..catalogue import Family
-from ..kernel import BODY, KEY, Backend, Copy, Drop, Key, Page, Row, alive, name_of
+from ..kernel import BODY, KEY, Backend, Copy, Drop, Key, Page, Row, Source, alive, name_of
 from .judging import Exact, Judge, Merging, Verdict
 from .report import MAX_LISTED, FamilyReport, MigrationReport, Tally
-from .streaming import Batch, all_keys, is_empty
+from .streaming import Batch, all_keys, count, is_empty
 
 Progress = Callable[[int, "int | None", str], None]
 _LOOKED_UP = 64  # keys of the target looked for in the source at once; their bodies come too
@@ -19,7 +19,7 @@ _LOOKED_UP = 64  # keys of the target looked for in the source at once; their bo
 class Job:
     """What stays the same over all passes."""
 
-    source: Backend
+    source: Source
     target: Backend
     families: Sequence[Family]
     merge: str | None
@@ -38,10 +38,13 @@ class Job:
 
 
 class Walk:
-    """A pass over all families. `differences` counts what had to be written or would have to be."""
+    """A pass over all families. `differences` counts what had to be written or would have to be.
 
-    def __init__(self, job: Job, label: str, *, write: bool, prove: bool = False) -> None:
-        self._job, self._label = job, label
+    With `since` it goes over what was written or deleted after that commit of the source only.
+    """
+
+    def __init__(self, job: Job, label: str, *, write: bool, prove: bool = False, since: int | None = None) -> None:
+        self._job, self._label, self._since = job, label, since
         self._write, self._prove = write, prove
         self._judge = job.judge()
         self._batch = Batch(job.target)
@@ -51,7 +54,7 @@ class Walk:
     async def run(self) -> None:
         """Read everything once; the job's report then says what this pass saw."""
         report = self._job.report
-        report.passes += 1
+        report.passes += self._since is None
         report.conflicts, report.omitted = [], 0
         try:
             for family in self._job.families:
@@ -61,20 +64,36 @@ class Walk:
         report.versions_kept &= self._batch.versions_kept
 
     async def _family(self, family: Family, figures: FamilyReport) -> None:
-        figures.records = figures.bytes = figures.target_records = 0
+        if self._since is None:
+            figures.records = figures.bytes = figures.target_records = 0
         sides = Tally(family), Tally(family)
         new = await is_empty(self._job.target, family)
-        async for rows in self._job.source.stream(Page(family, alive_at=self._job.now, partial=True)):
+        async for rows in self._rows(family):
             found = [None] * len(rows) if new else await self._job.target.fetch(family, [row[KEY:] for row in rows])
             for row, there in zip(rows, found, strict=True):
                 await self._record(family, figures, sides, row, there)
             self._tell(family, len(rows))
             del rows, found
         await self._batch.flush()
+        if self._since is not None:
+            figures.records = await count(self._job.source, family, self._job.now)
         if self._job.merge is None and not new:
             await self._settle_rest(family, figures)
         if self._prove:
             figures.source_hash, figures.target_hash = map(str, sides)
+
+    async def _rows(self, family: Family) -> AsyncIterator[list[Row]]:
+        """What this pass is about, in portions."""
+        source, now = self._job.source, self._job.now
+        if self._since is None:
+            async for rows in source.stream(Page(family, alive_at=now, partial=True)):
+                yield rows
+                del rows
+            return
+        assert hasattr(source, "changed")
+        async for rows in source.changed(family, self._since):
+            yield [row for row in rows if alive(row, now)]
+            del rows
 
     async def _record(
         self, family: Family, figures: FamilyReport, sides: tuple[Tally, Tally], row: Row, there: Row | None

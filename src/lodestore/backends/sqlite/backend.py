@@ -16,6 +16,7 @@ from ...sql import render
 from ...turns import Turns
 from . import creation, door, driver, execute, maintenance
 from .connections import Connections
+from .snapshot import Snapshot
 from .writer import Writer
 
 T = TypeVar("T")
@@ -76,11 +77,7 @@ class SQLiteBackend(Backend):
             if self._open:
                 self._check()
                 self._open = False
-                await self._turns.finish(self._finish())
-
-    async def _finish(self) -> None:
-        await self._writer.drain()
-        await self._connections.close()
+                await self._turns.finish(self._connections.close(self._writer))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
@@ -116,6 +113,12 @@ class SQLiteBackend(Backend):
             page = following(page, rows[-1])
             yield rows
             del rows  # or it is held while the next one is read
+
+    def snapshot(self) -> Snapshot:
+        """The store as it stands now, to be entered with `async with` and read while others write."""
+        self._check()
+        self._identity.check()
+        return Snapshot(self._site)
 
     async def _page(self, read: Callable[[driver.Cursor, Page], list[T]], page: Page) -> list[T]:
         self._check()

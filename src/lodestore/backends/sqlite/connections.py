@@ -8,6 +8,7 @@ from collections.abc import Callable
 from . import door, driver
 from .creation import Site
 from .threads import Thread
+from .writer import Writer
 
 
 class Connections:
@@ -39,8 +40,10 @@ class Connections:
             self._asking = await self._start(lambda: door.guard(self._site.reader()))
         return self._asking
 
-    async def close(self) -> None:
+    async def close(self, writer: Writer | None = None) -> None:
         """Finish what the threads were given but questions in SQL, then close; the writer last, for it checkpoints."""
+        if writer is not None:
+            await writer.drain()
         self.reading.connection.close()
         await self._stop()
 

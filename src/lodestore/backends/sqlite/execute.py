@@ -156,13 +156,20 @@ def bodies(run: Cursor, page: Page) -> list[bytes]:
 def portion(run: Cursor, page: Page, size: int) -> list[Row]:
     """The first rows of a page, unpacked: `size` bytes of bodies and the row that goes beyond."""
     cursor = run.connection.cursor()
+    cursor.execute(render.scan("rows", render.shape(page)), render.bind(page))
+    rows = taken(cursor, page.family, size)
+    cursor.close()  # a statement left open would pin the log
+    return rows
+
+
+def taken(cursor: Cursor, family: Family, size: int) -> list[Row]:
+    """The next rows of a statement that is under way."""
     rows: list[Row] = []
-    for row in cursor.execute(render.scan("rows", render.shape(page)), render.bind(page)):
-        rows.append((_body(row[BODY], page.family, row[KEY:]), *row[1:]))
+    for row in cursor:
+        rows.append((_body(row[BODY], family, row[KEY:]), *row[1:]))
         size -= len(rows[-1][BODY])
         if size < 0 or len(rows) == MANY:
             break
-    cursor.close()  # a statement left open would pin the log
     return rows
 
 

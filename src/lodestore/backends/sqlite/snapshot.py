@@ -1,0 +1,70 @@
+"""The store as it stood after one commit, for whoever reads long while others write."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+from ...catalogue import Family
+from ...kernel import PORTION, Key, Page, Row, following
+from ...sql import render
+from . import driver, execute
+from .creation import Site
+from .threads import Thread
+
+
+class Snapshot:
+    """Reads inside one transaction, on a connection of its own.
+
+    Writers go on meanwhile; the log keeps what they write until the snapshot ends. `sequence` numbers the last commit
+    that is part of it.
+    """
+
+    sequence: int
+
+    def __init__(self, site: Site) -> None:
+        self._thread = Thread(site.reader)
+
+    async def __aenter__(self) -> Snapshot:
+        with driver.renaming("opening"):
+            await self._thread.start()
+        try:
+            self.sequence = await self._thread.run("reading", _begin)
+        except BaseException:
+            await self._thread.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._thread.stop()
+
+    async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        """The rows under whole keys."""
+        return await self._thread.run("reading", lambda c: [execute.fetch(c.cursor(), family, key) for key in keys])
+
+    async def keys(self, page: Page) -> list[Key]:
+        """The keys of a page."""
+        return await self._thread.run("reading", lambda c: execute.keys(c.cursor(), page))
+
+    async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
+        """The rows of a page in portions."""
+        while rows := await self._thread.run("reading", partial(_portion, page=page, size=size)):
+            page = following(page, rows[-1])
+            yield rows
+            del rows  # or it is held while the next one is read
+
+    async def changed(self, family: Family, since: int, size: int = PORTION) -> AsyncIterator[list[Row]]:
+        """The rows written by commits after number `since`, in portions, in no order."""
+        cursor = await self._thread.run("reading", lambda c: c.execute(render.changed(family), (since,)))
+        while rows := await self._thread.run("reading", lambda _: execute.taken(cursor, family, size)):
+            yield rows
+            del rows
+
+
+def _begin(connection: driver.Connection) -> int:
+    connection.execute("BEGIN")  # the first statement that reads fixes the moment
+    return int(connection.execute("SELECT commits FROM store").fetchone()[0])
+
+
+def _portion(connection: driver.Connection, page: Page, size: int) -> list[Row]:
+    return execute.portion(connection.cursor(), page, size)

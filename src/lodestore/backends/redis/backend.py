@@ -88,12 +88,12 @@ class RedisBackend(Backend):
         return self._door
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        answer: list[int] = await self._opened().run(APPLY, self._tag, rows.words_of(writes), writes=True)
-        if not answer[0]:
-            put = writes[answer[1]]
+        done, *told = await self._opened().run(APPLY, self._tag, rows.words_of(writes), writes=True)
+        if not done:
+            put = writes[told[0]]
             assert isinstance(put, Put)
-            raise conflict(put, answer[2])
-        return answer[1:]
+            raise conflict(put, told[1])
+        return rows.results_of(told[0])
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         door = self._opened()
@@ -140,7 +140,8 @@ class RedisBackend(Backend):
         door, removed = self._opened(), 0
         while removed < limit:
             asked = min(limit - removed, _SWEEP)
-            _, swept = await door.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
+            _, answer = await door.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
+            [swept] = rows.results_of(answer)
             removed += swept
             if swept < asked:
                 break

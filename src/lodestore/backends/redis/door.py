@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from redis import exceptions as said
@@ -50,8 +51,9 @@ class Door:
         except said.NoScriptError:  # a server that has not seen it, or was restarted: it did nothing
             return await self.ask("EVAL", script.text, *keys, *words, writes=writes)
 
-    async def ask(self, *command: Word, writes: bool = False) -> Any:
+    async def ask(self, *words: Word, writes: bool = False) -> Any:
         """What the server answers to a command; NoScriptError is the only error of the driver that leaves here."""
+        command = packed(words)
         if self._shut:
             raise Unavailable("the store is not open: await store.initialize() first")
         self._busy += 1
@@ -63,7 +65,7 @@ class Door:
             if not self._busy:
                 self._quiet.set()
 
-    async def _patiently(self, command: tuple[Word, ...], writes: bool) -> Any:
+    async def _patiently(self, command: list[bytes], writes: bool) -> Any:
         for pause in (*PATIENCE, None):
             try:
                 return await self._once(command, writes)
@@ -72,7 +74,7 @@ class Door:
                     raise unsent.error from None
                 await asyncio.sleep(pause)
 
-    async def _once(self, command: tuple[Word, ...], writes: bool) -> Any:
+    async def _once(self, command: list[bytes], writes: bool) -> Any:
         if self._room.locked():
             await self._wait_for_room()
         else:
@@ -89,7 +91,7 @@ class Door:
         except TimeoutError:
             raise Unavailable("every connection is busy; raise max_connections") from None
 
-    async def _on_a_connection(self, command: tuple[Word, ...], writes: bool) -> Any:
+    async def _on_a_connection(self, command: list[bytes], writes: bool) -> Any:
         asked: Place = None
         for _ in range(_MOVES):
             connection = await self._connected(asked or self._place)
@@ -131,16 +133,14 @@ class Door:
         seeds = self._address.seeds
         self._place = seeds[(seeds.index(self._place) + 1) % len(seeds)] if self._place in seeds else seeds[0]
 
-    async def _exchange(
-        self, connection: AbstractConnection, command: tuple[Word, ...], writes: bool, asking: bool
-    ) -> Any:
+    async def _exchange(self, connection: AbstractConnection, command: list[bytes], writes: bool, asking: bool) -> Any:
         whole = False
         try:
             async with asyncio.timeout(self._timeout):
                 if asking:
                     await connection.send_command("ASKING", check_health=False)
                     await connection.read_response()
-                await connection.send_command(*command, check_health=False)
+                await connection.send_packed_command(command, check_health=False)
                 answer = await connection.read_response(disconnect_on_error=False)
             whole = True
             return answer
@@ -161,6 +161,16 @@ class Door:
                 self._idle.append(connection)
             else:
                 await connection.disconnect(nowait=True)
+
+
+def packed(words: Sequence[Word]) -> list[bytes]:
+    """A command as it is sent; made once for all tries, and in a third of the driver's time."""
+    parts = [b"*%d\r\n" % len(words)]
+    for word in words:
+        if type(word) is not bytes:
+            word = str(word).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(word), word))
+    return parts
 
 
 def _goes_to(connection: Any, place: Place) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from struct import Struct
+from itertools import groupby
+from struct import Struct, unpack_from
 
 from ...catalogue import Family
 from ...codec import pack, unpack, unpack_all
 from ...errors import Corrupt, Refused
-from ...kernel import Append, Copy, Drop, Key, Page, Put, Row, Write, name_of
+from ...kernel import KEY, Append, Copy, Drop, Key, Page, Put, Row, Write, name_of
 
 Word = str | bytes | int
 
@@ -18,38 +19,56 @@ _MOST = 2**53  # scripts count in doubles
 
 def words_of(writes: Sequence[Write]) -> list[Word]:
     """A batch as the arguments of its script."""
-    words: list[Word] = ["1" if any(isinstance(w, Put) and w.expect is not None for w in writes) else "0"]
-    for write in writes:
-        words += _words(write)
+    words: list[Word] = ["1" if any(type(w) is Put and w.expect is not None for w in writes) else "0"]
+    for kind, group in groupby(writes, _run_of):
+        if kind is None:
+            for write in group:
+                words += _words(write)
+        else:
+            copies = [part for write in group if isinstance(write, Copy) for part in _copied(write)]
+            words += ["C", *kind, len(copies) // 2, *copies]
     return words
+
+
+def _run_of(write: Write) -> tuple[str, str] | None:
+    """Where a copy goes; neighbours that go to one place travel as one run."""
+    if type(write) is not Copy:
+        return None
+    row = write.row
+    return write.family.name, str(row[KEY]) if len(row) > KEY + 1 else ""
+
+
+def _copied(write: Copy) -> tuple[str, bytes]:
+    body, version, created, written, ends, place = write.row[:KEY]
+    head = (version or 0, created, written, -1 if ends is None else ends, -1 if place is None else place)
+    if max(head) > _MOST:
+        raise Refused(f"{name_of(write.family, write.row[KEY:])}: a version, time or place above 2**53")
+    return str(write.row[-1]), _HEAD.pack(*head) + pack(body)
 
 
 def _words(write: Write) -> list[Word]:
     family = write.family
     match write:
         case Put():
-            ends, expect = _or_none(write.expires_at), "" if write.expect is None else write.expect
-            return ["P", family.name, *places(write.key), pack(write.body), write.written_at, ends, expect]
+            ends, expect = -1 if write.expires_at is None else write.expires_at, write.expect
+            times = (write.written_at, ends, "" if expect is None else expect)
+            return ["P", family.name, *places(write.key), pack(write.body), *times]
         case Append():
             bodies = map(pack, write.bodies)
             return ["A", family.name, str(write.prefix[0]), write.written_at, len(write.bodies), *bodies]
-        case Copy(row=(body, version, created, written, ends, place, *key)):
-            times = (version or 0, created, written, _or_none(ends), _or_none(place))
-            if max(times) > _MOST:
-                raise Refused(f"{name_of(family, tuple(key))}: a version, time or place above 2**53")
-            return ["C", family.name, *places(tuple(key)), pack(body), *times]
         case Drop():
             return ["D", family.name, len(write.prefix), *map(str, write.prefix), write.at]
     raise AssertionError(write)
 
 
+def results_of(answer: bytes) -> list[int]:
+    """One number for each write."""
+    return list(unpack_from(f"<{len(answer) // 8}q", answer))
+
+
 def places(key: Key) -> tuple[str, str]:
     """The outer and the inner part of a whole key."""
     return (str(key[0]) if len(key) == 2 else "", str(key[-1]))
-
-
-def _or_none(value: int | None) -> int:
-    return -1 if value is None else value
 
 
 def question(page: Page, what: str) -> list[Word]:

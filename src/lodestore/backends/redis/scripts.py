@@ -13,8 +13,8 @@ FORMAT = 1  # how a store is laid out; another number is another version of lode
 class Script:
     """A script, and the hash by which a server that has seen it knows it."""
 
-    def __init__(self, name: str) -> None:
-        self.text = "\n".join((_catalogue(), _read("common"), _read(name)))
+    def __init__(self, *names: str) -> None:
+        self.text = "\n".join((_catalogue(), *map(_read, ("common", *names))))
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -34,4 +34,5 @@ def _traits(family: Family) -> str:
     return f"depth = {len(family.key)}, placed = {placed}, expires = {expires}, owner = {owner}, owned = {{{owned}}}"
 
 
-APPLY, PAGE, FETCH, VITALS = map(Script, ("apply", "page", "fetch", "vitals"))
+APPLY = Script("check", "write")
+PAGE, FETCH, VITALS = map(Script, ("page", "fetch", "vitals"))

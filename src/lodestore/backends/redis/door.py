@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from redis import exceptions as said
 from redis.asyncio.connection import AbstractConnection
 
-from ...errors import Unavailable
+from ...errors import Refused, Unavailable
 from .address import Address, Place
-from .failures import NETWORK, NOT_YET, Unsent, answered, lost, unreachable
+from .failures import NETWORK, Unsent, answered, lacks_right, lost, not_yet, unreachable
+from .limits import Limits
 from .rows import Word
-from .scripts import Script
+from .scripts import RIGHTS, Script
 
 PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between tries while nothing has been sent
 _MOVES = 5
+
+
+class Request(NamedTuple):
+    """A command as it is sent, whether it writes, and how long its answer may take."""
+
+    parts: list[bytes]
+    writes: bool
+    seconds: float
 
 
 class Door:
@@ -24,13 +34,14 @@ class Door:
 
     def __init__(self, address: Address, connections: int, timeout: float) -> None:
         self._address, self._timeout = address, timeout
+        self._limits = Limits()
         self._room = asyncio.Semaphore(connections)
         self._idle: list[AbstractConnection] = []
         self._place: Place = address.seeds[0]
         self._busy = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._shut = False
+        self._shut = self._may_write = False
 
     async def close(self) -> None:
         """Wait for the questions that were asked, then hang up."""
@@ -45,42 +56,65 @@ class Door:
         One of the keys it declares is never there. So, while a cluster moves the slot key by key, the server asks to
         try again later, where a script would see only those keys that are on its node.
         """
-        keys = (2, f"{tag}:meta", f"{tag}:nothing")
-        try:
-            return await self.ask("EVALSHA", script.sha, *keys, *words, writes=writes)
-        except said.NoScriptError:  # a server that has not seen it, or was restarted: it did nothing
-            return await self.ask("EVAL", script.text, *keys, *words, writes=writes)
+        with self._accepted():
+            if writes and not self._may_write:
+                await self._prove_rights(tag)
+            return await self._run(script, tag, words, writes)
 
-    async def ask(self, *words: Word, writes: bool = False) -> Any:
-        """What the server answers to a command; NoScriptError is the only error of the driver that leaves here."""
-        command = packed(words)
+    async def ask(self, *words: Word) -> Any:
+        """What the server answers to a command that reads."""
+        with self._accepted():
+            return await self._ask(*words)
+
+    @contextmanager
+    def _accepted(self) -> Iterator[None]:
+        """What was accepted is finished before the door closes, whatever number of questions it takes."""
         if self._shut:
             raise Unavailable("the store is not open: await store.initialize() first")
         self._busy += 1
         self._quiet.clear()
         try:
-            return await self._patiently(command, writes)
+            yield
         finally:
             self._busy -= 1
             if not self._busy:
                 self._quiet.set()
 
-    async def _patiently(self, command: list[bytes], writes: bool) -> Any:
+    async def _prove_rights(self, tag: str) -> None:
+        """Once for each handle, before its first write."""
+        refusals = [text.decode() for text in await self._run(RIGHTS, tag, [], False)]
+        if lacking := [text for text in refusals if lacks_right(text)]:
+            raise Refused(f"the server refuses: {lacking[0]}")
+        self._may_write = not refusals
+
+    async def _run(self, script: Script, tag: str, words: list[Word], writes: bool) -> Any:
+        keys = (2, f"{tag}:meta", f"{tag}:nothing")
+        try:
+            return await self._ask("EVALSHA", script.sha, *keys, *words, writes=writes)
+        except said.NoScriptError:  # a server that has not seen it, or was restarted: it did nothing
+            return await self._ask("EVAL", script.text, *keys, *words, writes=writes)
+
+    async def _ask(self, *words: Word, writes: bool = False) -> Any:
+        parts = packed(words)
+        seconds = self._timeout + await self._limits.seconds(parts, self._ask)
+        return await self._patiently(Request(parts, writes, seconds))
+
+    async def _patiently(self, request: Request) -> Any:
         for pause in (*PATIENCE, None):
             try:
-                return await self._once(command, writes)
+                return await self._once(request)
             except Unsent as unsent:
                 if pause is None:
                     raise unsent.error from None
                 await asyncio.sleep(pause)
 
-    async def _once(self, command: list[bytes], writes: bool) -> Any:
+    async def _once(self, request: Request) -> Any:
         if self._room.locked():
             await self._wait_for_room()
         else:
             await self._room.acquire()
         try:
-            return await self._on_a_connection(command, writes)
+            return await self._on_a_connection(request)
         finally:
             self._room.release()
 
@@ -91,12 +125,12 @@ class Door:
         except TimeoutError:
             raise Unavailable("every connection is busy; raise max_connections") from None
 
-    async def _on_a_connection(self, command: list[bytes], writes: bool) -> Any:
+    async def _on_a_connection(self, request: Request) -> Any:
         asked: Place = None
         for _ in range(_MOVES):
             connection = await self._connected(asked or self._place)
             try:
-                return await self._exchange(connection, command, writes, asked is not None)
+                return await self._exchange(connection, request, asked is not None)
             except said.AskError as elsewhere:  # MOVED is one too; the server has done nothing
                 place = (str(elsewhere.host) or self._host(), int(elsewhere.port))
                 if isinstance(elsewhere, said.MovedError):
@@ -120,42 +154,51 @@ class Door:
         try:
             async with asyncio.timeout(self._timeout):
                 await connection.connect()  # type: ignore[no-untyped-call]
-        except said.AuthenticationError as error:
-            await connection.disconnect(nowait=True)
-            raise unreachable(error) from None
+                if len(self._address.seeds) > 1:
+                    await _refuse_replica(connection)
         except (*NETWORK, said.ResponseError) as error:
             await connection.disconnect(nowait=True)
+            renamed = unreachable(error)
+            if isinstance(renamed, Refused):
+                raise renamed from None
             self._look_elsewhere()
-            raise Unsent(unreachable(error)) from None
+            raise Unsent(renamed) from None
         return connection
+
+    async def _leave(self) -> None:
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)
+        self._look_elsewhere()
 
     def _look_elsewhere(self) -> None:
         seeds = self._address.seeds
         self._place = seeds[(seeds.index(self._place) + 1) % len(seeds)] if self._place in seeds else seeds[0]
 
-    async def _exchange(self, connection: AbstractConnection, command: list[bytes], writes: bool, asking: bool) -> Any:
+    async def _exchange(self, connection: AbstractConnection, request: Request, asking: bool) -> Any:
         whole = False
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(request.seconds):
                 if asking:
                     await connection.send_command("ASKING", check_health=False)
                     await connection.read_response()
-                await connection.send_packed_command(command, check_health=False)
+                await connection.send_packed_command(request.parts, check_health=False)
                 answer = await connection.read_response(disconnect_on_error=False)
             whole = True
             return answer
         except (said.NoScriptError, said.AskError):
             whole = True
             raise
-        except NOT_YET as error:
-            raise Unsent(unreachable(error)) from None
         except said.ResponseError as error:
-            whole = True
-            raise answered(error, writes) from None
+            if isinstance(error, said.ReadOnlyError):  # another is master now, perhaps under the same name
+                await self._leave()
+            else:
+                whole = True
+            renamed = answered(error, request.writes)
+            raise (Unsent(renamed) if not_yet(error) else renamed) from None
         except NETWORK as error:
-            if writes:
-                raise lost(error, writes) from None
-            raise Unsent(lost(error, writes)) from None
+            if request.writes:
+                raise lost(error, request.writes) from None
+            raise Unsent(lost(error, request.writes)) from None
         finally:
             if whole and not self._shut:
                 self._idle.append(connection)
@@ -175,6 +218,14 @@ def packed(words: Sequence[Word]) -> list[bytes]:
 
 def _goes_to(connection: Any, place: Place) -> bool:
     return place is None or (connection.host, connection.port) == place
+
+
+async def _refuse_replica(connection: AbstractConnection) -> None:
+    """Of several servers the master is wanted: a replica lags behind. In a cluster each knows who is responsible."""
+    await connection.send_command("HELLO", check_health=False)
+    told = await connection.read_response()
+    if told[b"mode"] == b"standalone" and told[b"role"] != b"master":
+        raise said.ReadOnlyError("a replica, and the master is wanted")
 
 
 async def _is_fresh(connection: AbstractConnection) -> bool:

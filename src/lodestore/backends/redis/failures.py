@@ -9,9 +9,16 @@ from redis import exceptions as said
 from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
 
 NETWORK = (said.ConnectionError, said.TimeoutError, OSError, TimeoutError)
-# The server answers and does nothing: another try a little later may find it ready.
-NOT_YET = (said.BusyLoadingError, said.ClusterDownError, said.TryAgainError, said.MasterDownError)
+# The server answers and does nothing: another try a little later may find it ready, or another in its place.
+_NOT_YET = (
+    said.BusyLoadingError,
+    said.ClusterDownError,
+    said.TryAgainError,
+    said.MasterDownError,
+    said.ReadOnlyError,
+)
 _LATER = ("READONLY", "NOREPLICAS", "MISCONF", "BUSY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
+_NO_RIGHT = ("ACL failure in script", "can't run this command", "can't access at least one of the keys")
 
 
 class Unsent(Exception):
@@ -28,9 +35,21 @@ def unreachable(error: BaseException) -> LodestoreError:
         return Refused(f"the server refuses the user or the password: {error}")
     if isinstance(error, said.ResponseError):
         return answered(error, False)
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return Refused(f"the server's certificate is not to be trusted: {error}")
     if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) or "certificate" in str(error):
         return Unavailable(f"no TLS with the server: {error}")
     return Unavailable(f"the server cannot be reached: {error or type(error).__name__}")
+
+
+def not_yet(error: BaseException) -> bool:
+    """Whether the server did nothing, but may later."""
+    return isinstance(error, _NOT_YET) or str(error).startswith("BUSY ")
+
+
+def lacks_right(text: str) -> bool:
+    """Whether an error met within a script says that the user may not do it."""
+    return any(words in text for words in _NO_RIGHT)
 
 
 def lost(error: BaseException, writes: bool) -> LodestoreError:
@@ -48,7 +67,11 @@ def answered(error: said.ResponseError, writes: bool) -> LodestoreError:
         return Full(f"the server is out of memory: {text}")
     if isinstance(error, (said.AuthenticationError, said.NoPermissionError)) or text.startswith(("NOAUTH", "NOPERM")):
         return Refused(f"the server refuses: {text}")
-    if isinstance(error, (said.ReadOnlyError, *NOT_YET)) or text.startswith(_LATER):
+    if "Protocol error" in text:
+        return Refused(f"the server takes no request of this size: {text}")
+    if lacks_right(text) and not writes:
+        return Refused(f"the server refuses: {text}")
+    if isinstance(error, _NOT_YET) or text.startswith(_LATER):
         return Unavailable(f"the server does not write now: {text}")
     if "WRONGTYPE" in text:
         return Corrupt(f"a key of the store is not what lodestore made: {text}")

@@ -35,4 +35,4 @@ def _traits(family: Family) -> str:
 
 
 APPLY = Script("check", "write")
-PAGE, FETCH, VITALS = map(Script, ("page", "fetch", "vitals"))
+PAGE, FETCH, VITALS, RIGHTS = map(Script, ("page", "fetch", "vitals", "rights"))

@@ -67,6 +67,10 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    def slower(self, *options: str) -> None:
+        """Start it with further options the next time."""
+        self._command += options
+
     def start(self) -> None:
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self.folder)
@@ -114,11 +118,12 @@ def redis_cluster(binary: str, nodes: int = 3) -> Iterator[list[str]]:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", edges[number], edges[number + 1] - 1)
             client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", urls[number].rpartition(":")[2])
-        wait_for(lambda: all(_formed(client, nodes) for client in clients), "the cluster")
+        wait_for(lambda: all(formed(client, nodes) for client in clients), "the cluster")
         yield urls
 
 
-def _formed(client: Any, nodes: int) -> bool:
+def formed(client: Any, nodes: int) -> bool:
+    """Whether a node knows so many nodes and that they are a cluster."""
     told = client.execute_command("CLUSTER INFO")
     return bool(told["cluster_state"] == "ok" and int(told["cluster_known_nodes"]) == nodes)
 

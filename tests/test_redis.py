@@ -7,16 +7,21 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import lodestore
+from lodestore.backends.memory import MemoryBackend, Space
 from lodestore.backends.redis import RedisBackend, door
-from lodestore.catalogue import CACHE, CONVERSATION, MEMORY, RAW_MESSAGE, STATE
+from lodestore.catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, Family
 from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsupported
-from lodestore.kernel import Append, Copy, Drop, Page, Put
+from lodestore.kernel import VERSION, Append, Copy, Drop, Page, Put
 
 from . import servers
 
@@ -388,3 +393,49 @@ class TestCluster:
 
             with_backend(redis_cluster, work, namespace=f"test-{number}")
         assert len(places) == 3
+
+
+RECORDS = st.tuples(
+    st.sampled_from([CONVERSATION, MEMORY, STATE, CACHE, CHUNK_INFO]),
+    st.sampled_from("ab"),  # the outer key, where there is one
+    st.sampled_from("xyz"),
+    st.sampled_from([b"", b"{}", b'{"n":1}']),
+    st.one_of(st.none(), st.integers(1, 9)),  # the version
+    st.integers(0, 4),  # the place
+    st.one_of(st.none(), st.integers(NOW - 1, NOW + 1)),  # the expiry
+)
+
+
+def copy_of(
+    family: Family, outer: str, inner: str, body: bytes, version: int | None, place: int, ends: int | None
+) -> Copy:
+    key = (outer, inner) if len(family.key) == 2 else (inner,)
+    body = body or (b"" if family is CONVERSATION else b"{}")  # only an owner may have none
+    times = (NOW - 5, NOW, ends if family.expires else None, place if family.placed else None)
+    return Copy(family, (body, version, *times, *key))
+
+
+class TestRuns:
+    @given(st.lists(st.lists(RECORDS, max_size=12), min_size=1, max_size=4))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    def test_copies_in_runs_are_copies_one_by_one(self, redis_url: str, batches: list[list[tuple[Any, ...]]]) -> None:
+        async def work(backend: RedisBackend) -> None:
+            model = MemoryBackend(Space())
+            await model.open()
+            for batch in batches:
+                copies = [copy_of(*record) for record in batch]
+                theirs, ours = await model.apply(copies), await backend.apply(copies)
+                given = [copy.row[VERSION] is not None for copy in copies]
+                assert list(compress(ours, given)) == list(compress(theirs, given))
+            for family in FAMILIES:
+                pages = [await each.scan(Page(family, partial=True)) for each in (backend, model)]
+                told, wanted = ([(row[0], *row[2:]) for row in rows] for rows in pages)
+                assert told == wanted, family.name
+            assert (await backend.vitals(NOW)).counts == (await model.vitals(NOW)).counts
+            assert (await backend.vitals(NOW)).partial == (await model.vitals(NOW)).partial
+            await backend.apply([Drop(family, (), NOW) for family in FAMILIES])
+            assert (await backend.vitals(NOW)).bytes == 0
+
+        with redis.Redis.from_url(redis_url) as client:
+            client.delete(*client.keys("{test-runs}*"), "{test-runs}:meta")
+        with_backend(redis_url, work, namespace="test-runs")

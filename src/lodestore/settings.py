@@ -81,6 +81,7 @@ class PostgresSettings(Settings):
     """One schema (`namespace`) of a PostgreSQL database; `pgbouncer` for a pooler in transaction mode.
 
     `pool_wait`, `recycle` and `timeout` (of one statement) are in seconds. `password` may stand in the URL or here.
+    `sslrootcert` is a file of certificates that prove the server, or "system" for those the machine trusts.
     """
 
     SECRETS: ClassVar[frozenset[str]] = frozenset({"password"})
@@ -90,6 +91,7 @@ class PostgresSettings(Settings):
     namespace: str = "lodestore"
     host: str | None = None
     sslmode: str | None = None
+    sslrootcert: str | None = None
     pool_size: int = 5
     pool_wait: float = 30.0
     recycle: float = 1800.0

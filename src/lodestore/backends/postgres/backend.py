@@ -28,8 +28,9 @@ class PostgresBackend(Backend):
     """A store in one schema (`namespace`) of a PostgreSQL database, for any number of handles, processes, machines.
 
     `pool_size` connections at most, `pool_wait` seconds until no free one is Unavailable, `recycle` seconds until one
-    is replaced; `timeout` is how many seconds one statement may take. `pgbouncer` gives up prepared statements and
-    session settings, for a pooler in transaction mode.
+    is replaced; `timeout` is how many seconds one statement may take. `sslrootcert` is a file of certificates that
+    prove the server, or "system". `pgbouncer` gives up prepared statements and session settings, for a pooler in
+    transaction mode.
     """
 
     name = "postgres"
@@ -42,6 +43,7 @@ class PostgresBackend(Backend):
         namespace: str = "lodestore",
         host: str | None = None,
         sslmode: str | None = None,
+        sslrootcert: str | None = None,
         pool_size: int = 5,
         pool_wait: float = 30.0,
         recycle: float = 1800.0,
@@ -52,8 +54,7 @@ class PostgresBackend(Backend):
             raise Refused("namespace: expected the name of a schema, 1 to 63 bytes, not beginning with pg_")
         if pool_size < 1:
             raise Refused(f"pool_size: expected 1 or more, not {pool_size}")
-        options = {name: text for name, text in (("host", host), ("ssl", sslmode)) if text is not None}
-        self._address = Address(url, password, options, timeout, pgbouncer)
+        self._address = Address(url, password, host, sslmode, sslrootcert, timeout, pgbouncer)
         self._namespace = namespace
         self._pooling = (pool_size, pool_wait, recycle)
         self._d = replace(POSTGRES, schema=f"{creation.quoted(namespace)}.")

@@ -6,8 +6,10 @@ No message or repr here carries the URL: it may hold a password.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import asyncpg
 
@@ -36,36 +38,84 @@ _BY_CLASS: dict[str, type[LodestoreError]] = {
 _GOING = ("08", "57P")
 
 
+SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SYSTEM = "system"  # as `sslrootcert`: the certificates this machine trusts
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where the server is and how to talk to it; times are in seconds."""
 
     url: str = field(repr=False)
     password: str | None = field(repr=False)
-    options: dict[str, str] = field(repr=False)
-    timeout: float
-    pgbouncer: bool
+    host: str | None = None
+    sslmode: str | None = None
+    sslrootcert: str | None = None
+    timeout: float = 30.0
+    pgbouncer: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sslmode not in (None, *SSLMODES):
+            raise Refused(f"sslmode: expected {' or '.join(SSLMODES)}, not {self.sslmode!r}")
+        proving = SSLMODES[5:] if self.sslrootcert == SYSTEM else SSLMODES[3:]
+        if self.sslrootcert and self.sslmode not in (None, *proving):
+            raise Refused(f"sslrootcert: under sslmode={self.sslmode} it proves nothing; use {' or '.join(proving)}")
 
     async def connect(self) -> Connection:
         """A new connection."""
         settings = {"application_name": "lodestore"}
         if not self.pgbouncer:  # which refuses settings it does not know
             settings["statement_timeout"] = str(int(self.timeout * 1000))
+            settings["default_transaction_isolation"] = "read committed"  # whatever the role's own default is
+        url = self._proving()
         try:
             return await asyncpg.connect(
-                self.url,
+                url,
+                host=self.host,
                 password=self.password,
+                ssl=self._ssl(),
                 timeout=self.timeout,
                 command_timeout=self.timeout + GRACE,
                 statement_cache_size=0 if self.pgbouncer else 256,
                 server_settings=settings,
-                **self.options,
             )
-        except (ValueError, asyncpg.ClientConfigurationError):
-            # The reason may quote the URL, and with it the password.
-            raise Refused("the PostgreSQL URL cannot be read: write postgresql://user@host:5432/database") from None
+        except asyncpg.ClientConfigurationError as error:
+            raise _misread(error) from None
         except Error as error:
-            raise renamed(error, "connecting to PostgreSQL") from error
+            raise _unconnected(error) from error
+        except ValueError as error:
+            raise _misread(error) from None
+
+    def _proving(self) -> str:
+        # Only in the URL does the driver take the name of that file.
+        if not self.sslrootcert or self.sslrootcert == SYSTEM:
+            return self.url
+        try:  # the driver would not say which file it is
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self.sslrootcert)
+        except OSError as error:
+            raise Refused(f"sslrootcert: {self.sslrootcert} cannot be used: {error}") from None
+        return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode({'sslrootcert': self.sslrootcert})}"
+
+    def _ssl(self) -> str | bool | None:
+        if self.sslrootcert == SYSTEM:
+            return True
+        return self.sslmode or ("verify-full" if self.sslrootcert else None)
+
+
+def _misread(error: ValueError) -> Refused:
+    if "root certificate" in str(error):
+        return Refused("sslmode: no certificates to check the server's by: name a file of them as sslrootcert")
+    # Other reasons may quote the URL, and with it the password.
+    return Refused("the PostgreSQL URL cannot be read: write postgresql://user@host:5432/database")
+
+
+def _unconnected(error: BaseException) -> LodestoreError:
+    doing = "connecting to PostgreSQL"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Refused(f"{doing}: the server's certificate proves nothing: {error.verify_message} (see sslrootcert)")
+    if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
+        return Refused(f"{doing}: the server offers no TLS, which sslmode asks for")
+    return renamed(error, doing)
 
 
 def renamed(error: BaseException, doing: str, *, committing: bool = False) -> LodestoreError:
@@ -81,6 +131,11 @@ def lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that nobody knows what became of the statement under way."""
     state = getattr(error, "sqlstate", None) or ""
     return state.startswith(_GOING) or (isinstance(error, Lost) and not state)
+
+
+def rivalled(error: BaseException) -> bool:
+    """Whether nothing but another transaction stood in the way, so that doing it again may help."""
+    return getattr(error, "sqlstate", None) in AGAIN
 
 
 def _class(state: str) -> type[LodestoreError]:

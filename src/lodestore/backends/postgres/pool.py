@@ -13,6 +13,7 @@ from . import driver
 
 T = TypeVar("T")
 PING_AFTER = 1.0  # seconds idle after which a connection proves that it lives
+PING_PATIENCE = 5.0  # seconds it has to do so
 
 
 class Pool:
@@ -36,7 +37,7 @@ class Pool:
             connection = await self._take()
             try:
                 yield connection
-            except asyncio.CancelledError:
+            except (TimeoutError, asyncio.CancelledError):  # an answer may still come, to nobody
                 connection.terminate()
                 raise
             finally:
@@ -45,15 +46,16 @@ class Pool:
             self._slots.release()
 
     async def read(self, doing: str, work: Callable[[driver.Connection], Awaitable[T]]) -> T:
-        """Run reading `work`; once more on a new connection when the old one turns out to be gone."""
+        """Run reading `work`; once more when its connection turns out to be gone, or a rival made it fail."""
         try:
             try:
                 async with self.connection() as connection:
                     return await work(connection)
             except driver.Error as error:
-                if not driver.lost(error) or isinstance(error, asyncio.TimeoutError):
+                if isinstance(error, TimeoutError) or not (driver.lost(error) or driver.rivalled(error)):
                     raise
-                self.forget()
+                if driver.lost(error):
+                    self.forget()
             async with self.connection() as connection:
                 return await work(connection)
         except driver.Error as error:
@@ -79,7 +81,8 @@ class Pool:
             await self._slots.acquire()
             return
         try:
-            await asyncio.wait_for(self._slots.acquire(), self._wait)
+            async with asyncio.timeout(self._wait):
+                await self._slots.acquire()
         except TimeoutError:
             raise Unavailable(f"no connection became free within {self._wait:g} seconds: raise `pool_size`") from None
 
@@ -100,7 +103,7 @@ class Pool:
         if now - since < PING_AFTER:
             return True
         try:
-            await connection.execute("SELECT 1")
+            await connection.execute("SELECT 1", timeout=PING_PATIENCE)
         except driver.Error:
             return False
         return True

@@ -19,7 +19,7 @@ import asyncpg
 import pytest
 
 from lodestore.backends.postgres import PostgresBackend, driver, writer
-from lodestore.catalogue import CONVERSATION, MEMORY, RAW_MESSAGE, STATE
+from lodestore.catalogue import CACHE, CONVERSATION, MEMORY, RAW_MESSAGE, STATE
 from lodestore.errors import Full, Refused, Unavailable, Unknown
 from lodestore.kernel import Append, Drop, Key, Page, Put, Write
 from tests import postgres_server
@@ -65,25 +65,48 @@ def behind(proxy: Proxy, place: Place, **settings: Any) -> PostgresBackend:
 
 
 def points(stream: bytes) -> list[int]:
-    """Where to cut a stream of messages: before, just inside, in the middle and just before the end of each."""
+    """Where to cut a stream of messages: before, just inside and in the middle of each, and at the end."""
     found, start = {0, len(stream)}, 0
     while start < len(stream):
         end = start + 1 + struct.unpack_from("!i", stream, start + 1)[0]
-        found |= {start, start + 1, (start + end) // 2, end - 1}
+        found |= {start, start + 1, (start + end) // 2}
         start = end
     return sorted(found)
 
 
-def one(n: int) -> list[Write]:
-    return [put(f"k{n}")]
+Units = list[list[Write]]  # each whole or nothing, all handed over at once
 
 
-def append(n: int) -> list[Write]:
-    return [Append(RAW_MESSAGE, (f"c{n}",), (b"{}", b'{"n":1}'), NOW)]
+def one(n: int) -> Units:
+    return [[put(f"k{n}")]]
 
 
-def several(n: int) -> list[Write]:
-    return [put(f"k{n}"), Put(MEMORY, (f"c{n}", "m"), b"{}", NOW), *append(n), Drop(STATE, ("nobody",), NOW)]
+def append(n: int) -> Units:
+    return [[Append(RAW_MESSAGE, (f"c{n}",), (b"{}", b'{"n":1}'), NOW)]]
+
+
+def several(n: int) -> Units:
+    return [[put(f"k{n}"), Put(MEMORY, (f"c{n}", "m"), b"{}", NOW), *append(n)[0], Drop(STATE, ("nobody",), NOW)]]
+
+
+def gathered(n: int) -> Units:
+    return [[put(f"k{n}")], *append(n), [put(f"j{n}"), put(f"i{n}")]]
+
+
+async def attempt(handle: PostgresBackend, units: Units) -> list[type[BaseException] | None]:
+    """The class of what each unit failed with, None where it was acknowledged."""
+    found = await asyncio.gather(*map(handle.apply, units), return_exceptions=True)
+    return [type(result) if isinstance(result, BaseException) else None for result in found]
+
+
+def judge(unit: list[Write], kind: type[BaseException] | None, there: set[Key]) -> None:
+    """Whether what is there of a unit is what its writer was told."""
+    kept = keys_of(unit) & there
+    whole = kept == keys_of(unit)
+    assert kind in (None, Unavailable, Unknown)
+    assert whole or not kept, f"torn: {kept}"
+    assert whole or kind is not None, f"acknowledged and lost: {unit}"
+    assert not kept or kind is not Unavailable, f"unavailable and written: {unit}"
 
 
 async def held(handle: PostgresBackend) -> set[Key]:
@@ -111,35 +134,52 @@ async def renew(handle: PostgresBackend, proxy: Proxy) -> None:
 
 class TestCuts:
     @pytest.mark.parametrize("way", ["request", "answer"])
-    @pytest.mark.parametrize("writes", [one, append, several])
+    @pytest.mark.parametrize("units", [one, append, several, gathered])
     def test_a_write_cut_anywhere_is_whole_or_nothing(
-        self, place: Place, writes: Callable[[int], list[Write]], way: str, monkeypatch: pytest.MonkeyPatch
+        self, place: Place, units: Callable[[int], Units], way: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Names of statements count up; long ones all have one length, so a cut falls where it is meant to.
         monkeypatch.setattr(asyncpg.connection, "_uid", 0x10000, raising=False)
 
         async def work(handle: PostgresBackend, proxy: Proxy) -> None:
             await renew(handle, proxy)
-            await handle.apply(writes(1000))
-            outcomes: dict[int, type[BaseException] | None] = {1000: None}
+            told = [await attempt(handle, units(1000))]
             for number, point in enumerate(points(proxy.seen[way]), 1001):
                 await renew(handle, proxy)
                 proxy.cut(way, point, once=True)
-                (outcome,) = await asyncio.gather(handle.apply(writes(number)), return_exceptions=True)
-                outcomes[number] = type(outcome) if isinstance(outcome, BaseException) else None
+                told.append(await attempt(handle, units(number)))
                 proxy.mend()
                 assert len(await handle.apply([put("after"), put("after2")])) == 2  # the same handle goes on
-            assert set(outcomes.values()) <= {None, Unavailable, Unknown}
-            assert Unknown in outcomes.values()
             await asyncio.to_thread(_quiet, place)
             there = await held(handle)
-            for number, kind in outcomes.items():
-                kept = keys_of(writes(number)) & there
-                whole = kept == keys_of(writes(number))
-                assert whole or not kept, f"torn at {number}: {kept}"
-                assert whole or kind is not None, f"acknowledged and lost at {number}"
-                assert not kept or kind is not Unavailable, f"unavailable and written at {number}"
+            for number, kinds in enumerate(told, 1000):
+                for unit, kind in zip(units(number), kinds, strict=True):
+                    judge(unit, kind, there)
+            assert Unknown in {kind for kinds in told for kind in kinds}
             assert await handle.verify() == []
+
+        through(place, work)
+
+    @pytest.mark.parametrize("way", ["request", "answer"])
+    def test_a_sweep_cut_anywhere_is_done_again(self, place: Place, way: str) -> None:
+        async def work(handle: PostgresBackend, proxy: Proxy) -> None:
+            async def expire() -> None:
+                await handle.apply([Put(CACHE, (key,), b"{}", NOW, NOW + 1) for key in ("a", "b")])
+                await renew(handle, proxy)
+
+            await expire()
+            assert await handle.sweep(NOW + 1, 10) == 2
+            cuts = points(proxy.seen[way])
+            for cut in cuts:
+                await expire()
+                proxy.cut(way, cut, once=True)
+                assert await handle.sweep(NOW + 1, 10) in (0, 2)
+                proxy.mend()
+                assert (await handle.vitals(NOW)).counts["cache"] == 0
+            await expire()
+            proxy.cut(way, cuts[-2])  # within the commit, and no further connection
+            with pytest.raises(Unknown):
+                await handle.sweep(NOW + 1, 10)
 
         through(place, work)
 
@@ -199,7 +239,7 @@ class TestCuts:
         monkeypatch.setattr(driver, "GRACE", 0.05)
 
         async def work(handle: PostgresBackend, proxy: Proxy) -> None:
-            for attempt, kinds in (
+            for asking, kinds in (
                 (lambda: handle.fetch(STATE, [("k",)]), (Unavailable,)),
                 (lambda: handle.apply([put("k")]), (Unknown,)),
                 (lambda: handle.apply([put("k"), put("j")]), (Unavailable, Unknown)),
@@ -207,7 +247,7 @@ class TestCuts:
                 await handle.apply([])  # a connection that was alive just now
                 proxy.flow.clear()
                 with pytest.raises(kinds):
-                    await attempt()
+                    await asking()
                 proxy.flow.set()
                 await asyncio.to_thread(_quiet, place)
                 assert len(await handle.apply([put("after")])) == 1
@@ -227,9 +267,9 @@ class TestTooMany:
             proxy.flow.clear()
             stuck = asyncio.create_task(handle.fetch(STATE, [("k",)]))
             await asyncio.sleep(0.01)
-            for attempt in (handle.fetch(STATE, [("k",)]), handle.apply([put("j")]), handle.sweep(NOW, 1)):
+            for asking in (handle.fetch(STATE, [("k",)]), handle.apply([put("j")]), handle.sweep(NOW, 1)):
                 with pytest.raises(Unavailable, match="pool_size"):
-                    await attempt
+                    await asking
             proxy.flow.set()
             assert (await stuck)[0] is not None
             assert await handle.apply([put("j")]) == [2]
@@ -255,9 +295,9 @@ class TestTooMany:
             others: list[Any] = []
             with pytest.raises(asyncpg.TooManyConnectionsError):
                 await _crowd(made.url, others)
-            for attempt in (handle.fetch(STATE, [("k",)]), handle.apply([put("k")]), handle.apply([put("k")] * 2)):
+            for asking in (handle.fetch(STATE, [("k",)]), handle.apply([put("k")]), handle.apply([put("k")] * 2)):
                 with pytest.raises(Unavailable, match="53300"):
-                    await attempt
+                    await asking
             for other in others:
                 await other.close()
             assert await handle.apply([put("k")]) == [1]
@@ -380,13 +420,10 @@ class TestServerGoes:
                 killing = asyncio.create_task(asyncio.to_thread(_kill_and_start, made))
                 await asyncio.gather(*(_write_until(handle, told, killing, turn * 8 + n) for n in range(8)))
                 await killing
-            assert set(told.values()) <= {None, Unavailable, Unknown}
-            assert Unknown in told.values() or Unavailable in told.values()
+            assert {Unavailable, Unknown} & set(told.values())
             there = await held(handle)
             for number, kind in told.items():
-                kept = keys_of(several(number)) & there
-                assert len(kept) == (len(keys_of(several(number))) if kind is None or kept else 0), f"{number}: {kind}"
-                assert not kept or kind is not Unavailable, f"unavailable and written: {number}"
+                judge(several(number)[0], kind, there)
             assert sum(kind is None for kind in told.values()) > 100
             assert await handle.verify() == []
 
@@ -402,9 +439,9 @@ class TestServerGoes:
                     await asyncio.to_thread(Place(made.url).sql, f"SELECT pg_terminate_backend(pid) {OURS}")
                 else:
                     await asyncio.to_thread(made.halt)
-                    for attempt in (handle.fetch(STATE, [("k",)]), handle.apply(writes), handle.probe()):
+                    for asking in (handle.fetch(STATE, [("k",)]), handle.apply(writes), handle.probe()):
                         with pytest.raises(Unavailable):
-                            await attempt
+                            await asking
                     await asyncio.to_thread(made.start)
                 await asyncio.sleep(0.01)
                 assert await handle.apply(writes) == [number] * len(writes)
@@ -418,8 +455,7 @@ async def _write_until(handle: PostgresBackend, told: dict[int, Any], killing: a
     """Write until the server has been killed, is back and has taken a write again."""
     for number in range(lane * 100_000, (lane + 1) * 100_000):
         back = killing.done()
-        (outcome,) = await asyncio.gather(handle.apply(several(number)), return_exceptions=True)
-        told[number] = type(outcome) if isinstance(outcome, BaseException) else None
+        (told[number],) = await attempt(handle, several(number))
         if back and told[number] is None:
             return
         if told[number] is not None:

@@ -131,7 +131,8 @@ class PostgresBackend(Backend):
         return found
 
     async def sweep(self, now: int, limit: int) -> int:
-        return await self._read(lambda run: maintenance.sweep(run, self._d, now, limit), "sweeping")
+        self._check()
+        return await self._pool.read("sweeping", lambda run: maintenance.sweep(run, self._d, now, limit), writes=True)
 
     async def vitals(self, now: int) -> Vitals:
         counts = await self._read(lambda run: maintenance.counts(run, self._d, now), "counting")

@@ -123,8 +123,12 @@ def renamed(error: BaseException, doing: str, *, committing: bool = False) -> Lo
     state = getattr(error, "sqlstate", None) or ""
     text = f"{doing}: {str(error) or type(error).__name__}" + (f" ({state})" if state else "")
     if committing and lost(error):
-        return Unknown(f"{text}: the commit may or may not have happened; run the same write again")
+        return unknown(text)
     return _class(state)(text)
+
+
+def unknown(text: str) -> Unknown:
+    return Unknown(f"{text}: the commit may or may not have happened; run the same write again")
 
 
 def lost(error: BaseException) -> bool:

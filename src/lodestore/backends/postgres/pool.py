@@ -45,21 +45,32 @@ class Pool:
         finally:
             self._slots.release()
 
-    async def read(self, doing: str, work: Callable[[driver.Connection], Awaitable[T]]) -> T:
-        """Run reading `work`; once more when its connection turns out to be gone, or a rival made it fail."""
+    async def read(self, doing: str, work: Callable[[driver.Connection], Awaitable[T]], *, writes: bool = False) -> T:
+        """Run `work`, which may be done twice: once more when its connection is gone, or a rival made it fail.
+
+        With `writes` it commits, so that a failure whose outcome nobody knows is Unknown.
+        """
+        lost = False
         try:
             try:
-                async with self.connection() as connection:
-                    return await work(connection)
+                return await self._once(work)
             except driver.Error as error:
-                if isinstance(error, TimeoutError) or not (driver.lost(error) or driver.rivalled(error)):
+                lost = driver.lost(error)
+                if isinstance(error, TimeoutError) or not (lost or driver.rivalled(error)):
                     raise
-                if driver.lost(error):
+                if lost:
                     self.forget()
-            async with self.connection() as connection:
-                return await work(connection)
+            return await self._once(work)
         except driver.Error as error:
-            raise driver.renamed(error, doing) from error
+            raise driver.renamed(error, doing, committing=writes) from error
+        except Unavailable as error:
+            if lost and writes:
+                raise driver.unknown(f"{doing}: {error}") from error
+            raise
+
+    async def _once(self, work: Callable[[driver.Connection], Awaitable[T]]) -> T:
+        async with self.connection() as connection:
+            return await work(connection)
 
     def forget(self) -> None:
         """Drop what is idle: the server went away, and the others are as dead as the one that told."""

@@ -254,6 +254,24 @@ class TestCuts:
 
         through(place, work, timeout=0.2)
 
+    def test_a_connection_that_says_nothing_is_not_used_again(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(driver, "GRACE", 0.05)
+
+        async def work(handle: PostgresBackend, proxy: Proxy) -> None:
+            await handle.apply([put("k")])
+            silent = proxy.flow
+            silent.clear()
+            with pytest.raises(Unavailable):
+                await handle.fetch(STATE, [("k",)])
+            proxy.flow = asyncio.Event()  # what comes from now on passes; what came before is still held
+            proxy.flow.set()
+            assert (await handle.fetch(STATE, [("k",)]))[0] is not None
+            silent.set()
+
+        through(place, work, timeout=0.2)
+
 
 def _quiet(place: Place) -> None:
     """Wait until the server has noticed that connections are gone: nothing is still being committed."""
@@ -324,6 +342,8 @@ class TestRivals:
             await rival.execute("ALTER ROLE postgres SET default_transaction_isolation = serializable")
             handle._pool.forget()
             try:
+                level = await handle._read(lambda run: run.fetchval("SHOW transaction_isolation"))
+                assert level == ("serializable" if settings else "read committed")
                 for number in range(3):
                     async with rival.transaction(isolation="read_committed"):
                         await rival.execute(f"UPDATE {handle._d.schema}store SET commits = commits + 1")

@@ -49,11 +49,12 @@ def wait_for(ready: Callable[[], bool], what: str) -> None:
 class Proxy:
     """A server's stand-in: it cuts connections after so many bytes of "request" or of "answer", or lets nothing pass.
 
-    `seen` is what went each way. With `tls` it takes the TLS part of a PostgreSQL server that has none.
+    `seen` is what went each way. It takes the TLS part of a server that has none: `outer` from the first byte on, `tls`
+    after PostgreSQL's question for it.
     """
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self.port, self._target, self._tls = 0, port, tls
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None, outer: ssl.SSLContext | None = None) -> None:
+        self.port, self._target, self._tls, self._outer = 0, port, tls, outer
         self.seen = {"request": b"", "answer": b""}
         self.flow = asyncio.Event()
         self._left: dict[str, int] = {}
@@ -62,7 +63,7 @@ class Proxy:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         self.flow.set()
-        made = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        made = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._outer)
         self.port = made.sockets[0].getsockname()[1]
         async with made:
             yield

@@ -328,7 +328,7 @@ SELECT body, version, created_at, written_at, NULL, position, agent_id, position
 SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3;
 
 -- put cache
-INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.written_at THEN excluded.created_at ELSE cache.created_at END;
+INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.created_at THEN excluded.created_at ELSE cache.created_at END;
 
 -- copy cache
 INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, expires_at = excluded.expires_at;

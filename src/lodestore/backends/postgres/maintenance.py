@@ -7,8 +7,9 @@ from ...errors import Corrupt
 from ...kernel import Page
 from ...sql import render
 from ...sql.dialect import Dialect
+from .bulk import affected
 from .driver import Connection
-from .execute import affected, row_of
+from .execute import row_of
 
 RISKS = {
     "fsync": "acknowledged writes may be lost and files torn when the machine stops",

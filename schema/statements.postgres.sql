@@ -9,12 +9,6 @@ WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(lates
 -- fetch conversation
 SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = $1;
 
--- drop conversation depth=0
-DELETE FROM conversation;
-
--- drop conversation depth=1
-DELETE FROM conversation WHERE conversation_id = $1;
-
 -- count conversation
 SELECT coalesce(sum((length(body) > 0)::int), 0), count(*) - coalesce(sum((length(body) > 0)::int), 0) FROM conversation;
 
@@ -41,15 +35,6 @@ SELECT body, version, created_at, written_at, NULL, position, conversation_id, p
 
 -- fetch raw_message
 SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = $1 AND position = $2;
-
--- drop raw_message depth=0
-DELETE FROM raw_message;
-
--- drop raw_message depth=1
-DELETE FROM raw_message WHERE conversation_id = $1;
-
--- drop raw_message depth=2
-DELETE FROM raw_message WHERE conversation_id = $1 AND position = $2;
 
 -- count raw_message
 SELECT count(*), 0 FROM raw_message;
@@ -96,15 +81,6 @@ SELECT body, version, created_at, written_at, NULL, position, conversation_id, m
 -- fetch memory
 SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = $1 AND memory_id = $2;
 
--- drop memory depth=0
-DELETE FROM memory;
-
--- drop memory depth=1
-DELETE FROM memory WHERE conversation_id = $1;
-
--- drop memory depth=2
-DELETE FROM memory WHERE conversation_id = $1 AND memory_id = $2;
-
 -- count memory
 SELECT count(*), 0 FROM memory;
 
@@ -150,12 +126,6 @@ SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM c
 -- fetch chunk_info
 SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = $1;
 
--- drop chunk_info depth=0
-DELETE FROM chunk_info;
-
--- drop chunk_info depth=1
-DELETE FROM chunk_info WHERE conversation_id = $1;
-
 -- count chunk_info
 SELECT count(*), 0 FROM chunk_info;
 
@@ -186,12 +156,6 @@ WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(lates
 -- fetch agent
 SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = $1;
 
--- drop agent depth=0
-DELETE FROM agent;
-
--- drop agent depth=1
-DELETE FROM agent WHERE agent_id = $1;
-
 -- count agent
 SELECT coalesce(sum((length(body) > 0)::int), 0), count(*) - coalesce(sum((length(body) > 0)::int), 0) FROM agent;
 
@@ -218,15 +182,6 @@ SELECT body, version, created_at, written_at, NULL, position, agent_id, position
 
 -- fetch reasoning_chain
 SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
-
--- drop reasoning_chain depth=0
-DELETE FROM reasoning_chain;
-
--- drop reasoning_chain depth=1
-DELETE FROM reasoning_chain WHERE agent_id = $1;
-
--- drop reasoning_chain depth=2
-DELETE FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
 
 -- count reasoning_chain
 SELECT count(*), 0 FROM reasoning_chain;
@@ -276,18 +231,6 @@ WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(lates
 -- fetch cache
 SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = $1;
 
--- drop cache depth=0
-DELETE FROM cache;
-
--- expired cache depth=0
-SELECT count(*) FROM cache WHERE expires_at <= $1;
-
--- drop cache depth=1
-DELETE FROM cache WHERE cache_key = $1;
-
--- expired cache depth=1
-SELECT count(*) FROM cache WHERE cache_key = $1 AND expires_at <= $2;
-
 -- sweep cache
 DELETE FROM cache WHERE ctid IN (SELECT ctid FROM cache WHERE expires_at <= $1 LIMIT $2);
 
@@ -321,12 +264,6 @@ WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(lates
 -- fetch state
 SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = $1;
 
--- drop state depth=0
-DELETE FROM state;
-
--- drop state depth=1
-DELETE FROM state WHERE state_key = $1;
-
 -- count state
 SELECT count(*), 0 FROM state;
 
@@ -353,12 +290,6 @@ SELECT body, version, created_at, written_at, NULL, position, result_id FROM res
 
 -- fetch result
 SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = $1;
-
--- drop result depth=0
-DELETE FROM result;
-
--- drop result depth=1
-DELETE FROM result WHERE result_id = $1;
 
 -- count result
 SELECT count(*), 0 FROM result;
@@ -393,6 +324,12 @@ INSERT INTO conversation (conversation_id, body, version, created_at, written_at
 -- standing conversation
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM conversation t WHERE t.conversation_id = w.conversation_id LIMIT 1) AS stood ON true ORDER BY number;
 
+-- drop many conversation depth=0
+WITH gone AS (DELETE FROM conversation t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many conversation depth=1
+WITH gone AS (DELETE FROM conversation t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
 -- add many raw_message
 INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]);
 
@@ -401,6 +338,15 @@ INSERT INTO raw_message (conversation_id, position, body, version, created_at, w
 
 -- next_places raw_message
 SELECT (SELECT coalesce(max(t.position) + 1, 0) FROM raw_message t WHERE t.conversation_id = w.conversation_id) FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) ORDER BY number;
+
+-- drop many raw_message depth=0
+WITH gone AS (DELETE FROM raw_message t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many raw_message depth=1
+WITH gone AS (DELETE FROM raw_message t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many raw_message depth=2
+WITH gone AS (DELETE FROM raw_message t USING unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w(conversation_id, position, at, number) WHERE t.conversation_id = w.conversation_id AND t.position = w.position RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
 
 -- put many memory
 INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
@@ -411,6 +357,15 @@ INSERT INTO memory (conversation_id, memory_id, body, version, created_at, writt
 -- standing memory
 SELECT version, expires_at, place, (SELECT t.memory_id FROM memory t WHERE t.conversation_id = w.conversation_id AND t.position = w.position), (SELECT coalesce(max(t.position) + 1, 0) FROM memory t WHERE t.conversation_id = w.conversation_id) FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS w(conversation_id, memory_id, position, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, position AS place FROM memory t WHERE t.conversation_id = w.conversation_id AND t.memory_id = w.memory_id LIMIT 1) AS stood ON true ORDER BY number;
 
+-- drop many memory depth=0
+WITH gone AS (DELETE FROM memory t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many memory depth=1
+WITH gone AS (DELETE FROM memory t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many memory depth=2
+WITH gone AS (DELETE FROM memory t USING unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS w(conversation_id, memory_id, at, number) WHERE t.conversation_id = w.conversation_id AND t.memory_id = w.memory_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
 -- put many chunk_info
 INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
 
@@ -419,6 +374,12 @@ INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) 
 
 -- standing chunk_info
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM chunk_info t WHERE t.conversation_id = w.conversation_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many chunk_info depth=0
+WITH gone AS (DELETE FROM chunk_info t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many chunk_info depth=1
+WITH gone AS (DELETE FROM chunk_info t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
 
 -- own many agent
 INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT DO NOTHING;
@@ -432,6 +393,12 @@ INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT * FRO
 -- standing agent
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(agent_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM agent t WHERE t.agent_id = w.agent_id LIMIT 1) AS stood ON true ORDER BY number;
 
+-- drop many agent depth=0
+WITH gone AS (DELETE FROM agent t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many agent depth=1
+WITH gone AS (DELETE FROM agent t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(agent_id, at, number) WHERE t.agent_id = w.agent_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
 -- add many reasoning_chain
 INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]);
 
@@ -440,6 +407,15 @@ INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, writ
 
 -- next_places reasoning_chain
 SELECT (SELECT coalesce(max(t.position) + 1, 0) FROM reasoning_chain t WHERE t.agent_id = w.agent_id) FROM unnest($1::text[]) WITH ORDINALITY AS w(agent_id, number) ORDER BY number;
+
+-- drop many reasoning_chain depth=0
+WITH gone AS (DELETE FROM reasoning_chain t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many reasoning_chain depth=1
+WITH gone AS (DELETE FROM reasoning_chain t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(agent_id, at, number) WHERE t.agent_id = w.agent_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many reasoning_chain depth=2
+WITH gone AS (DELETE FROM reasoning_chain t USING unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w(agent_id, position, at, number) WHERE t.agent_id = w.agent_id AND t.position = w.position RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
 
 -- put many cache
 INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.created_at THEN excluded.created_at ELSE cache.created_at END;
@@ -450,6 +426,12 @@ INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at)
 -- standing cache
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(cache_key, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, t.expires_at AS expires_at, NULL AS place FROM cache t WHERE t.cache_key = w.cache_key LIMIT 1) AS stood ON true ORDER BY number;
 
+-- drop many cache depth=0
+WITH gone AS (DELETE FROM cache t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, expires_at IS NULL OR expires_at > w.at AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many cache depth=1
+WITH gone AS (DELETE FROM cache t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(cache_key, at, number) WHERE t.cache_key = w.cache_key RETURNING number, expires_at IS NULL OR expires_at > w.at AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
 -- put many state
 INSERT INTO state (state_key, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
 
@@ -459,6 +441,12 @@ INSERT INTO state (state_key, body, version, created_at, written_at) SELECT * FR
 -- standing state
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(state_key, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM state t WHERE t.state_key = w.state_key LIMIT 1) AS stood ON true ORDER BY number;
 
+-- drop many state depth=0
+WITH gone AS (DELETE FROM state t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many state depth=1
+WITH gone AS (DELETE FROM state t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(state_key, at, number) WHERE t.state_key = w.state_key RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
 -- put many result
 INSERT INTO result (result_id, body, version, created_at, written_at, position) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
 
@@ -467,3 +455,9 @@ INSERT INTO result (result_id, body, version, created_at, written_at, position) 
 
 -- standing result
 SELECT version, expires_at, place, (SELECT t.result_id FROM result t WHERE t.position = w.position), (SELECT coalesce(max(t.position) + 1, 0) FROM result t) FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(result_id, position, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, position AS place FROM result t WHERE t.result_id = w.result_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many result depth=0
+WITH gone AS (DELETE FROM result t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many result depth=1
+WITH gone AS (DELETE FROM result t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(result_id, at, number) WHERE t.result_id = w.result_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;

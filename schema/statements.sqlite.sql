@@ -12,14 +12,14 @@ INSERT INTO conversation (conversation_id, body, version, created_at, written_at
 -- version conversation
 SELECT version FROM conversation WHERE conversation_id = ?1 AND length(body) > 0;
 
--- fetch conversation
-SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = ?1;
-
 -- drop conversation depth=0
 DELETE FROM conversation;
 
 -- drop conversation depth=1
 DELETE FROM conversation WHERE conversation_id = ?1;
+
+-- fetch conversation
+SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = ?1;
 
 -- count conversation
 SELECT coalesce(sum(length(body) > 0), 0), count(*) - coalesce(sum(length(body) > 0), 0) FROM conversation;
@@ -60,9 +60,6 @@ SELECT position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
 -- version raw_message
 SELECT version FROM raw_message WHERE conversation_id = ?1 AND position = ?2 AND length(body) > 0;
 
--- fetch raw_message
-SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
-
 -- drop raw_message depth=0
 DELETE FROM raw_message;
 
@@ -71,6 +68,9 @@ DELETE FROM raw_message WHERE conversation_id = ?1;
 
 -- drop raw_message depth=2
 DELETE FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
+
+-- fetch raw_message
+SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
 
 -- count raw_message
 SELECT count(*), 0 FROM raw_message;
@@ -126,9 +126,6 @@ SELECT memory_id FROM memory WHERE conversation_id = ?1 AND position = ?2;
 -- version memory
 SELECT version FROM memory WHERE conversation_id = ?1 AND memory_id = ?2 AND length(body) > 0;
 
--- fetch memory
-SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = ?1 AND memory_id = ?2;
-
 -- drop memory depth=0
 DELETE FROM memory;
 
@@ -137,6 +134,9 @@ DELETE FROM memory WHERE conversation_id = ?1;
 
 -- drop memory depth=2
 DELETE FROM memory WHERE conversation_id = ?1 AND memory_id = ?2;
+
+-- fetch memory
+SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = ?1 AND memory_id = ?2;
 
 -- count memory
 SELECT count(*), 0 FROM memory;
@@ -186,14 +186,14 @@ INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) 
 -- version chunk_info
 SELECT version FROM chunk_info WHERE conversation_id = ?1 AND length(body) > 0;
 
--- fetch chunk_info
-SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = ?1;
-
 -- drop chunk_info depth=0
 DELETE FROM chunk_info;
 
 -- drop chunk_info depth=1
 DELETE FROM chunk_info WHERE conversation_id = ?1;
+
+-- fetch chunk_info
+SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = ?1;
 
 -- count chunk_info
 SELECT count(*), 0 FROM chunk_info;
@@ -228,14 +228,14 @@ INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES (?1, 
 -- version agent
 SELECT version FROM agent WHERE agent_id = ?1 AND length(body) > 0;
 
--- fetch agent
-SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = ?1;
-
 -- drop agent depth=0
 DELETE FROM agent;
 
 -- drop agent depth=1
 DELETE FROM agent WHERE agent_id = ?1;
+
+-- fetch agent
+SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = ?1;
 
 -- count agent
 SELECT coalesce(sum(length(body) > 0), 0), count(*) - coalesce(sum(length(body) > 0), 0) FROM agent;
@@ -276,9 +276,6 @@ SELECT position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
 -- version reasoning_chain
 SELECT version FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2 AND length(body) > 0;
 
--- fetch reasoning_chain
-SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
-
 -- drop reasoning_chain depth=0
 DELETE FROM reasoning_chain;
 
@@ -287,6 +284,9 @@ DELETE FROM reasoning_chain WHERE agent_id = ?1;
 
 -- drop reasoning_chain depth=2
 DELETE FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
+
+-- fetch reasoning_chain
+SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
 
 -- count reasoning_chain
 SELECT count(*), 0 FROM reasoning_chain;
@@ -336,9 +336,6 @@ INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at)
 -- version cache
 SELECT version FROM cache WHERE cache_key = ?1 AND length(body) > 0 AND (expires_at IS NULL OR expires_at > ?2);
 
--- fetch cache
-SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = ?1;
-
 -- drop cache depth=0
 DELETE FROM cache;
 
@@ -350,6 +347,9 @@ DELETE FROM cache WHERE cache_key = ?1;
 
 -- expired cache depth=1
 SELECT count(*) FROM cache WHERE cache_key = ?1 AND expires_at <= ?2;
+
+-- fetch cache
+SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = ?1;
 
 -- sweep cache
 DELETE FROM cache WHERE rowid IN (SELECT rowid FROM cache WHERE expires_at <= ?1 LIMIT ?2);
@@ -384,14 +384,14 @@ INSERT INTO state (state_key, body, version, created_at, written_at) VALUES (?1,
 -- version state
 SELECT version FROM state WHERE state_key = ?1 AND length(body) > 0;
 
--- fetch state
-SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = ?1;
-
 -- drop state depth=0
 DELETE FROM state;
 
 -- drop state depth=1
 DELETE FROM state WHERE state_key = ?1;
+
+-- fetch state
+SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = ?1;
 
 -- count state
 SELECT count(*), 0 FROM state;
@@ -429,14 +429,14 @@ SELECT result_id FROM result WHERE position = ?1;
 -- version result
 SELECT version FROM result WHERE result_id = ?1 AND length(body) > 0;
 
--- fetch result
-SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = ?1;
-
 -- drop result depth=0
 DELETE FROM result;
 
 -- drop result depth=1
 DELETE FROM result WHERE result_id = ?1;
+
+-- fetch result
+SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = ?1;
 
 -- count result
 SELECT count(*), 0 FROM result;

@@ -13,7 +13,7 @@ import pytest
 
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.postgres import PostgresBackend
-from lodestore.catalogue import CACHE, FAMILIES, OWNED, Family
+from lodestore.catalogue import CACHE, FAMILIES, MEMORY, OWNED, RAW_MESSAGE, STATE, Family
 from lodestore.conformance import observe
 from lodestore.kernel import ABSENT, Append, Copy, Drop, Key, Put, Write
 
@@ -124,3 +124,48 @@ def test_a_put_after_a_put_replaces_what_the_first_one_found(postgres_url: str, 
             assert row[2:5] == (0, 25, 40)  # stored at 0 and never expired since, though what 0 wrote has by 25
 
     asyncio.run(main())
+
+
+Group = tuple[list[list[Write]], list[str]]  # units, and the statements between BEGIN, UPDATE store and COMMIT
+NOTES = [Copy(RAW_MESSAGE, (b"{}", 7, 1, 1, None, n % 50, f"c{n // 50}", n % 50)) for n in range(2000)]
+
+
+def notes(name: str) -> list[Write]:
+    return [Append(RAW_MESSAGE, (name,), (b"{}",), 1)]
+
+
+GROUPS: dict[str, Group] = {
+    "appends": ([notes(f"c{n % 20}") for n in range(100)], ["SELECT", "INSERT", "INSERT"]),
+    "puts": ([[Put(STATE, (f"k{n}",), b"{}", 1)] for n in range(100)], ["INSERT"]),
+    "puts of one record": ([[Put(STATE, ("k",), b"{}", n)] for n in range(100)], ["INSERT"]),
+    "puts that expect": ([[Put(STATE, (f"k{n}",), b"{}", 1, None, ABSENT)] for n in range(100)], ["SELECT", "INSERT"]),
+    "memories": ([[Put(MEMORY, ("c", f"m{n}"), b"{}", 1)] for n in range(100)], ["SELECT", "INSERT", "INSERT"]),
+    "lists replaced": (
+        [[Drop(RAW_MESSAGE, (f"c{n}",), 1), *notes(f"c{n}")] for n in range(100)],
+        ["DELETE", "SELECT", "INSERT", "INSERT"],
+    ),
+    "drops": ([[Drop(STATE, (f"k{n}",), 1)] for n in range(100)], ["DELETE"]),
+    "a batch of a migration": ([[*NOTES]], ["INSERT", "INSERT", "UPDATE"]),
+}
+
+
+@pytest.mark.parametrize("what", GROUPS)
+def test_a_group_is_a_handful_of_statements(postgres_url: str, namespace: str, what: str) -> None:
+    units, expected = GROUPS[what]
+    seen: list[str] = []
+
+    async def main() -> None:
+        async with opened(postgres_url, namespace) as handle:
+            connection = await handle._pool.lend()
+            # The driver asks the server once about each kind of array; that is not what is counted.
+            await connection.fetch("SELECT $1::text[], $2::bigint[], $3::bytea[]", [], [], [])
+            connection.add_query_logger(lambda record: seen.append(record.query))
+            handle._pool.give_back(connection)
+            await asyncio.gather(*map(handle.apply, units))
+
+    asyncio.run(main())
+    kinds = [next(word for word in text.replace("(", " ").split() if word in KINDS) for text in seen]
+    assert kinds == ["BEGIN", "UPDATE", *expected, "COMMIT"], seen
+
+
+KINDS = {"BEGIN", "UPDATE", "SELECT", "INSERT", "DELETE", "COMMIT"}

@@ -244,10 +244,6 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
     for family in FAMILIES:
         yield from _one_by_one(family) if d is SQLITE else _together(family, d)
         yield f"fetch {family.name}", fetch(family, d)
-        for depth in range(len(family.key) + 1):
-            yield f"drop {family.name} depth={depth}", drop(family, depth, d)
-            if family.expires:
-                yield f"expired {family.name} depth={depth}", expired(family, depth, d)
         if family.expires:
             yield f"sweep {family.name}", sweep(family, d)
         yield f"count {family.name}", count(family, d)
@@ -265,6 +261,10 @@ def _one_by_one(family: Family) -> Iterator[tuple[str, str]]:
     if OWNED[family]:
         yield f"own {family.name}", own(family)
     yield f"version {family.name}", version(family)
+    for depth in range(len(family.key) + 1):
+        yield f"drop {family.name} depth={depth}", drop(family, depth)
+        if family.expires:
+            yield f"expired {family.name} depth={depth}", expired(family, depth)
 
 
 def _together(family: Family, d: Dialect) -> Iterator[tuple[str, str]]:

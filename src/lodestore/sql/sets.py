@@ -75,6 +75,19 @@ def standing(family: Family, d: Dialect) -> str:
     return f"SELECT {chosen} FROM {_asked(columns, d)} LEFT JOIN LATERAL ({here}) AS stood ON true ORDER BY number"
 
 
+@cache
+def drop(family: Family, depth: int, d: Dialect) -> str:
+    """Removes branches, all different; binds the first `depth` columns of the key, then a time for each.
+
+    Gives the number of each branch, counted from 1, that lost rows which had not expired at its time, and how many.
+    """
+    columns = [*_key(family)[:depth], ("at", "bigint")]
+    where = f" WHERE {_same(family.key[:depth])}" if depth else ""
+    returned = f"number, {'expires_at IS NULL OR expires_at > w.at' if family.expires else 'true'} AS live"
+    gone = f"DELETE FROM {d.table(family)} t USING {_asked(columns, d)}{where} RETURNING {returned}"
+    return f"WITH gone AS ({gone}) SELECT number, count(*) FROM gone WHERE live GROUP BY number"
+
+
 def statements(d: Dialect) -> Iterator[tuple[str, str]]:
     """Every statement with a name, as `render.statements`."""
     for family in FAMILIES:
@@ -84,3 +97,5 @@ def statements(d: Dialect) -> Iterator[tuple[str, str]]:
             yield f"next_places {family.name}", next_places(family, d)
         else:
             yield f"standing {family.name}", standing(family, d)
+        for depth in range(len(family.key) + 1):
+            yield f"drop many {family.name} depth={depth}", drop(family, depth, d)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ... import codec
 from ...catalogue import FAMILIES, OWNED, Family
 from ...kernel import BODY, EXPIRES_AT, KEY, PLACE, Append, Copy, Drop, Key, Put, Row, Write
-from ...sql import render, sets
+from ...sql import sets
 from ...sql.dialect import Dialect
 from .draft import Draft, key_of
 from .driver import Connection
@@ -39,8 +39,8 @@ async def carry_out(run: Connection, d: Dialect, steps: Sequence[Step]) -> None:
     """Do all steps in order, inside a transaction that holds the row of `store`."""
     while steps:
         drops, writes, steps = cut(steps)
-        for step in drops:
-            step.done(await _drop(run, d, step.write))
+        for some in _alike(drops):
+            await _drop(run, d, some)
         while writes:
             draft = await _informed(run, d, [step.write for step in writes])
             writes = writes[_take_in(draft, writes) :]
@@ -79,12 +79,24 @@ def _meets(drop: Drop, touched: set[tuple[Family, Key]]) -> bool:
     return any((f, drop.prefix[: _width(f)]) in touched for f in (drop.family, *OWNED[drop.family]))
 
 
-async def _drop(run: Connection, d: Dialect, drop: Drop) -> int:
-    family, prefix, at = drop
-    expired = 0
-    if family.expires:
-        expired = await run.fetchval(render.expired(family, len(prefix), d), *prefix, at)
-    return affected(await run.execute(render.drop(family, len(prefix), d), *prefix)) - expired
+def _alike(drops: Sequence[Step]) -> Iterator[list[Step]]:
+    """Drops that one statement can do: neighbours of one family and depth, all different."""
+    for _, same in groupby(drops, lambda step: (step.write.family, len(step.write.prefix))):
+        some: dict[Key, Step] = {}
+        for step in same:
+            if step.write.prefix in some:
+                yield list(some.values())
+                some = {}
+            some[step.write.prefix] = step
+        yield list(some.values())
+
+
+async def _drop(run: Connection, d: Dialect, steps: Sequence[Step]) -> None:
+    family, prefix, _ = steps[0].write
+    asked = _columns((*step.write.prefix, step.write.at) for step in steps)
+    counts = dict(map(tuple, await run.fetch(sets.drop(family, len(prefix), d), *asked)))
+    for number, step in enumerate(steps, 1):
+        step.done(counts.get(number, 0))
 
 
 async def _informed(run: Connection, d: Dialect, writes: Iterable[Write]) -> Draft:
@@ -151,8 +163,3 @@ def _parts(rows: Iterator[Row]) -> Iterator[list[Row]]:
             part, size = [], 0
     if part:
         yield part
-
-
-def affected(status: str) -> int:
-    """The count in what the server says of a statement: `DELETE 3`."""
-    return int(status.rpartition(" ")[2])

@@ -8,7 +8,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from . import core, process, runner
+from . import core, process, runner, servers
 
 
 def main() -> int:
@@ -19,6 +19,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lodestore-bench-") as folder:
         results = asyncio.run(core.run(Path(folder), options.rounds))
+        results += asyncio.run(servers.run(Path(folder), options.rounds))
         figures = process.run(Path(folder), options.rounds)
     everything = [*results, *figures]
     print(json.dumps([r.as_dict() for r in everything], indent=2) if options.json else runner.table(results, figures))

@@ -1,31 +1,13 @@
 -- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.
 
--- put conversation
-INSERT INTO conversation (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy conversation
-INSERT INTO conversation (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
-
--- own conversation
-INSERT INTO conversation (conversation_id, body, version, created_at, written_at) VALUES ($1, ''::bytea, $2, $3, $3) ON CONFLICT DO NOTHING;
-
--- version conversation
-SELECT version FROM conversation WHERE conversation_id = $1 AND length(body) > 0;
-
--- fetch conversation
-SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = $1;
-
 -- fetch_many conversation
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE (conversation_id) IN (SELECT * FROM unnest($1::text[]));
 
 -- put_alone conversation
 WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO conversation (conversation_id, body, version, created_at, written_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint FROM advance ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at RETURNING version;
 
--- drop conversation depth=0
-DELETE FROM conversation;
-
--- drop conversation depth=1
-DELETE FROM conversation WHERE conversation_id = $1;
+-- fetch conversation
+SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = $1;
 
 -- count conversation
 SELECT coalesce(sum((length(body) > 0)::int), 0), count(*) - coalesce(sum((length(body) > 0)::int), 0) FROM conversation;
@@ -48,38 +30,11 @@ SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM c
 -- scan conversation depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE conversation_id < $1 AND length(body) > 0 ORDER BY conversation_id DESC LIMIT $2;
 
--- put raw_message
-INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (conversation_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy raw_message
-INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (conversation_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
-
--- append raw_message
-INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5);
-
--- next_place raw_message
-SELECT coalesce(max(position) + 1, 0) FROM raw_message WHERE conversation_id = $1;
-
--- at_place raw_message
-SELECT position FROM raw_message WHERE conversation_id = $1 AND position = $2;
-
--- version raw_message
-SELECT version FROM raw_message WHERE conversation_id = $1 AND position = $2 AND length(body) > 0;
-
--- fetch raw_message
-SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = $1 AND position = $2;
-
 -- fetch_many raw_message
 SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) IN (SELECT * FROM unnest($1::text[], $2::bigint[]));
 
--- drop raw_message depth=0
-DELETE FROM raw_message;
-
--- drop raw_message depth=1
-DELETE FROM raw_message WHERE conversation_id = $1;
-
--- drop raw_message depth=2
-DELETE FROM raw_message WHERE conversation_id = $1 AND position = $2;
+-- fetch raw_message
+SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = $1 AND position = $2;
 
 -- count raw_message
 SELECT count(*), 0 FROM raw_message;
@@ -120,35 +75,11 @@ SELECT body, version, created_at, written_at, NULL, position, conversation_id, p
 -- scan raw_message depth=1 before newest
 SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3;
 
--- put memory
-INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $5, $5, (SELECT coalesce(max(position) + 1, 0) FROM memory WHERE conversation_id = $1)) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy memory
-INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
-
--- next_place memory
-SELECT coalesce(max(position) + 1, 0) FROM memory WHERE conversation_id = $1;
-
--- at_place memory
-SELECT memory_id FROM memory WHERE conversation_id = $1 AND position = $2;
-
--- version memory
-SELECT version FROM memory WHERE conversation_id = $1 AND memory_id = $2 AND length(body) > 0;
-
--- fetch memory
-SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = $1 AND memory_id = $2;
-
 -- fetch_many memory
 SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE (conversation_id, memory_id) IN (SELECT * FROM unnest($1::text[], $2::text[]));
 
--- drop memory depth=0
-DELETE FROM memory;
-
--- drop memory depth=1
-DELETE FROM memory WHERE conversation_id = $1;
-
--- drop memory depth=2
-DELETE FROM memory WHERE conversation_id = $1 AND memory_id = $2;
+-- fetch memory
+SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = $1 AND memory_id = $2;
 
 -- count memory
 SELECT count(*), 0 FROM memory;
@@ -189,26 +120,11 @@ SELECT body, version, created_at, written_at, NULL, position, conversation_id, m
 -- scan memory depth=1 before newest
 SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE conversation_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3;
 
--- put chunk_info
-INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy chunk_info
-INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
-
--- version chunk_info
-SELECT version FROM chunk_info WHERE conversation_id = $1 AND length(body) > 0;
-
--- fetch chunk_info
-SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = $1;
-
 -- fetch_many chunk_info
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE (conversation_id) IN (SELECT * FROM unnest($1::text[]));
 
--- drop chunk_info depth=0
-DELETE FROM chunk_info;
-
--- drop chunk_info depth=1
-DELETE FROM chunk_info WHERE conversation_id = $1;
+-- fetch chunk_info
+SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = $1;
 
 -- count chunk_info
 SELECT count(*), 0 FROM chunk_info;
@@ -231,32 +147,14 @@ SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM c
 -- scan chunk_info depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE conversation_id < $1 ORDER BY conversation_id DESC LIMIT $2;
 
--- put agent
-INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy agent
-INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
-
--- own agent
-INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES ($1, ''::bytea, $2, $3, $3) ON CONFLICT DO NOTHING;
-
--- version agent
-SELECT version FROM agent WHERE agent_id = $1 AND length(body) > 0;
-
--- fetch agent
-SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = $1;
-
 -- fetch_many agent
 SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE (agent_id) IN (SELECT * FROM unnest($1::text[]));
 
 -- put_alone agent
 WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint FROM advance ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at RETURNING version;
 
--- drop agent depth=0
-DELETE FROM agent;
-
--- drop agent depth=1
-DELETE FROM agent WHERE agent_id = $1;
+-- fetch agent
+SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = $1;
 
 -- count agent
 SELECT coalesce(sum((length(body) > 0)::int), 0), count(*) - coalesce(sum((length(body) > 0)::int), 0) FROM agent;
@@ -279,38 +177,11 @@ SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WH
 -- scan agent depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE agent_id < $1 AND length(body) > 0 ORDER BY agent_id DESC LIMIT $2;
 
--- put reasoning_chain
-INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (agent_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy reasoning_chain
-INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (agent_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
-
--- append reasoning_chain
-INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5, $5);
-
--- next_place reasoning_chain
-SELECT coalesce(max(position) + 1, 0) FROM reasoning_chain WHERE agent_id = $1;
-
--- at_place reasoning_chain
-SELECT position FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
-
--- version reasoning_chain
-SELECT version FROM reasoning_chain WHERE agent_id = $1 AND position = $2 AND length(body) > 0;
-
--- fetch reasoning_chain
-SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
-
 -- fetch_many reasoning_chain
 SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) IN (SELECT * FROM unnest($1::text[], $2::bigint[]));
 
--- drop reasoning_chain depth=0
-DELETE FROM reasoning_chain;
-
--- drop reasoning_chain depth=1
-DELETE FROM reasoning_chain WHERE agent_id = $1;
-
--- drop reasoning_chain depth=2
-DELETE FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
+-- fetch reasoning_chain
+SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = $1 AND position = $2;
 
 -- count reasoning_chain
 SELECT count(*), 0 FROM reasoning_chain;
@@ -351,35 +222,14 @@ SELECT body, version, created_at, written_at, NULL, position, agent_id, position
 -- scan reasoning_chain depth=1 before newest
 SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3;
 
--- put cache
-INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.written_at THEN excluded.created_at ELSE cache.created_at END;
-
--- copy cache
-INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, expires_at = excluded.expires_at;
-
--- version cache
-SELECT version FROM cache WHERE cache_key = $1 AND length(body) > 0 AND (expires_at IS NULL OR expires_at > $2);
-
--- fetch cache
-SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = $1;
-
 -- fetch_many cache
 SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE (cache_key) IN (SELECT * FROM unnest($1::text[]));
 
 -- put_alone cache
-WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint, $4::bigint FROM advance ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.written_at THEN excluded.created_at ELSE cache.created_at END RETURNING version;
+WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint, $4::bigint FROM advance ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.created_at THEN excluded.created_at ELSE cache.created_at END RETURNING version;
 
--- drop cache depth=0
-DELETE FROM cache;
-
--- expired cache depth=0
-SELECT count(*) FROM cache WHERE expires_at <= $1;
-
--- drop cache depth=1
-DELETE FROM cache WHERE cache_key = $1;
-
--- expired cache depth=1
-SELECT count(*) FROM cache WHERE cache_key = $1 AND expires_at <= $2;
+-- fetch cache
+SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = $1;
 
 -- sweep cache
 DELETE FROM cache WHERE ctid IN (SELECT ctid FROM cache WHERE expires_at <= $1 LIMIT $2);
@@ -405,29 +255,14 @@ SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM c
 -- scan cache depth=0 before newest
 SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE cache_key < $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY cache_key DESC LIMIT $3;
 
--- put state
-INSERT INTO state (state_key, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy state
-INSERT INTO state (state_key, body, version, created_at, written_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
-
--- version state
-SELECT version FROM state WHERE state_key = $1 AND length(body) > 0;
-
--- fetch state
-SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = $1;
-
 -- fetch_many state
 SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE (state_key) IN (SELECT * FROM unnest($1::text[]));
 
 -- put_alone state
 WITH advance AS (UPDATE store SET commits = commits + 1, latest = greatest(latest, $3::bigint) RETURNING commits) INSERT INTO state (state_key, body, version, created_at, written_at) SELECT $1::text, $2::bytea, commits, $3::bigint, $3::bigint FROM advance ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at RETURNING version;
 
--- drop state depth=0
-DELETE FROM state;
-
--- drop state depth=1
-DELETE FROM state WHERE state_key = $1;
+-- fetch state
+SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = $1;
 
 -- count state
 SELECT count(*), 0 FROM state;
@@ -450,32 +285,11 @@ SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state W
 -- scan state depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE state_key < $1 ORDER BY state_key DESC LIMIT $2;
 
--- put result
-INSERT INTO result (result_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $4, (SELECT coalesce(max(position) + 1, 0) FROM result)) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
-
--- copy result
-INSERT INTO result (result_id, body, version, created_at, written_at, position) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
-
--- next_place result
-SELECT coalesce(max(position) + 1, 0) FROM result;
-
--- at_place result
-SELECT result_id FROM result WHERE position = $1;
-
--- version result
-SELECT version FROM result WHERE result_id = $1 AND length(body) > 0;
-
--- fetch result
-SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = $1;
-
 -- fetch_many result
 SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE (result_id) IN (SELECT * FROM unnest($1::text[]));
 
--- drop result depth=0
-DELETE FROM result;
-
--- drop result depth=1
-DELETE FROM result WHERE result_id = $1;
+-- fetch result
+SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = $1;
 
 -- count result
 SELECT count(*), 0 FROM result;
@@ -497,3 +311,153 @@ SELECT body, version, created_at, written_at, NULL, position, result_id FROM res
 
 -- scan result depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position < $1 ORDER BY position DESC LIMIT $2;
+
+-- own many conversation
+INSERT INTO conversation (conversation_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT DO NOTHING;
+
+-- put many conversation
+INSERT INTO conversation (conversation_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy many conversation
+INSERT INTO conversation (conversation_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- standing conversation
+SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM conversation t WHERE t.conversation_id = w.conversation_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many conversation depth=0
+WITH gone AS (DELETE FROM conversation t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many conversation depth=1
+WITH gone AS (DELETE FROM conversation t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- add many raw_message
+INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]);
+
+-- copy many raw_message
+INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (conversation_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- next_places raw_message
+SELECT (SELECT coalesce(max(t.position) + 1, 0) FROM raw_message t WHERE t.conversation_id = w.conversation_id) FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) ORDER BY number;
+
+-- drop many raw_message depth=0
+WITH gone AS (DELETE FROM raw_message t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many raw_message depth=1
+WITH gone AS (DELETE FROM raw_message t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many raw_message depth=2
+WITH gone AS (DELETE FROM raw_message t USING unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w(conversation_id, position, at, number) WHERE t.conversation_id = w.conversation_id AND t.position = w.position RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- put many memory
+INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy many memory
+INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
+
+-- standing memory
+SELECT version, expires_at, place, (SELECT t.memory_id FROM memory t WHERE t.conversation_id = w.conversation_id AND t.position = w.position), (SELECT coalesce(max(t.position) + 1, 0) FROM memory t WHERE t.conversation_id = w.conversation_id) FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS w(conversation_id, memory_id, position, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, position AS place FROM memory t WHERE t.conversation_id = w.conversation_id AND t.memory_id = w.memory_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many memory depth=0
+WITH gone AS (DELETE FROM memory t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many memory depth=1
+WITH gone AS (DELETE FROM memory t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many memory depth=2
+WITH gone AS (DELETE FROM memory t USING unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS w(conversation_id, memory_id, at, number) WHERE t.conversation_id = w.conversation_id AND t.memory_id = w.memory_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- put many chunk_info
+INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy many chunk_info
+INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- standing chunk_info
+SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM chunk_info t WHERE t.conversation_id = w.conversation_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many chunk_info depth=0
+WITH gone AS (DELETE FROM chunk_info t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many chunk_info depth=1
+WITH gone AS (DELETE FROM chunk_info t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(conversation_id, at, number) WHERE t.conversation_id = w.conversation_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- own many agent
+INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT DO NOTHING;
+
+-- put many agent
+INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy many agent
+INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (agent_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- standing agent
+SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(agent_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM agent t WHERE t.agent_id = w.agent_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many agent depth=0
+WITH gone AS (DELETE FROM agent t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many agent depth=1
+WITH gone AS (DELETE FROM agent t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(agent_id, at, number) WHERE t.agent_id = w.agent_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- add many reasoning_chain
+INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]);
+
+-- copy many reasoning_chain
+INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (agent_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- next_places reasoning_chain
+SELECT (SELECT coalesce(max(t.position) + 1, 0) FROM reasoning_chain t WHERE t.agent_id = w.agent_id) FROM unnest($1::text[]) WITH ORDINALITY AS w(agent_id, number) ORDER BY number;
+
+-- drop many reasoning_chain depth=0
+WITH gone AS (DELETE FROM reasoning_chain t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many reasoning_chain depth=1
+WITH gone AS (DELETE FROM reasoning_chain t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(agent_id, at, number) WHERE t.agent_id = w.agent_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many reasoning_chain depth=2
+WITH gone AS (DELETE FROM reasoning_chain t USING unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w(agent_id, position, at, number) WHERE t.agent_id = w.agent_id AND t.position = w.position RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- put many cache
+INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.created_at THEN excluded.created_at ELSE cache.created_at END;
+
+-- copy many cache
+INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, expires_at = excluded.expires_at;
+
+-- standing cache
+SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(cache_key, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, t.expires_at AS expires_at, NULL AS place FROM cache t WHERE t.cache_key = w.cache_key LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many cache depth=0
+WITH gone AS (DELETE FROM cache t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, expires_at IS NULL OR expires_at > w.at AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many cache depth=1
+WITH gone AS (DELETE FROM cache t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(cache_key, at, number) WHERE t.cache_key = w.cache_key RETURNING number, expires_at IS NULL OR expires_at > w.at AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- put many state
+INSERT INTO state (state_key, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy many state
+INSERT INTO state (state_key, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT (state_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- standing state
+SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(state_key, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM state t WHERE t.state_key = w.state_key LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many state depth=0
+WITH gone AS (DELETE FROM state t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many state depth=1
+WITH gone AS (DELETE FROM state t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(state_key, at, number) WHERE t.state_key = w.state_key RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- put many result
+INSERT INTO result (result_id, body, version, created_at, written_at, position) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy many result
+INSERT INTO result (result_id, body, version, created_at, written_at, position) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
+
+-- standing result
+SELECT version, expires_at, place, (SELECT t.result_id FROM result t WHERE t.position = w.position), (SELECT coalesce(max(t.position) + 1, 0) FROM result t) FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(result_id, position, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, position AS place FROM result t WHERE t.result_id = w.result_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- drop many result depth=0
+WITH gone AS (DELETE FROM result t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
+
+-- drop many result depth=1
+WITH gone AS (DELETE FROM result t USING unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(result_id, at, number) WHERE t.result_id = w.result_id RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;

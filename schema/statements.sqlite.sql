@@ -12,9 +12,6 @@ INSERT INTO conversation (conversation_id, body, version, created_at, written_at
 -- version conversation
 SELECT version FROM conversation WHERE conversation_id = ?1 AND length(body) > 0;
 
--- fetch conversation
-SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = ?1;
-
 -- changed conversation
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE version > ?1;
 
@@ -23,6 +20,9 @@ DELETE FROM conversation;
 
 -- drop conversation depth=1
 DELETE FROM conversation WHERE conversation_id = ?1;
+
+-- fetch conversation
+SELECT body, version, created_at, written_at, NULL, NULL FROM conversation WHERE conversation_id = ?1;
 
 -- count conversation
 SELECT coalesce(sum(length(body) > 0), 0), count(*) - coalesce(sum(length(body) > 0), 0) FROM conversation;
@@ -63,9 +63,6 @@ SELECT position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
 -- version raw_message
 SELECT version FROM raw_message WHERE conversation_id = ?1 AND position = ?2 AND length(body) > 0;
 
--- fetch raw_message
-SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
-
 -- changed raw_message
 SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE version > ?1;
 
@@ -77,6 +74,9 @@ DELETE FROM raw_message WHERE conversation_id = ?1;
 
 -- drop raw_message depth=2
 DELETE FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
+
+-- fetch raw_message
+SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
 
 -- count raw_message
 SELECT count(*), 0 FROM raw_message;
@@ -132,9 +132,6 @@ SELECT memory_id FROM memory WHERE conversation_id = ?1 AND position = ?2;
 -- version memory
 SELECT version FROM memory WHERE conversation_id = ?1 AND memory_id = ?2 AND length(body) > 0;
 
--- fetch memory
-SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = ?1 AND memory_id = ?2;
-
 -- changed memory
 SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM memory WHERE version > ?1;
 
@@ -146,6 +143,9 @@ DELETE FROM memory WHERE conversation_id = ?1;
 
 -- drop memory depth=2
 DELETE FROM memory WHERE conversation_id = ?1 AND memory_id = ?2;
+
+-- fetch memory
+SELECT body, version, created_at, written_at, NULL, position FROM memory WHERE conversation_id = ?1 AND memory_id = ?2;
 
 -- count memory
 SELECT count(*), 0 FROM memory;
@@ -195,9 +195,6 @@ INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) 
 -- version chunk_info
 SELECT version FROM chunk_info WHERE conversation_id = ?1 AND length(body) > 0;
 
--- fetch chunk_info
-SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = ?1;
-
 -- changed chunk_info
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM chunk_info WHERE version > ?1;
 
@@ -206,6 +203,9 @@ DELETE FROM chunk_info;
 
 -- drop chunk_info depth=1
 DELETE FROM chunk_info WHERE conversation_id = ?1;
+
+-- fetch chunk_info
+SELECT body, version, created_at, written_at, NULL, NULL FROM chunk_info WHERE conversation_id = ?1;
 
 -- count chunk_info
 SELECT count(*), 0 FROM chunk_info;
@@ -240,9 +240,6 @@ INSERT INTO agent (agent_id, body, version, created_at, written_at) VALUES (?1, 
 -- version agent
 SELECT version FROM agent WHERE agent_id = ?1 AND length(body) > 0;
 
--- fetch agent
-SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = ?1;
-
 -- changed agent
 SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE version > ?1;
 
@@ -251,6 +248,9 @@ DELETE FROM agent;
 
 -- drop agent depth=1
 DELETE FROM agent WHERE agent_id = ?1;
+
+-- fetch agent
+SELECT body, version, created_at, written_at, NULL, NULL FROM agent WHERE agent_id = ?1;
 
 -- count agent
 SELECT coalesce(sum(length(body) > 0), 0), count(*) - coalesce(sum(length(body) > 0), 0) FROM agent;
@@ -291,9 +291,6 @@ SELECT position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
 -- version reasoning_chain
 SELECT version FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2 AND length(body) > 0;
 
--- fetch reasoning_chain
-SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
-
 -- changed reasoning_chain
 SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE version > ?1;
 
@@ -305,6 +302,9 @@ DELETE FROM reasoning_chain WHERE agent_id = ?1;
 
 -- drop reasoning_chain depth=2
 DELETE FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
+
+-- fetch reasoning_chain
+SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
 
 -- count reasoning_chain
 SELECT count(*), 0 FROM reasoning_chain;
@@ -346,16 +346,13 @@ SELECT body, version, created_at, written_at, NULL, position, agent_id, position
 SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3;
 
 -- put cache
-INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.written_at THEN excluded.created_at ELSE cache.created_at END;
+INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.created_at THEN excluded.created_at ELSE cache.created_at END;
 
 -- copy cache
 INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, expires_at = excluded.expires_at;
 
 -- version cache
 SELECT version FROM cache WHERE cache_key = ?1 AND length(body) > 0 AND (expires_at IS NULL OR expires_at > ?2);
-
--- fetch cache
-SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = ?1;
 
 -- changed cache
 SELECT body, version, created_at, written_at, expires_at, NULL, cache_key FROM cache WHERE version > ?1;
@@ -371,6 +368,9 @@ DELETE FROM cache WHERE cache_key = ?1;
 
 -- expired cache depth=1
 SELECT count(*) FROM cache WHERE cache_key = ?1 AND expires_at <= ?2;
+
+-- fetch cache
+SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE cache_key = ?1;
 
 -- sweep cache
 DELETE FROM cache WHERE rowid IN (SELECT rowid FROM cache WHERE expires_at <= ?1 LIMIT ?2);
@@ -405,9 +405,6 @@ INSERT INTO state (state_key, body, version, created_at, written_at) VALUES (?1,
 -- version state
 SELECT version FROM state WHERE state_key = ?1 AND length(body) > 0;
 
--- fetch state
-SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = ?1;
-
 -- changed state
 SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE version > ?1;
 
@@ -416,6 +413,9 @@ DELETE FROM state;
 
 -- drop state depth=1
 DELETE FROM state WHERE state_key = ?1;
+
+-- fetch state
+SELECT body, version, created_at, written_at, NULL, NULL FROM state WHERE state_key = ?1;
 
 -- count state
 SELECT count(*), 0 FROM state;
@@ -453,9 +453,6 @@ SELECT result_id FROM result WHERE position = ?1;
 -- version result
 SELECT version FROM result WHERE result_id = ?1 AND length(body) > 0;
 
--- fetch result
-SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = ?1;
-
 -- changed result
 SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE version > ?1;
 
@@ -464,6 +461,9 @@ DELETE FROM result;
 
 -- drop result depth=1
 DELETE FROM result WHERE result_id = ?1;
+
+-- fetch result
+SELECT body, version, created_at, written_at, NULL, position FROM result WHERE result_id = ?1;
 
 -- count result
 SELECT count(*), 0 FROM result;

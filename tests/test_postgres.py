@@ -20,7 +20,7 @@ from lodestore.backends.postgres import PostgresBackend, creation, driver
 from lodestore.catalogue import CACHE, RAW_MESSAGE, STATE
 from lodestore.errors import Conflict, Full, Refused, Unavailable, Unknown, Unsupported
 from lodestore.kernel import Append, Put
-from lodestore.sql import REVISION, render
+from lodestore.sql import REVISION, render, sets
 from lodestore.sql.dialect import POSTGRES
 
 CANARY = "hunter2-canary"
@@ -178,7 +178,7 @@ def test_every_statement_compiles_against_the_schema(place: Place) -> None:
 
     async def main() -> None:
         connection = await asyncpg.connect(place.url, server_settings={"search_path": place.namespace})
-        for name, text in render.statements(POSTGRES):
+        for name, text in [*render.statements(POSTGRES), *sets.statements(POSTGRES)]:
             try:
                 await connection.prepare(text)
             except asyncpg.PostgresError as error:

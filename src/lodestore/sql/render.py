@@ -69,17 +69,18 @@ def put(family: Family, d: Dialect = SQLITE) -> str:
         values.append(f"{d.mark}{width + 4}")
     if family.arrival:
         values.append(f"({next_place(family, d)})")
-    return f"{_insert(family, values, d)} {_overwrite(family)}"
+    return f"{_insert(family, values, d)} {overwrite(family)}"
 
 
-def _overwrite(family: Family) -> str:
+def overwrite(family: Family) -> str:
+    """How a put replaces a record that is there."""
     changed = ["body", "version", "written_at"]
     created = ""
     if family.expires:
         changed.append("expires_at")
-        # An expired record is absent: what replaces it is new.
+        # A record that has expired by the time of the put is absent: what replaces it is new.
         created = (
-            f", created_at = CASE WHEN {family.name}.expires_at <= excluded.written_at"
+            f", created_at = CASE WHEN {family.name}.expires_at <= excluded.created_at"
             f" THEN excluded.created_at ELSE {family.name}.created_at END"
         )
     update = ", ".join(f"{column} = excluded.{column}" for column in changed) + created
@@ -97,16 +98,20 @@ def put_alone(family: Family, d: Dialect) -> str:
     advance = f"WITH advance AS (UPDATE {d.schema}store SET {changed} RETURNING commits)"
     columns = ", ".join((*family.key, *stored_columns(family)))
     insert = f"INSERT INTO {d.table(family)} ({columns}) SELECT {', '.join(chosen)} FROM advance"
-    return f"{advance} {insert} {_overwrite(family)} RETURNING version"
+    return f"{advance} {insert} {overwrite(family)} RETURNING version"
 
 
 @cache
 def copy(family: Family, d: Dialect = SQLITE) -> str:
     """Binds the key, then `stored_columns`; replaces whatever is there."""
-    columns = stored_columns(family)
-    update = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    values = _marks(1, len(family.key) + len(columns), d)
-    return f"{_insert(family, values, d)} ON CONFLICT ({', '.join(family.key)}) DO UPDATE SET {update}"
+    values = _marks(1, len(family.key) + len(stored_columns(family)), d)
+    return f"{_insert(family, values, d)} {replace(family)}"
+
+
+def replace(family: Family) -> str:
+    """How a copy replaces a record that is there."""
+    update = ", ".join(f"{column} = excluded.{column}" for column in stored_columns(family))
+    return f"ON CONFLICT ({', '.join(family.key)}) DO UPDATE SET {update}"
 
 
 @cache
@@ -243,31 +248,37 @@ def bind(page: Page, d: Dialect = SQLITE) -> tuple[object, ...]:
 def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
     """Every statement with a name, for `schema/` and for the tests that read query plans."""
     for family in FAMILIES:
-        yield f"put {family.name}", put(family, d)
-        yield f"copy {family.name}", copy(family, d)
-        if family.log:
-            yield f"append {family.name}", append(family, d)
-        if family.placed:
-            yield f"next_place {family.name}", next_place(family, d)
-            yield f"at_place {family.name}", at_place(family, d)
-        if OWNED[family]:
-            yield f"own {family.name}", own(family, d)
-        yield f"version {family.name}", version(family, d)
+        yield from _one_by_one(family) if d is SQLITE else _together(family, d)
         yield f"fetch {family.name}", fetch(family, d)
-        if d is SQLITE:
-            yield f"changed {family.name}", changed(family, d)
-        else:
-            yield f"fetch_many {family.name}", fetch_many(family, d)
-            if not family.placed and not family.owner:
-                yield f"put_alone {family.name}", put_alone(family, d)
-        for depth in range(len(family.key) + 1):
-            yield f"drop {family.name} depth={depth}", drop(family, depth, d)
-            if family.expires:
-                yield f"expired {family.name} depth={depth}", expired(family, depth, d)
         if family.expires:
             yield f"sweep {family.name}", sweep(family, d)
         yield f"count {family.name}", count(family, d)
         yield from _scans(family, d)
+
+
+def _one_by_one(family: Family) -> Iterator[tuple[str, str]]:
+    yield f"put {family.name}", put(family)
+    yield f"copy {family.name}", copy(family)
+    if family.log:
+        yield f"append {family.name}", append(family)
+    if family.placed:
+        yield f"next_place {family.name}", next_place(family)
+        yield f"at_place {family.name}", at_place(family)
+    if OWNED[family]:
+        yield f"own {family.name}", own(family)
+    yield f"version {family.name}", version(family)
+    yield f"changed {family.name}", changed(family)
+    for depth in range(len(family.key) + 1):
+        yield f"drop {family.name} depth={depth}", drop(family, depth)
+        if family.expires:
+            yield f"expired {family.name} depth={depth}", expired(family, depth)
+
+
+def _together(family: Family, d: Dialect) -> Iterator[tuple[str, str]]:
+    # The other statements over many records are in `sets`.
+    yield f"fetch_many {family.name}", fetch_many(family, d)
+    if not family.placed and not family.owner:
+        yield f"put_alone {family.name}", put_alone(family, d)
 
 
 def _scans(family: Family, d: Dialect) -> Iterator[tuple[str, str]]:

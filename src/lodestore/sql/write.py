@@ -9,7 +9,7 @@ from sqlalchemy.dialects import registry, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateTable
 
-from . import APPLICATION_ID, REVISION, revision_name
+from . import APPLICATION_ID, REVISION, revision_name, sets
 from . import dialect as sql
 from .render import statements
 from .tables import alembic_version, ddl
@@ -46,7 +46,8 @@ def _rows() -> list[str]:
 
 def all_statements(dialect: sql.Dialect = sql.SQLITE) -> str:
     """`schema/statements.*.sql`: every statement run on records."""
-    return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in statements(dialect))
+    every = [*statements(dialect), *(sets.statements(dialect) if dialect is not sql.SQLITE else ())]
+    return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in every)
 
 
 def _tidy(statement: str) -> str:

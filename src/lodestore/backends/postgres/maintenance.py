@@ -8,7 +8,7 @@ from ...kernel import Page
 from ...sql import render
 from ...sql.dialect import Dialect
 from .driver import Connection
-from .execute import affected, row_of
+from .execute import row_of
 
 RISKS = {
     "fsync": "acknowledged writes may be lost and files torn when the machine stops",
@@ -24,7 +24,8 @@ async def sweep(run: Connection, d: Dialect, now: int, limit: int) -> int:
         await run.execute(f"UPDATE {d.schema}store SET commits = commits + 1, latest = greatest(latest, $1)", now)
         for family in FAMILIES:
             if family.expires and left:
-                left -= affected(await run.execute(render.sweep(family, d), now, left))
+                status = await run.execute(render.sweep(family, d), now, left)  # "DELETE 3"
+                left -= int(status.rpartition(" ")[2])
     return limit - left
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ...errors import Unavailable
@@ -29,21 +28,9 @@ class Pool:
         self._idle: list[tuple[driver.Connection, float]] = []
         self._born: dict[driver.Connection, float] = {}
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[driver.Connection]:
-        """A connection that was alive just now; one left inside a transaction is thrown away."""
-        await self._slot()
-        try:
-            connection = await self._take()
-            try:
-                yield connection
-            except (TimeoutError, asyncio.CancelledError):  # an answer may still come, to nobody
-                connection.terminate()
-                raise
-            finally:
-                self._give_back(connection)
-        finally:
-            self._slots.release()
+    def connection(self) -> Lease:
+        """A connection for an `async with`: alive just now, and thrown away when left inside a transaction."""
+        return Lease(self)
 
     async def read(self, doing: str, work: Callable[[driver.Connection], Awaitable[T]], *, writes: bool = False) -> T:
         """Run `work`, which may be done twice: once more when its connection is gone, or a rival made it fail.
@@ -87,6 +74,23 @@ class Pool:
             except driver.Error:
                 connection.terminate()
 
+    async def lend(self) -> driver.Connection:
+        """A connection to be handed back by `give_back`."""
+        await self._slot()
+        try:
+            return await self._take()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def give_back(self, connection: driver.Connection) -> None:
+        """Take a connection back, and its place in the queue."""
+        if connection.is_closed() or connection.is_in_transaction():
+            self._drop(connection)
+        else:
+            self._idle.append((connection, time.monotonic()))
+        self._slots.release()
+
     async def _slot(self) -> None:
         if not self._slots.locked():
             await self._slots.acquire()
@@ -119,13 +123,25 @@ class Pool:
             return False
         return True
 
-    def _give_back(self, connection: driver.Connection) -> None:
-        if connection.is_closed() or connection.is_in_transaction():
-            self._drop(connection)
-        else:
-            self._idle.append((connection, time.monotonic()))
-
     def _drop(self, connection: driver.Connection) -> None:
         self._born.pop(connection, None)
         if not connection.is_closed():
             connection.terminate()
+
+
+class Lease:
+    """The time during which a task has a connection. Plain, for a generator costs as much as a read's own work."""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> driver.Connection:
+        self._connection = await self._pool.lend()
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, (TimeoutError, asyncio.CancelledError)):
+            self._connection.terminate()  # an answer may still come, to nobody
+        self._pool.give_back(self._connection)

@@ -17,7 +17,8 @@ from ...errors import LodestoreError, Unavailable, Unknown
 from ...kernel import VERSION, Copy, Write
 from ...sql.dialect import Dialect
 from . import driver
-from .execute import alone, execute, put_alone
+from .bulk import Step, carry_out
+from .execute import alone, put_alone
 from .pool import Pool
 
 BATCH = 512  # units in one transaction at most
@@ -118,11 +119,12 @@ class Writer:
         latest = max((write.time for unit in units for write in unit), default=0)
         # The first statement takes the row of `store`; those after it see all that was committed before.
         commits = await run.fetchval(self._advance(), len(units), latest)
-        results, version = [], commits - len(units)
-        for unit in units:
+        results, steps, version = [[0] * len(unit) for unit in units], [], commits - len(units)
+        for unit, into in zip(units, results, strict=True):
             version += 1
-            results.append([await execute(run, self._d, write, version) for write in unit])
+            steps += [Step(write, version, into, index) for index, write in enumerate(unit)]
             version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
+        await carry_out(run, self._d, steps)
         if version > commits:
             await run.execute(f"UPDATE {self._d.schema}store SET commits = $1", version)
         return results

@@ -8,7 +8,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from . import core, process, runner, servers
+from . import core, process, redis_pairs, runner, servers
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
         results = asyncio.run(core.run(Path(folder), options.rounds))
         results += asyncio.run(servers.run(Path(folder), options.rounds))
         figures = process.run(Path(folder), options.rounds)
+        figures += asyncio.run(redis_pairs.run(Path(folder), options.rounds))
     everything = [*results, *figures]
     print(json.dumps([r.as_dict() for r in everything], indent=2) if options.json else runner.table(results, figures))
     return 0 if all(r.met for r in everything) else 1

@@ -12,6 +12,7 @@ from hypothesis import settings
 from tests.postgres_server import binaries, running
 
 from . import servers
+from .legs import Legs
 from .stores import Stores
 
 REPOSITORY = Path(__file__).parents[1]
@@ -20,6 +21,18 @@ REPOSITORY = Path(__file__).parents[1]
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
 settings.register_profile("dev", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+LEGS = Legs()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    LEGS.note(report.nodeid, report.when, report.outcome)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in LEGS.lines():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -176,7 +176,7 @@ class TestFailover:
 
     def test_of_several_servers_the_master_is_read(self) -> None:
         async def work(backend: RedisBackend) -> None:
-            await backend.apply([PUT])
+            await names(backend)  # a replica would answer too, with what it has
             assert backend._door is not None
             assert backend._door._place == ("127.0.0.1", master.port)
 

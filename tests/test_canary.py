@@ -172,6 +172,7 @@ class TestCommands:
             f"rdis://:{CANARY}@127.0.0.1",
             f"postgresql://me:{CANARY}@127.0.0.1:1/db#part",
             f"postgresql://me:{CANARY}@127.0.0.1:port/db",
+            f"postgresql://me:a/{CANARY}@127.0.0.1:1/db#part",
             f"postgresql://me@127.0.0.1:1/db?password={CANARY}",
             f"postgresql://me:{CANARY}@127.0.0.1:1/db?pool_size=many",
             f"postgresql://me:{CANARY}@127.0.0.1:1/db?pool_size=2&pool_size=3",

@@ -173,8 +173,9 @@ class TestPasswords:
     def test_the_password_of_one_server_is_not_for_another(self, guarded: tuple[str, str]) -> None:
         one, two = guarded
         fill(one, password="first")
-        answer = process("migrate", one, two, LODESTORE_PASSWORD="first")
-        assert (answer.code, "password" in answer.error or "authenticat" in answer.error.lower()) == (2, True)
+        for target in (two, f"{one}?namespace=which-it-would-open"):
+            answer = process("migrate", one, target, LODESTORE_PASSWORD="first")
+            assert (answer.code, "password" in answer.error or "authenticat" in answer.error.lower()) == (2, True)
         wrong = process("migrate", one, two, LODESTORE_PASSWORD="first", LODESTORE_TARGET_PASSWORD="first")
         assert wrong.code == 2
         assert "first" not in wrong.error

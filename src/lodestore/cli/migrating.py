@@ -112,7 +112,8 @@ async def _target(arguments: Namespace) -> AsyncIterator[Backend]:
 def _tell(report: MigrationReport) -> None:
     rate = f"{report.total('copied'):,} in {report.seconds:.2f} s" + _per_second(report)
     sums = {"records": report.total("records"), "bytes": output.size(report.total("bytes"))}
-    output.pairs({**sums, **({} if report.dry_run else {"copied": rate, "passes": report.passes})})
+    late = {"caught up": report.caught_up} if report.caught_up else {}
+    output.pairs({**sums, **({} if report.dry_run else {"copied": rate, "passes": report.passes, **late})})
     for name, family in report.families.items():
         if any(asdict(family)[count] for count in ("records", "copied", "dropped")):
             hashed = f"  {family.source_hash[:16]}" if family.source_hash == family.target_hash else "  differs"

@@ -45,7 +45,8 @@ class FileSettings(Settings):
 class SQLiteSettings(Settings):
     """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" a kill.
 
-    `cache` is how many MiB of pages each of its three connections keeps.
+    `cache` is how many MiB of pages each of its three connections keeps; `hot_bytes` bounds the cache entries kept in
+    the process (0: none), which a turn of the event loop sees at most `max_staleness` milliseconds old (0: never old).
     """
 
     SECRETS: ClassVar[frozenset[str]] = frozenset({"key"})
@@ -55,6 +56,8 @@ class SQLiteSettings(Settings):
     durability: Literal["power", "process"] = "power"
     timeout: float = 30.0
     cache: int = 16
+    hot_bytes: int = 32 * 1024 * 1024
+    max_staleness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from .catalogue import (
 from .clock import Clock, HighWater, iso, system_clock
 from .errors import LodestoreError, Refused, Unsupported
 from .interface import Document, StorageInterface
-from .kernel import ABSENT, BODY, CREATED_AT, KEY, VERSION, Backend, Key, Page, Row, Write, alive
+from .kernel import ABSENT, BODY, CREATED_AT, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
 from .keys import check_count, check_id
 from .writing import Transaction, Writing, key_of
 
@@ -109,15 +109,25 @@ class Store(Writing, StorageInterface):
 
     async def load_cache_entry(self, cache_key: str) -> Document | None:
         """The entry; None where there is none or it has expired."""
+        hot = self.backend.hot
+        if hot is not None and type(cache_key) is str:
+            found: Document | None = hot.recall(cache_key, self._clock)
+            if found is not MISS:
+                return found
         return await self._load(CACHE, key_of(CACHE, cache_key))
 
     async def load_cache_entries(self, cache_keys: Iterable[str]) -> dict[str, Document]:
         """Those of the entries that are there and have not expired."""
         if isinstance(cache_keys, (str, bytes)) or not isinstance(cache_keys, Iterable):
             raise Refused(f"cache_keys: expected keys, not {type(cache_keys).__name__}")
-        keys = [key_of(CACHE, key) for key in cache_keys]
-        rows, now = await self.backend.fetch(CACHE, keys), self._clock()
-        return {str(row[KEY]): codec.loads(row[BODY]) for row in rows if row and alive(row, now)}
+        keys = [check_id(key, "cache_key") for key in cache_keys]
+        hot, clock = self.backend.hot, self._clock
+        found = {key: MISS if hot is None else hot.recall(key, clock) for key in keys}
+        missing = [(key,) for key, document in found.items() if document is MISS]
+        if missing or hot is None:
+            rows, now = await self.backend.fetch(CACHE, missing), clock()
+            found |= {str(row[KEY]): codec.loads(row[BODY]) if alive(row, now) else None for row in rows if row}
+        return {key: document for key, document in found.items() if document is not None and document is not MISS}
 
     async def list_cache_keys(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
         """Keys of the entries that have not expired, in code point order."""

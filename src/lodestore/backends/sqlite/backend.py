@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...catalogue import FAMILIES, Family
+from ...catalogue import CACHE, FAMILIES, Family
 from ...errors import Refused, Unavailable
 from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
 from ...sql import render
 from ...turns import Turns
 from . import creation, door, driver, execute, maintenance
 from .connections import Connections
+from .hot import HOT_BYTES, MAX_STALENESS, Hot
 from .snapshot import Snapshot
 from .writer import Writer
 
@@ -30,10 +31,13 @@ class SQLiteBackend(Backend):
     `key` opens or creates an encrypted file: a passphrase, or 32 bytes used as they are. `durability` is "power" (an
     acknowledged record survives a power cut; cache entries survive the end of the process) or "process" (all survive
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
-    MiB of pages each of the three connections keeps.
+    MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries held in this
+    process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer without
+    looking at the file again (0: not at all).
     """
 
     name = "sqlite"
+    hot: Hot | None = None
 
     def __init__(
         self,
@@ -43,10 +47,13 @@ class SQLiteBackend(Backend):
         durability: str = "power",
         timeout: float = 30.0,
         cache: int = driver.CACHE_MIB,
+        hot_bytes: int = HOT_BYTES,
+        max_staleness: float = MAX_STALENESS,
     ) -> None:
         self.path = Path(path).absolute()
         self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
+        self._hot_bytes, self._max_staleness = hot_bytes, max_staleness
         self._open = False
         self._turns = Turns()
         self._connections = Connections(self._site)
@@ -69,14 +76,16 @@ class SQLiteBackend(Backend):
         await self._scanning.run("reading", maintenance.latest)  # makes the log, whose identity is looked at next
         self._identity = creation.Identity(self.path)
         writing, power = self._connections.writing, self._durability == "power"
-        self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power)
+        if self._hot_bytes:
+            self.hot = Hot(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
+        self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power, hot=self.hot)
         self._open = True
 
     async def close(self) -> None:
         async with self._turns.turn():
             if self._open:
                 self._check()
-                self._open = False
+                self._open, self.hot = False, None
                 await self._turns.finish(self._connections.close(self._writer))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
@@ -85,12 +94,24 @@ class SQLiteBackend(Backend):
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         self._check()
+        hot = self.hot if family is CACHE else None
         if len(keys) > SHORT_PAGE:
-            return await self._scanning.run("reading", lambda c: _fetch(c.cursor(), family, keys))
+            return await self._fetch_many(family, keys, hot)
         try:
-            return _fetch(self._reading, family, keys)
+            rows = _fetch(self._reading, family, keys)
         except driver.Error as error:
             raise driver.renamed(error, "reading") from error
+        if hot is not None:
+            for key, row in zip(keys, rows, strict=True):
+                hot.keep(str(key[0]), row)
+        return rows
+
+    async def _fetch_many(self, family: Family, keys: Sequence[Key], hot: Hot | None) -> list[Row | None]:
+        state = hot.state if hot is not None else None
+        sequence, rows = await self._scanning.run("reading", lambda c: execute.snapshot(c, family, keys))
+        if hot is not None:
+            hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
+        return rows
 
     async def scan(self, page: Page) -> list[Row]:
         return await self._page(execute.scan, page)
@@ -132,7 +153,7 @@ class SQLiteBackend(Backend):
     async def sweep(self, now: int, limit: int) -> int:
         self._check()
         self._identity.check()
-        return await self._connections.writing.run("sweeping", lambda c: maintenance.sweep(c, now, limit))
+        return await self._writer.chore(lambda c: maintenance.sweep(c, now, limit), "sweeping")
 
     async def vitals(self, now: int) -> Vitals:
         self._check()

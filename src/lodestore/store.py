@@ -24,6 +24,7 @@ from .catalogue import (
     Family,
 )
 from .clock import Clock, HighWater, iso, system_clock
+from .counting import Counters
 from .errors import LodestoreError, Refused, Unsupported
 from .interface import Document, StorageInterface
 from .kernel import ABSENT, BODY, CREATED_AT, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
@@ -44,6 +45,7 @@ class Store(Writing, StorageInterface):
         StorageInterface.__init__(self)
         self.backend = backend
         self._clock = HighWater(clock)
+        self._counters = Counters(backend, self._commit, self._clock)
 
     async def initialize(self) -> bool:
         """Open the backend; opening twice does nothing."""
@@ -52,6 +54,7 @@ class Store(Writing, StorageInterface):
 
     async def shutdown(self) -> bool:
         """Finish what was accepted and close; closing twice does nothing."""
+        await self._counters.finish()
         await self.backend.close()
         return True
 
@@ -160,6 +163,17 @@ class Store(Writing, StorageInterface):
             raise Refused(f"key: a {family} is found by {', '.join(wanted.key)}")
         row = await self._row(wanted, tuple(_part(wanted, n, part) for n, part in enumerate(key)))
         return ABSENT if row is None else int(row[VERSION])
+
+    # -- counting
+
+    async def increment(self, key: str, amount: int = 1, ttl: float | None = None) -> int:
+        """Add to the counter under a cache key and return its value; atomic between tasks, handles and processes.
+
+        A counter is the cache entry `{"value": 3}`. It begins at 0 and lives for the `ttl` of the increment that made
+        it. Refused, with nothing written, where the entry is something else or the value would leave 64 bits. After
+        Unknown the amount may have been added.
+        """
+        return await self._counters.add(key, amount, ttl)
 
     # -- the whole
 

@@ -26,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"backends", "sql", "search", "schema_upgrade"}),
     frozenset({"guards"}),
     frozenset({"store", "writing", "reading", "transaction", "counting"}),
-    frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening"}),
+    frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening", "memoizing"}),
     frozenset({"cli", "demo", "__main__"}),
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"kernel", "interface", "turns"}),
     frozenset({"backends", "sql", "search", "schema_upgrade"}),
     frozenset({"guards"}),
-    frozenset({"store", "writing", "reading", "transaction", "counting"}),
+    frozenset({"store", "writing", "reading", "transaction", "counting", "purging"}),
     frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening", "memoizing"}),
     frozenset({"cli", "demo", "__main__"}),
 )

@@ -28,32 +28,35 @@ from .counting import Counters
 from .errors import LodestoreError, Refused, Unsupported
 from .interface import Document, StorageInterface
 from .kernel import ABSENT, BODY, CREATED_AT, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
-from .keys import check_count, check_id
+from .keys import check_count, check_id, check_seconds
+from .purging import STEP, Purging
 from .writing import Transaction, Writing, key_of
-
-SWEEP = 1000  # expired records removed in one step, so that a writer never waits long
 
 
 class Store(Writing, StorageInterface):
     """A durable, transactional home for what an agent must not forget.
 
     Use it as `async with Store(backend) as store`, or call `initialize` and `shutdown`; `lodestore.open` does both
-    from a URL. `clock` gives milliseconds; time never runs backwards for a store, whatever the clock does.
+    from a URL. `clock` gives milliseconds; time never runs backwards for a store, whatever the clock does. What has
+    expired is removed every `purge_interval` seconds (0: only by `purge_expired`), while nothing is being written.
     """
 
-    def __init__(self, backend: Backend, *, clock: Clock = system_clock) -> None:
+    def __init__(self, backend: Backend, *, clock: Clock = system_clock, purge_interval: float = 60.0) -> None:
         StorageInterface.__init__(self)
         self.backend = backend
         self._clock = HighWater(clock)
         self._counters = Counters(backend, self._commit, self._clock)
+        self._purging = Purging(self._sweep, check_seconds(purge_interval, "purge_interval"))
 
     async def initialize(self) -> bool:
         """Open the backend; opening twice does nothing."""
         self._clock.advance(await self.backend.open())
+        self._purging.start()
         return True
 
     async def shutdown(self) -> bool:
         """Finish what was accepted and close; closing twice does nothing."""
+        await self._purging.stop()
         await self._counters.finish()
         await self.backend.close()
         return True
@@ -179,12 +182,12 @@ class Store(Writing, StorageInterface):
 
     def transaction(self) -> Transaction:
         """An atomic batch of writes over any families: `async with store.transaction() as tx: await tx.store_...`."""
-        return Transaction(self.backend.apply, self._clock)
+        return Transaction(self._commit, self._clock)
 
     async def purge_expired(self) -> int:
         """Remove what has expired, in short steps; how many records went."""
         total, now = 0, self._clock()
-        while removed := await self.backend.sweep(now, SWEEP):
+        while removed := await self.backend.sweep(now, STEP):
             total += removed
         return total
 
@@ -242,7 +245,11 @@ class Store(Writing, StorageInterface):
     # -- the pieces every reading method is made of
 
     def _commit(self, writes: Sequence[Write]) -> Coroutine[Any, Any, list[int]]:
+        self._purging.writes += 1
         return self.backend.apply(writes)
+
+    def _sweep(self) -> Coroutine[Any, Any, int]:
+        return self.backend.sweep(self._clock(), STEP)
 
     async def _row(self, family: Family, key: Key) -> Row | None:
         [row] = await self.backend.fetch(family, (key,))

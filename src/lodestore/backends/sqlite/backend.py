@@ -15,6 +15,7 @@ from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
 from ...sql import render
 from ...turns import Turns
 from . import creation, door, driver, execute, maintenance
+from .bounding import Bound
 from .connections import Connections
 from .hot import HOT_BYTES, MAX_STALENESS, Hot
 from .snapshot import Snapshot
@@ -33,7 +34,7 @@ class SQLiteBackend(Backend):
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
     MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries held in this
     process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer without
-    looking at the file again (0: not at all).
+    looking at the file again (0: not at all). `max_cache_bytes` bounds the stored cache (0: no bound).
     """
 
     name = "sqlite"
@@ -49,11 +50,12 @@ class SQLiteBackend(Backend):
         cache: int = driver.CACHE_MIB,
         hot_bytes: int = HOT_BYTES,
         max_staleness: float = MAX_STALENESS,
+        max_cache_bytes: int = 0,
     ) -> None:
         self.path = Path(path).absolute()
         self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
-        self._hot_bytes, self._max_staleness = hot_bytes, max_staleness
+        self._hot_bytes, self._max_staleness, self._max_cache_bytes = hot_bytes, max_staleness, max_cache_bytes
         self._open = False
         self._turns = Turns()
         self._connections = Connections(self._site)
@@ -79,18 +81,25 @@ class SQLiteBackend(Backend):
         if self._hot_bytes:
             self.hot = Hot(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
         self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power, hot=self.hot)
+        self._bound = self._bounded() if self._max_cache_bytes else None
         self._open = True
+
+    def _bounded(self) -> Bound:
+        return Bound(self._max_cache_bytes, lambda: maintenance.size(self.path), self._scanning, self._writer)
 
     async def close(self) -> None:
         async with self._turns.turn():
             if self._open:
                 self._check()
                 self._open, self.hot = False, None
-                await self._turns.finish(self._connections.close(self._writer))
+                await self._turns.finish(_finish(self._bound, self._connections, self._writer))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
-        return await self._writer.submit(writes)
+        results = await self._writer.submit(writes)
+        if self._bound is not None:
+            self._bound.wrote(writes)
+        return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         self._check()
@@ -206,6 +215,12 @@ class SQLiteBackend(Backend):
 
 def _fetch(run: driver.Cursor, family: Family, keys: Sequence[Key]) -> list[Row | None]:
     return [execute.fetch(run, family, key) for key in keys]
+
+
+async def _finish(bound: Bound | None, connections: Connections, writer: Writer) -> None:
+    if bound is not None:
+        await bound.stop()
+    await connections.close(writer)
 
 
 def _count(connection: driver.Connection, family: Family, now: int) -> tuple[int, int]:

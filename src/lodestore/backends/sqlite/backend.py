@@ -19,6 +19,7 @@ from .bounding import Bound
 from .connections import Connections
 from .hot import HOT_BYTES, MAX_STALENESS, Hot
 from .snapshot import Snapshot
+from .threads import Thread
 from .writer import Writer
 
 T = TypeVar("T")
@@ -81,11 +82,10 @@ class SQLiteBackend(Backend):
         if self._hot_bytes:
             self.hot = Hot(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
         self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power, hot=self.hot)
-        self._bound = self._bounded() if self._max_cache_bytes else None
+        self._bound: Bound | None = None
+        if limit := self._max_cache_bytes:
+            self._bound = Bound(limit, lambda: maintenance.size(self.path), self._scanning, self._writer)
         self._open = True
-
-    def _bounded(self) -> Bound:
-        return Bound(self._max_cache_bytes, lambda: maintenance.size(self.path), self._scanning, self._writer)
 
     async def close(self) -> None:
         async with self._turns.turn():
@@ -105,7 +105,7 @@ class SQLiteBackend(Backend):
         self._check()
         hot = self.hot if family is CACHE else None
         if len(keys) > SHORT_PAGE:
-            return await self._fetch_many(family, keys, hot)
+            return await _fetch_many(self._scanning, hot, family, keys)
         try:
             rows = _fetch(self._reading, family, keys)
         except driver.Error as error:
@@ -113,13 +113,6 @@ class SQLiteBackend(Backend):
         if hot is not None:
             for key, row in zip(keys, rows, strict=True):
                 hot.keep(str(key[0]), row)
-        return rows
-
-    async def _fetch_many(self, family: Family, keys: Sequence[Key], hot: Hot | None) -> list[Row | None]:
-        state = hot.state if hot is not None else None
-        sequence, rows = await self._scanning.run("reading", lambda c: execute.snapshot(c, family, keys))
-        if hot is not None:
-            hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
         return rows
 
     async def scan(self, page: Page) -> list[Row]:
@@ -221,6 +214,14 @@ async def _finish(bound: Bound | None, connections: Connections, writer: Writer)
     if bound is not None:
         await bound.stop()
     await connections.close(writer)
+
+
+async def _fetch_many(scanning: Thread, hot: Hot | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+    state = hot.state if hot is not None else None
+    sequence, rows = await scanning.run("reading", lambda c: execute.snapshot(c, family, keys))
+    if hot is not None:
+        hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
+    return rows
 
 
 def _count(connection: driver.Connection, family: Family, now: int) -> tuple[int, int]:

@@ -144,6 +144,18 @@ def test_closing_waits_for_the_step_under_way(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_one_store_on_two_loops() -> None:
+    kernel = Counting()
+    store = Store(kernel, purge_interval=0.01)
+
+    async def work(rounds: int) -> None:
+        async with store:
+            await until(lambda: len(kernel.swept) >= rounds)
+
+    for rounds in (2, 4):
+        asyncio.run(work(rounds))
+
+
 def test_the_tier_outlives_it(tmp_path: Path) -> None:
     kernel = SQLiteBackend(tmp_path / "a.db")
 
@@ -183,7 +195,7 @@ def test_a_script_that_forgets_to_close_exits(tmp_path: Path) -> None:
 import asyncio, sys, lodestore
 async def main():
     store = await lodestore.open(sys.argv[1], purge_interval=0.001)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.02)
 asyncio.run(main())
 """
     child = python(code, f"sqlite:///{tmp_path}/a.db", stderr=-1)

@@ -10,7 +10,7 @@ from .errors import LodestoreError
 
 STEP = 1000  # expired records removed in one step, so that a writer never waits long
 QUIET = 0.05  # seconds without a write before each step
-SHARE = 100  # a round that takes long is followed by a pause this many times as long
+SHARE = 100  # a round of steps is followed by a pause at least this many times as long
 
 _log = logging.getLogger(__name__)
 
@@ -18,59 +18,56 @@ _log = logging.getLogger(__name__)
 class Purging:
     """A round of steps every `interval` seconds (0: never). `step` removes at most STEP records and counts them.
 
-    A timer starts the rounds, so that nothing but a round under way is ever left to a loop that ends. A round that
-    fails is reported to the log and tried again.
+    All waiting is done by timers, so that a loop that ends finds no task of ours but a step under way. A step that
+    fails is reported to the log and tried again in the next round.
     """
 
     def __init__(self, step: Callable[[], Awaitable[int]], interval: float) -> None:
         self._step = step
         self._interval = interval
         self._timer: asyncio.TimerHandle | None = None
-        self._round: asyncio.Task[None] | None = None
-        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._open = False
+        self._took = 0.0  # seconds, by the steps of this round
         self.writes = 0  # raised by the owner with each write
 
     def start(self) -> None:
         """Begin to wait for the first round."""
-        if self._interval and self._timer is None and self._round is None:
-            self._ended.clear()
-            self._wait(self._interval)
+        if self._interval and not self._open:
+            self._open = True
+            self._rest()
 
     async def stop(self) -> None:
         """No further step; returns when the one under way is through."""
-        self._ended.set()
+        self._open = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._round is not None:
-            await asyncio.wait([self._round])
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
-    def _wait(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+    def _rest(self) -> None:
+        pause, self._took = max(self._interval, SHARE * self._took), 0.0
+        self._timer = asyncio.get_running_loop().call_later(pause, self._watch)
 
-    def _begin(self) -> None:
-        self._timer, self._round = None, asyncio.ensure_future(self._purge())
+    def _watch(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(QUIET, self._quiet, self.writes)
+
+    def _quiet(self, writes: int) -> None:
+        if writes != self.writes:
+            self._watch()
+        else:
+            self._timer, self._task = None, asyncio.ensure_future(self._purge())
 
     async def _purge(self) -> None:
-        begun = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        begun, removed = clock(), 0
         try:
-            while await self._quiet() and await self._step() >= STEP:
-                pass
+            removed = await self._step()
         except LodestoreError as problem:
             _log.warning("purging what has expired: %s", problem)
         finally:
-            self._round = None
-            if not self._ended.is_set():
-                took = asyncio.get_running_loop().time() - begun
-                self._wait(max(self._interval, SHARE * (took - QUIET)))
-
-    async def _quiet(self) -> bool:
-        """Wait until a moment has passed without a write; False where it is time to end."""
-        while not self._ended.is_set():
-            before = self.writes
-            try:
-                await asyncio.wait_for(self._ended.wait(), QUIET)
-            except TimeoutError:
-                if self.writes == before:
-                    return True
-        return False
+            self._task = None
+        self._took += clock() - begun
+        if self._open:
+            self._watch() if removed >= STEP else self._rest()

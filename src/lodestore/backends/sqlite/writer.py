@@ -165,8 +165,12 @@ class Writer:
     def _changes(self, batch: list[Unit], outcomes: list[_Outcome]) -> list[Change] | None:
         if self._hot is None:
             return None
-        done = (unit.writes for unit, outcome in zip(batch, outcomes, strict=True) if outcome[2] is None)
-        changes = [_change(write) for writes in done for write in writes if write.family is CACHE]
+        changes = []
+        for unit, outcome in zip(batch, outcomes, strict=True):
+            if outcome[2] is None:
+                for write in unit.writes:
+                    if write.family is CACHE:
+                        changes.append(_change(write))
         return None if None in changes else changes  # type: ignore[return-value]
 
     def _begin(self, batch: list[Unit]) -> LodestoreError | None:

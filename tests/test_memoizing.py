@@ -62,11 +62,15 @@ class TestKeys:
             name()
 
     def test_plain_arguments_need_no_binding(self) -> None:
-        def add(a: int, b: int) -> None: ...
+        def add(a: int, b: int, c: int = 3, d: int = 4) -> None: ...
 
         name = Naming(add, None)
-        assert name(1, 2) == name(1, b=2) == name(b=2, a=1)
-        assert name(1, 2) != name(2, 1)
+        assert name(1, 2) == name(1, b=2) == name(b=2, a=1) == name(1, 2, 3, 4) == name(1, 2, 3) == name(1, 2, d=4)
+        assert name(1, 2).endswith('add{"a":1,"b":2,"c":3,"d":4}')
+        assert len({name(1, 2), name(2, 1), name(1, 2, 4), name(1, 2, 3, 3)}) == 4
+        for wrong in ((1,), (1, 2, 3, 4, 5)):
+            with pytest.raises(TypeError):
+                name(*wrong)
 
     def test_long_arguments_are_hashed(self) -> None:
         def ask(question: str) -> None: ...

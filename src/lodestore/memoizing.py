@@ -129,6 +129,7 @@ class Naming:
         self._key = key
         parameters = self._signature.parameters.values()
         self._names = [p.name for p in parameters] if all(p.kind in _PLAIN for p in parameters) else None
+        self._defaults = [p.default for p in parameters if p.default is not p.empty]
         if isinstance(key, str):
             self._check(key)
 
@@ -146,8 +147,10 @@ class Naming:
         return self._of + _canonical(arguments, self._of) if self._key is None else self._key.format_map(arguments)
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        if self._names is not None and not kwargs and len(args) == len(self._names):
-            return dict(zip(self._names, args, strict=True))  # as below, at a tenth of the price
+        if self._names is not None and not kwargs:  # as below, at a tenth of the price
+            left = len(self._names) - len(args)
+            if 0 <= left <= len(self._defaults):
+                return dict(zip(self._names, (*args, *self._defaults[len(self._defaults) - left :]), strict=True))
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return dict(bound.arguments)

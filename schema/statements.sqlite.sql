@@ -375,6 +375,9 @@ SELECT body, version, created_at, written_at, expires_at, NULL FROM cache WHERE 
 -- sweep cache
 DELETE FROM cache WHERE rowid IN (SELECT rowid FROM cache WHERE expires_at <= ?1 LIMIT ?2);
 
+-- sweepable cache
+SELECT 1 FROM cache WHERE expires_at <= ?1 LIMIT 1;
+
 -- count cache
 SELECT count(*), 0 FROM cache WHERE expires_at IS NULL OR expires_at > ?1;
 

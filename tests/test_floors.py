@@ -25,8 +25,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"kernel", "interface", "turns"}),
     frozenset({"backends", "sql", "search", "schema_upgrade"}),
     frozenset({"guards"}),
-    frozenset({"store", "writing", "reading", "transaction"}),
-    frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening"}),
+    frozenset({"store", "writing", "reading", "transaction", "counting", "purging"}),
+    frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening", "memoizing"}),
     frozenset({"cli", "demo", "__main__"}),
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}

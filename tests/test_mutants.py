@@ -76,7 +76,8 @@ def extend_update(patch: Patch, assignment: str) -> None:
 
 
 def sweep_ignores_the_time(patch: Patch) -> None:
-    reword(patch, "sweep", "expires_at <= ?1", "expires_at IS NOT NULL AND ?1")
+    for statement in ("sweepable", "sweep"):
+        reword(patch, statement, "expires_at <= ?1", "expires_at IS NOT NULL AND ?1")
 
 
 def sweep_ignores_the_limit(patch: Patch) -> None:

@@ -25,6 +25,7 @@ _HOMES = {
     ],
     "interface": ["StorageInterface"],
     "kernel": ["ABSENT"],
+    "memoizing": ["memoize"],
     "opening": ["open"],
     "store": ["Store"],
 }
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     )
     from .interface import StorageInterface as StorageInterface
     from .kernel import ABSENT as ABSENT
+    from .memoizing import memoize as memoize
     from .opening import open as open
     from .store import Store as Store
 

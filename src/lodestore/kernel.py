@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from .catalogue import FAMILIES, Family
+from .clock import Clock
 from .errors import Conflict, Corrupt, Unsupported
 
 Key = tuple[str | int, ...]
@@ -28,6 +29,7 @@ Row = tuple[Any, ...]
 BODY, VERSION, CREATED_AT, WRITTEN_AT, EXPIRES_AT, PLACE, KEY = range(7)
 
 ABSENT = 0  # the version of a record that does not exist, for `expect`
+MISS: Final[Any] = object()  # what a `Tier` answers when only the backend can say
 
 PORTION = 1024 * 1024  # bytes of bodies that are streamed at once
 _FIRST, _LONGEST = 4, 2_048  # rows of a portion whose size is not known before it is read
@@ -190,10 +192,18 @@ class Sequenced(Protocol):
         """The store as it stands now, whatever is written while it is read."""
 
 
+class Tier(Protocol):
+    """Cache entries a backend keeps in the process."""
+
+    def recall(self, key: str, clock: Clock) -> Any:
+        """The document under `key`, the caller's own; None where there is none; MISS where the tier cannot say."""
+
+
 class Backend(ABC):
     """Where records live. Seven methods are needed; the others have right, if slow, defaults."""
 
     name: str = "backend"
+    hot: Tier | None = None  # asked first for cache entries, where there is one
 
     @abstractmethod
     async def open(self) -> int:

@@ -48,6 +48,17 @@ def check_count(value: object, name: str) -> int | None:
     return min(value, _FAR_FUTURE)
 
 
+def check_seconds(value: object, name: str) -> float:
+    """A pause in seconds from 0, also as text from a URL or the environment."""
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise Refused(f"{name}: expected seconds from 0, not {value!r}")
+    return seconds
+
+
 def expiry(ttl: float | None, now: int) -> int | None:
     """The millisecond at which a record with `ttl` seconds to live ends; None for one that stays."""
     if ttl is None:

@@ -45,7 +45,9 @@ class FileSettings(Settings):
 class SQLiteSettings(Settings):
     """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" a kill.
 
-    `cache` is how many MiB of pages each of its three connections keeps.
+    `cache` is how many MiB of pages each of its three connections keeps; `hot_bytes` bounds the cache entries kept in
+    the process (0: none), which a turn of the event loop sees at most `max_staleness` milliseconds old (0: never old).
+    `max_cache_bytes` bounds the stored cache (0: no bound).
     """
 
     SECRETS: ClassVar[frozenset[str]] = frozenset({"key"})
@@ -55,6 +57,9 @@ class SQLiteSettings(Settings):
     durability: Literal["power", "process"] = "power"
     timeout: float = 30.0
     cache: int = 16
+    hot_bytes: int = 32 * 1024 * 1024
+    max_staleness: float = 1.0
+    max_cache_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,6 @@ def _number(name: str, value: Any, kind: type[int] | type[float]) -> int | float
         number = kind(value) if not isinstance(value, bool) else None
     except (TypeError, ValueError):
         number = None
-    if number is None or not 0 <= number < 1e9:
+    if number is None or not 0 <= number < (2**53 if name.endswith("_bytes") else 1e9):
         raise Refused(f"{name}: expected a number from 0, not {value!r}")
     return number

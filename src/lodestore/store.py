@@ -24,34 +24,40 @@ from .catalogue import (
     Family,
 )
 from .clock import Clock, HighWater, iso, system_clock
+from .counting import Counters
 from .errors import LodestoreError, Refused, Unsupported
 from .interface import Document, StorageInterface
-from .kernel import ABSENT, BODY, CREATED_AT, KEY, VERSION, Backend, Key, Page, Row, Write, alive
-from .keys import check_count, check_id
+from .kernel import ABSENT, BODY, CREATED_AT, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
+from .keys import check_count, check_id, check_seconds
+from .purging import STEP, Purging
 from .writing import Transaction, Writing, key_of
-
-SWEEP = 1000  # expired records removed in one step, so that a writer never waits long
 
 
 class Store(Writing, StorageInterface):
     """A durable, transactional home for what an agent must not forget.
 
     Use it as `async with Store(backend) as store`, or call `initialize` and `shutdown`; `lodestore.open` does both
-    from a URL. `clock` gives milliseconds; time never runs backwards for a store, whatever the clock does.
+    from a URL. `clock` gives milliseconds; time never runs backwards for a store, whatever the clock does. What has
+    expired is removed every `purge_interval` seconds (0: only by `purge_expired`), while nothing is being written.
     """
 
-    def __init__(self, backend: Backend, *, clock: Clock = system_clock) -> None:
+    def __init__(self, backend: Backend, *, clock: Clock = system_clock, purge_interval: float = 60.0) -> None:
         StorageInterface.__init__(self)
         self.backend = backend
         self._clock = HighWater(clock)
+        self._counters = Counters(backend, self._commit, self._clock)
+        self._purging = Purging(self._sweep, check_seconds(purge_interval, "purge_interval"))
 
     async def initialize(self) -> bool:
         """Open the backend; opening twice does nothing."""
         self._clock.advance(await self.backend.open())
+        self._purging.start()
         return True
 
     async def shutdown(self) -> bool:
         """Finish what was accepted and close; closing twice does nothing."""
+        await self._purging.stop()
+        await self._counters.finish()
         await self.backend.close()
         return True
 
@@ -109,15 +115,25 @@ class Store(Writing, StorageInterface):
 
     async def load_cache_entry(self, cache_key: str) -> Document | None:
         """The entry; None where there is none or it has expired."""
+        hot = self.backend.hot
+        if hot is not None and type(cache_key) is str:
+            found: Document | None = hot.recall(cache_key, self._clock)
+            if found is not MISS:
+                return found
         return await self._load(CACHE, key_of(CACHE, cache_key))
 
     async def load_cache_entries(self, cache_keys: Iterable[str]) -> dict[str, Document]:
         """Those of the entries that are there and have not expired."""
         if isinstance(cache_keys, (str, bytes)) or not isinstance(cache_keys, Iterable):
             raise Refused(f"cache_keys: expected keys, not {type(cache_keys).__name__}")
-        keys = [key_of(CACHE, key) for key in cache_keys]
-        rows, now = await self.backend.fetch(CACHE, keys), self._clock()
-        return {str(row[KEY]): codec.loads(row[BODY]) for row in rows if row and alive(row, now)}
+        keys = [check_id(key, "cache_key") for key in cache_keys]
+        hot, clock = self.backend.hot, self._clock
+        found = {key: MISS if hot is None else hot.recall(key, clock) for key in keys}
+        missing = [(key,) for key, document in found.items() if document is MISS]
+        if missing or hot is None:
+            rows, now = await self.backend.fetch(CACHE, missing), clock()
+            found |= {str(row[KEY]): codec.loads(row[BODY]) if alive(row, now) else None for row in rows if row}
+        return {key: document for key, document in found.items() if document is not None and document is not MISS}
 
     async def list_cache_keys(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
         """Keys of the entries that have not expired, in code point order."""
@@ -151,16 +167,27 @@ class Store(Writing, StorageInterface):
         row = await self._row(wanted, tuple(_part(wanted, n, part) for n, part in enumerate(key)))
         return ABSENT if row is None else int(row[VERSION])
 
+    # -- counting
+
+    async def increment(self, key: str, amount: int = 1, ttl: float | None = None) -> int:
+        """Add to the counter under a cache key and return its value; atomic between tasks, handles and processes.
+
+        A counter is the cache entry `{"value": 3}`. It begins at 0 and lives for the `ttl` of the increment that made
+        it. Refused, with nothing written, where the entry is something else or the value would leave 64 bits. After
+        Unknown the amount may have been added.
+        """
+        return await self._counters.add(key, amount, ttl)
+
     # -- the whole
 
     def transaction(self) -> Transaction:
         """An atomic batch of writes over any families: `async with store.transaction() as tx: await tx.store_...`."""
-        return Transaction(self.backend.apply, self._clock)
+        return Transaction(self._commit, self._clock)
 
     async def purge_expired(self) -> int:
         """Remove what has expired, in short steps; how many records went."""
         total, now = 0, self._clock()
-        while removed := await self.backend.sweep(now, SWEEP):
+        while removed := await self.backend.sweep(now, STEP):
             total += removed
         return total
 
@@ -218,7 +245,11 @@ class Store(Writing, StorageInterface):
     # -- the pieces every reading method is made of
 
     def _commit(self, writes: Sequence[Write]) -> Coroutine[Any, Any, list[int]]:
+        self._purging.writes += 1
         return self.backend.apply(writes)
+
+    def _sweep(self) -> Coroutine[Any, Any, int]:
+        return self.backend.sweep(self._clock(), STEP)
 
     async def _row(self, family: Family, key: Key) -> Row | None:
         [row] = await self.backend.fetch(family, (key,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .counters import Counters
 from .documents import Documents
 from .lifetimes import Lifetimes
 from .names import Names
@@ -10,5 +11,5 @@ from .service import Service
 from .transactions import Transactions
 
 
-class InterfacePromises(Documents, Names, Sequences, Lifetimes, Transactions, Service):
+class InterfacePromises(Documents, Names, Sequences, Lifetimes, Counters, Transactions, Service):
     """All that users of a store may count on; see `Kit` for how to use it."""

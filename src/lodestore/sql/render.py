@@ -193,6 +193,12 @@ def sweep(family: Family, d: Dialect = SQLITE) -> str:
 
 
 @cache
+def sweepable(family: Family, d: Dialect = SQLITE) -> str:
+    """One row where anything has expired; binds the time."""
+    return f"SELECT 1 FROM {d.table(family)} WHERE expires_at <= {d.mark}1 LIMIT 1"
+
+
+@cache
 def count(family: Family, d: Dialect = SQLITE) -> str:
     """Live rows with a body, and without; binds the time where the family expires."""
     alive = f" WHERE expires_at IS NULL OR expires_at > {d.mark}1" if family.expires else ""
@@ -252,6 +258,8 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
         yield f"fetch {family.name}", fetch(family, d)
         if family.expires:
             yield f"sweep {family.name}", sweep(family, d)
+            if d is SQLITE:
+                yield f"sweepable {family.name}", sweepable(family, d)
         yield f"count {family.name}", count(family, d)
         yield from _scans(family, d)
 

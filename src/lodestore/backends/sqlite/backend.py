@@ -9,14 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...catalogue import FAMILIES, Family
+from ...catalogue import CACHE, FAMILIES, Family
 from ...errors import Refused, Unavailable
 from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
 from ...sql import render
 from ...turns import Turns
 from . import creation, door, driver, execute, maintenance
+from .bounding import Bound
 from .connections import Connections
+from .hot import HOT_BYTES, MAX_STALENESS, Hot
 from .snapshot import Snapshot
+from .threads import Thread
 from .writer import Writer
 
 T = TypeVar("T")
@@ -30,10 +33,13 @@ class SQLiteBackend(Backend):
     `key` opens or creates an encrypted file: a passphrase, or 32 bytes used as they are. `durability` is "power" (an
     acknowledged record survives a power cut; cache entries survive the end of the process) or "process" (all survive
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
-    MiB of pages each of the three connections keeps.
+    MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries held in this
+    process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer without
+    looking at the file again (0: not at all). `max_cache_bytes` bounds the stored cache (0: no bound).
     """
 
     name = "sqlite"
+    hot: Hot | None = None
 
     def __init__(
         self,
@@ -43,10 +49,14 @@ class SQLiteBackend(Backend):
         durability: str = "power",
         timeout: float = 30.0,
         cache: int = driver.CACHE_MIB,
+        hot_bytes: int = HOT_BYTES,
+        max_staleness: float = MAX_STALENESS,
+        max_cache_bytes: int = 0,
     ) -> None:
         self.path = Path(path).absolute()
         self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
+        self._hot_bytes, self._max_staleness, self._max_cache_bytes = hot_bytes, max_staleness, max_cache_bytes
         self._open = False
         self._turns = Turns()
         self._connections = Connections(self._site)
@@ -69,28 +79,41 @@ class SQLiteBackend(Backend):
         await self._scanning.run("reading", maintenance.latest)  # makes the log, whose identity is looked at next
         self._identity = creation.Identity(self.path)
         writing, power = self._connections.writing, self._durability == "power"
-        self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power)
+        if self._hot_bytes:
+            self.hot = Hot(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
+        self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power, hot=self.hot)
+        self._bound: Bound | None = None
+        if limit := self._max_cache_bytes:
+            self._bound = Bound(limit, lambda: maintenance.size(self.path), self._scanning, self._writer)
         self._open = True
 
     async def close(self) -> None:
         async with self._turns.turn():
             if self._open:
                 self._check()
-                self._open = False
-                await self._turns.finish(self._connections.close(self._writer))
+                self._open, self.hot = False, None
+                await self._turns.finish(_finish(self._bound, self._connections, self._writer))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
-        return await self._writer.submit(writes)
+        results = await self._writer.submit(writes)
+        if self._bound is not None:
+            self._bound.wrote(writes)
+        return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         self._check()
+        hot = self.hot if family is CACHE else None
         if len(keys) > SHORT_PAGE:
-            return await self._scanning.run("reading", lambda c: _fetch(c.cursor(), family, keys))
+            return await _fetch_many(self._scanning, hot, family, keys)
         try:
-            return _fetch(self._reading, family, keys)
+            rows = _fetch(self._reading, family, keys)
         except driver.Error as error:
             raise driver.renamed(error, "reading") from error
+        if hot is not None:
+            for key, row in zip(keys, rows, strict=True):
+                hot.keep(str(key[0]), row)
+        return rows
 
     async def scan(self, page: Page) -> list[Row]:
         return await self._page(execute.scan, page)
@@ -132,7 +155,7 @@ class SQLiteBackend(Backend):
     async def sweep(self, now: int, limit: int) -> int:
         self._check()
         self._identity.check()
-        return await self._connections.writing.run("sweeping", lambda c: maintenance.sweep(c, now, limit))
+        return await self._writer.chore(lambda c: maintenance.sweep(c, now, limit), "sweeping")
 
     async def vitals(self, now: int) -> Vitals:
         self._check()
@@ -185,6 +208,20 @@ class SQLiteBackend(Backend):
 
 def _fetch(run: driver.Cursor, family: Family, keys: Sequence[Key]) -> list[Row | None]:
     return [execute.fetch(run, family, key) for key in keys]
+
+
+async def _finish(bound: Bound | None, connections: Connections, writer: Writer) -> None:
+    if bound is not None:
+        await bound.stop()
+    await connections.close(writer)
+
+
+async def _fetch_many(scanning: Thread, hot: Hot | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+    state = hot.state if hot is not None else None
+    sequence, rows = await scanning.run("reading", lambda c: execute.snapshot(c, family, keys))
+    if hot is not None:
+        hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
+    return rows
 
 
 def _count(connection: driver.Connection, family: Family, now: int) -> tuple[int, int]:

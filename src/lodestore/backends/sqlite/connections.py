@@ -17,6 +17,7 @@ class Connections:
     writing: Thread
     scanning: Thread
     reading: driver.Cursor
+    looking: driver.Cursor  # on the connection of `reading`
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -30,6 +31,7 @@ class Connections:
                 self.writing = await self._start(self._site.writer)
                 self.scanning = await self._start(self._site.reader)
                 self.reading = self._site.reader().cursor()
+                self.looking = self.reading.connection.cursor()
         except BaseException:
             await asyncio.shield(self._stop())
             raise

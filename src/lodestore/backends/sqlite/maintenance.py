@@ -15,26 +15,33 @@ from ...kernel import Page
 from ...sql import render
 from . import driver, execute
 from .creation import Site, publish, sync
+from .hot import Commit
 
+_EXPIRING = [family for family in FAMILIES if family.expires]
 PAGES_A_STEP = 500
 LITTLE_SPACE = 64 * 1024 * 1024  # free bytes below which a write may soon fail
 
 
-def sweep(connection: driver.Connection, now: int, limit: int) -> int:
-    """Delete at most `limit` expired rows in one transaction; the count. Runs in the writer's thread."""
+def sweep(connection: driver.Connection, now: int, limit: int) -> tuple[int, Commit | None]:
+    """Delete at most `limit` expired rows in one transaction; the count. Runs in the writer's thread.
+
+    The tier need not be told which: it gives nothing out that has expired.
+    """
+    if not any(connection.execute(render.sweepable(family), (now,)).fetchone() for family in _EXPIRING):
+        return 0, None
     left = limit
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for family in FAMILIES:
-            if family.expires and left:
-                left -= connection.execute(render.sweep(family), (now, left)).rowcount
-        connection.execute("UPDATE store SET commits = commits + 1, latest = max(latest, ?)", (now,))
+        [before] = connection.execute("SELECT commits FROM store").fetchone()
+        for family in _EXPIRING:
+            left -= connection.execute(render.sweep(family), (now, left)).rowcount
+        connection.execute("UPDATE store SET commits = ?, latest = max(latest, ?)", (before + 1, now))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return limit - left
+    return limit - left, Commit(before, before + 1, ())
 
 
 def latest(connection: driver.Connection) -> int:

@@ -12,12 +12,16 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from ...catalogue import CACHE
 from ...errors import LodestoreError
-from ...kernel import VERSION, Copy, Write
+from ...kernel import BODY, EXPIRES_AT, KEY, VERSION, Copy, Put, Write
 from . import driver
 from .execute import execute
+from .hot import LOST, Change, Commit, Hot
+
+T = TypeVar("T")
 
 BATCH = 4096  # units in one transaction at most
 
@@ -30,7 +34,7 @@ class Unit(NamedTuple):
 
 
 class Writer:
-    """Owns the writing connection; `post` runs a function in its thread."""
+    """Owns the writing connection; `post` runs a function in its thread; `hot` is told of every commit."""
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Writer:
         check: Callable[[], None] = lambda: None,
         *,
         power: bool,
+        hot: Hot | None = None,
     ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
@@ -51,6 +56,8 @@ class Writer:
         self._lock = threading.Lock()
         self._draining = False
         self._check = check  # may refuse a batch before it begins
+        self._hot = hot
+        self._made: list[Commit] = []  # in the thread: commits the loop has not been told of
         self.commits = 0  # transactions committed
 
     def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
@@ -59,7 +66,28 @@ class Writer:
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append(Unit(writes, done))
+        if self._hot is not None:
+            self._hot.hand_over()
         return done
+
+    async def chore(self, work: Callable[[driver.Connection], tuple[T, Commit | None]], doing: str) -> T:
+        """Run `work(connection)`, a transaction of its own, in the thread, and tell the tier of its commit."""
+        done: asyncio.Future[T] = self._loop.create_future()
+        if self._hot is not None:
+            self._hot.hand_over()
+        self._post(lambda: self._do(work, doing, done))
+        return await done
+
+    def _do(
+        self, work: Callable[[driver.Connection], tuple[T, Commit | None]], doing: str, done: asyncio.Future[T]
+    ) -> None:
+        result, commit, reason = None, None, None
+        try:
+            result, commit = work(self._connection)
+        except BaseException as error:  # as for a batch: nobody may wait for ever
+            commit, reason = LOST, driver.renamed(error, doing) if isinstance(error, driver.Error) else error
+        made = [commit] if commit else []
+        self._loop.call_soon_threadsafe(self._resolve, [(done, result, reason)], made)
 
     async def drain(self) -> None:
         """Wait until everything handed over has been decided."""
@@ -90,7 +118,15 @@ class Writer:
                 outcomes = self._commit(batch)
             except BaseException as error:  # no caller may wait for ever, whatever went wrong here
                 outcomes = [(unit.done, None, error) for unit in batch]
-            self._loop.call_soon_threadsafe(_resolve, outcomes)
+                self._made.append(LOST)
+            made, self._made = self._made, []
+            self._loop.call_soon_threadsafe(self._resolve, outcomes, made)
+
+    def _resolve(self, outcomes: list[_Outcome], made: list[Commit]) -> None:
+        if self._hot is not None:  # before anyone who waited reads again
+            self._hot.take_in(len(outcomes), made)
+        for outcome in outcomes:
+            _settle(*outcome)
 
     def _commit(self, batch: list[Unit]) -> list[_Outcome]:
         try:
@@ -109,8 +145,8 @@ class Writer:
         if reason := self._begin(batch):
             return [(unit.done, None, reason) for unit in batch]
         try:
-            commits, latest = run("SELECT commits, latest FROM store").fetchone()
-            outcomes = []
+            before, latest = run("SELECT commits, latest FROM store").fetchone()
+            commits, outcomes = before, []
             for unit in batch:
                 outcome = self._guarded(unit, commits + 1) if guarded else self._unit(unit, commits + 1)
                 if outcome[2] is None:
@@ -124,7 +160,18 @@ class Writer:
             if isinstance(error, LodestoreError):
                 raise _Lost(error) from error
             raise
-        return self._end(outcomes)
+        return self._end(outcomes, Commit(before, commits, self._changes(batch, outcomes)))
+
+    def _changes(self, batch: list[Unit], outcomes: list[_Outcome]) -> list[Change] | None:
+        if self._hot is None:
+            return None
+        changes = []
+        for unit, outcome in zip(batch, outcomes, strict=True):
+            if outcome[2] is None:
+                for write in unit.writes:
+                    if write.family is CACHE:
+                        changes.append(_change(write))
+        return None if None in changes else changes  # type: ignore[return-value]
 
     def _begin(self, batch: list[Unit]) -> LodestoreError | None:
         synced = self._power and any(_lasting(unit) for unit in batch)
@@ -157,14 +204,16 @@ class Writer:
         run("RELEASE unit")
         return outcome
 
-    def _end(self, outcomes: list[_Outcome]) -> list[_Outcome]:
+    def _end(self, outcomes: list[_Outcome], commit: Commit) -> list[_Outcome]:
         try:
             self._cursor.execute("COMMIT")
         except driver.Error as error:
             reason = driver.renamed(error, "committing", committing=True)
+            self._made.append(LOST)
             self._rollback()
             return [(done, None, failed or reason) for done, _, failed in outcomes]
         self.commits += 1
+        self._made.append(commit)
         return outcomes
 
     def _rollback(self) -> None:
@@ -172,7 +221,7 @@ class Writer:
             self._cursor.execute("ROLLBACK")
 
 
-_Outcome = tuple["asyncio.Future[list[int]]", "list[int] | None", "BaseException | None"]
+_Outcome = tuple["asyncio.Future[Any]", Any, "BaseException | None"]
 
 
 class _Lost(Exception):
@@ -197,15 +246,23 @@ def _advance(unit: Unit, commits: int, latest: int) -> tuple[int, int]:
     return commits, latest
 
 
+def _change(write: Write) -> Change | None:
+    """What a write of the cache does to the tier; None where it empties the family."""
+    if isinstance(write, Put):
+        return str(write.key[0]), write.body, write.expires_at
+    if isinstance(write, Copy):
+        return write.row[KEY], write.row[BODY], write.row[EXPIRES_AT]
+    return (str(write.prefix[0]), None, None) if write.prefix else None
+
+
 def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:
     loop.call_soon_threadsafe(done.set_result, None)
 
 
-def _resolve(outcomes: list[_Outcome]) -> None:
-    for done, results, reason in outcomes:
-        if done.done():  # its task was cancelled; the unit has been decided all the same
-            continue
-        if reason is not None:
-            done.set_exception(reason)
-        else:
-            done.set_result(results or [])
+def _settle(done: asyncio.Future[Any], result: Any, reason: BaseException | None) -> None:
+    if done.done():  # its task was cancelled; the unit has been decided all the same
+        return
+    if reason is not None:
+        done.set_exception(reason)
+    else:
+        done.set_result(result)

@@ -45,7 +45,7 @@ class FileSettings(Settings):
 class SQLiteSettings(Settings):
     """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" a kill.
 
-    `cache` is how many MiB of pages each of its three connections keeps.
+    `cache` is how many MiB of pages each of its three connections keeps; `dictionaries` makes small records smaller.
     """
 
     SECRETS: ClassVar[frozenset[str]] = frozenset({"key"})
@@ -55,6 +55,7 @@ class SQLiteSettings(Settings):
     durability: Literal["power", "process"] = "power"
     timeout: float = 30.0
     cache: int = 16
+    dictionaries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class RedisSettings(Settings):
     max_connections: int = 16
     timeout: float = 10.0
     strict: bool = False
+    dictionaries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class PostgresSettings(Settings):
     recycle: float = 1800.0
     timeout: float = 30.0
     pgbouncer: bool = False
+    dictionaries: bool = True
 
 
 def make(kind: type[S], options: dict[str, Any]) -> S:

@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 from ...catalogue import FAMILIES, Family
 from ...errors import Refused, Unavailable
 from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
+from ...packing import Packer
 from ...sql import render
+from ...training import Trainer
 from ...turns import Turns
-from . import creation, door, driver, execute, maintenance
+from . import creation, door, driver, execute, maintenance, unpacking
 from .connections import Connections
+from .dictionaries import TableShelf
 from .snapshot import Snapshot
 from .writer import Writer
 
@@ -30,7 +33,7 @@ class SQLiteBackend(Backend):
     `key` opens or creates an encrypted file: a passphrase, or 32 bytes used as they are. `durability` is "power" (an
     acknowledged record survives a power cut; cache entries survive the end of the process) or "process" (all survive
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
-    MiB of pages each of the three connections keeps.
+    MiB of pages each of the three connections keeps. Without `dictionaries` none is trained, and none used to write.
     """
 
     name = "sqlite"
@@ -43,19 +46,22 @@ class SQLiteBackend(Backend):
         durability: str = "power",
         timeout: float = 30.0,
         cache: int = driver.CACHE_MIB,
+        dictionaries: bool = True,
     ) -> None:
         self.path = Path(path).absolute()
         self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
         self._open = False
         self._turns = Turns()
-        self._connections = Connections(self._site)
+        self._dictionaries = dictionaries
 
     async def open(self) -> int:
         async with self._turns.turn():
             if not self._open:
                 self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
                 await asyncio.to_thread(self._site.prepare)
+                self._packer = Packer(use=self._dictionaries)
+                self._connections = Connections(self._site, self._packer)
                 await self._connections.open()
                 try:
                     await self._begin()
@@ -69,7 +75,12 @@ class SQLiteBackend(Backend):
         await self._scanning.run("reading", maintenance.latest)  # makes the log, whose identity is looked at next
         self._identity = creation.Identity(self.path)
         writing, power = self._connections.writing, self._durability == "power"
-        self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power)
+        run = driver.cursor(writing.connection, self._packer)
+        self._writer = Writer(run, writing.post, self._identity.check, power=power)
+        await self._scanning.run("reading", lambda c: unpacking.learn(c, self._packer))
+        self._shelf = TableShelf(self._packer, self._scanning, writing, self._identity.check)
+        self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
+        self.trainer.open()
         self._open = True
 
     async def close(self) -> None:
@@ -77,16 +88,19 @@ class SQLiteBackend(Backend):
             if self._open:
                 self._check()
                 self._open = False
-                await self._turns.finish(self._connections.close(self._writer))
+                await self._turns.finish(self._connections.close(self.trainer.close, self._writer.drain))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
-        return await self._writer.submit(writes)
+        results = await self._writer.submit(writes)
+        if self._packer.due:
+            self.trainer.wake()
+        return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         self._check()
         if len(keys) > SHORT_PAGE:
-            return await self._scanning.run("reading", lambda c: _fetch(c.cursor(), family, keys))
+            return await self._scanning.run("reading", lambda c: _fetch(driver.cursor(c, self._packer), family, keys))
         try:
             return _fetch(self._reading, family, keys)
         except driver.Error as error:
@@ -118,12 +132,12 @@ class SQLiteBackend(Backend):
         """The store as it stands now, to be entered with `async with` and read while others write."""
         self._check()
         self._identity.check()
-        return Snapshot(self._site)
+        return Snapshot(self._site, self._packer)
 
     async def _page(self, read: Callable[[driver.Cursor, Page], list[T]], page: Page) -> list[T]:
         self._check()
         if page.limit is None or page.limit > SHORT_PAGE:
-            return await self._scanning.run("reading", lambda c: read(c.cursor(), page))
+            return await self._scanning.run("reading", lambda c: read(driver.cursor(c, self._packer), page))
         try:
             return read(self._reading, page)
         except driver.Error as error:
@@ -144,12 +158,13 @@ class SQLiteBackend(Backend):
     async def probe(self) -> dict[str, Any]:
         await self.apply([])
         self._identity.check()
-        return {"warnings": maintenance.warnings(self.path), **await self._scanning.run("reading", maintenance.details)}
+        warnings = [*maintenance.warnings(self.path), *self.trainer.problems]
+        return {"warnings": warnings, **await self._scanning.run("reading", maintenance.details)}
 
     async def verify(self) -> list[str]:
         self._check()
         self._identity.check()
-        return await self._scanning.run("verifying", maintenance.verify)
+        return await self._scanning.run("verifying", lambda c: maintenance.verify(c, self._packer))
 
     async def backup(self, path: str) -> None:
         self._check()
@@ -160,8 +175,11 @@ class SQLiteBackend(Backend):
         self._check()
         self._identity.check()
         before = maintenance.size(self.path)
+        trained = await self.trainer.train()
+        packed = await self._shelf.repack() if self._dictionaries else 0
         await self._connections.writing.run("compacting", maintenance.compact)
-        return {"bytes_before": before, "bytes_after": maintenance.size(self.path)}
+        after = maintenance.size(self.path)
+        return {"bytes_before": before, "bytes_after": after, "dictionaries": trained, "packed": packed}
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one reading SQL statement; Refused for anything else."""

@@ -30,6 +30,14 @@ CREATE TABLE conversation (
     CONSTRAINT pk_conversation PRIMARY KEY (conversation_id)
 );
 
+CREATE TABLE dictionary (
+    number BIGINT NOT NULL,
+    family TEXT COLLATE "C" NOT NULL,
+    covered BIGINT NOT NULL,
+    body BYTEA NOT NULL,
+    CONSTRAINT pk_dictionary PRIMARY KEY (number)
+);
+
 CREATE TABLE result (
     result_id TEXT COLLATE "C" NOT NULL,
     position BIGINT NOT NULL,
@@ -112,5 +120,5 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');
 

@@ -2,7 +2,7 @@
 
 PRAGMA application_id = 1280263237;
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE agent (
     agent_id TEXT NOT NULL,
@@ -32,6 +32,14 @@ CREATE TABLE conversation (
     version INTEGER NOT NULL,
     body BLOB NOT NULL,
     CONSTRAINT pk_conversation PRIMARY KEY (conversation_id)
+) STRICT;
+
+CREATE TABLE dictionary (
+    number INTEGER NOT NULL,
+    family TEXT NOT NULL,
+    covered INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_dictionary PRIMARY KEY (number)
 ) STRICT;
 
 CREATE TABLE result (
@@ -116,5 +124,5 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');
 

@@ -312,6 +312,66 @@ SELECT body, version, created_at, written_at, NULL, position, result_id FROM res
 -- scan result depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position < $1 ORDER BY position DESC LIMIT $2;
 
+-- learn dictionaries
+SELECT number, family, covered, body FROM dictionary WHERE number > $1 ORDER BY number;
+
+-- keep dictionary
+INSERT INTO dictionary (number, family, covered, body) VALUES ($1, $2, $3, $4);
+
+-- held conversation
+SELECT coalesce(sum(length(body)), 0) FROM conversation;
+
+-- sample conversation
+SELECT body FROM conversation TABLESAMPLE SYSTEM ($1);
+
+-- held raw_message
+SELECT coalesce(sum(length(body)), 0) FROM raw_message;
+
+-- sample raw_message
+SELECT body FROM raw_message TABLESAMPLE SYSTEM ($1);
+
+-- held memory
+SELECT coalesce(sum(length(body)), 0) FROM memory;
+
+-- sample memory
+SELECT body FROM memory TABLESAMPLE SYSTEM ($1);
+
+-- held chunk_info
+SELECT coalesce(sum(length(body)), 0) FROM chunk_info;
+
+-- sample chunk_info
+SELECT body FROM chunk_info TABLESAMPLE SYSTEM ($1);
+
+-- held agent
+SELECT coalesce(sum(length(body)), 0) FROM agent;
+
+-- sample agent
+SELECT body FROM agent TABLESAMPLE SYSTEM ($1);
+
+-- held reasoning_chain
+SELECT coalesce(sum(length(body)), 0) FROM reasoning_chain;
+
+-- sample reasoning_chain
+SELECT body FROM reasoning_chain TABLESAMPLE SYSTEM ($1);
+
+-- held cache
+SELECT coalesce(sum(length(body)), 0) FROM cache;
+
+-- sample cache
+SELECT body FROM cache TABLESAMPLE SYSTEM ($1);
+
+-- held state
+SELECT coalesce(sum(length(body)), 0) FROM state;
+
+-- sample state
+SELECT body FROM state TABLESAMPLE SYSTEM ($1);
+
+-- held result
+SELECT coalesce(sum(length(body)), 0) FROM result;
+
+-- sample result
+SELECT body FROM result TABLESAMPLE SYSTEM ($1);
+
 -- own many conversation
 INSERT INTO conversation (conversation_id, body, version, created_at, written_at) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) ON CONFLICT DO NOTHING;
 
@@ -323,6 +383,9 @@ INSERT INTO conversation (conversation_id, body, version, created_at, written_at
 
 -- standing conversation
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM conversation t WHERE t.conversation_id = w.conversation_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- repack many conversation
+UPDATE conversation t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY AS w(conversation_id, version, body, number) WHERE t.conversation_id = w.conversation_id AND t.version = w.version;
 
 -- drop many conversation depth=0
 WITH gone AS (DELETE FROM conversation t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
@@ -338,6 +401,9 @@ INSERT INTO raw_message (conversation_id, position, body, version, created_at, w
 
 -- next_places raw_message
 SELECT (SELECT coalesce(max(t.position) + 1, 0) FROM raw_message t WHERE t.conversation_id = w.conversation_id) FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) ORDER BY number;
+
+-- repack many raw_message
+UPDATE raw_message t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) WITH ORDINALITY AS w(conversation_id, position, version, body, number) WHERE t.conversation_id = w.conversation_id AND t.position = w.position AND t.version = w.version;
 
 -- drop many raw_message depth=0
 WITH gone AS (DELETE FROM raw_message t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
@@ -357,6 +423,9 @@ INSERT INTO memory (conversation_id, memory_id, body, version, created_at, writt
 -- standing memory
 SELECT version, expires_at, place, (SELECT t.memory_id FROM memory t WHERE t.conversation_id = w.conversation_id AND t.position = w.position), (SELECT coalesce(max(t.position) + 1, 0) FROM memory t WHERE t.conversation_id = w.conversation_id) FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS w(conversation_id, memory_id, position, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, position AS place FROM memory t WHERE t.conversation_id = w.conversation_id AND t.memory_id = w.memory_id LIMIT 1) AS stood ON true ORDER BY number;
 
+-- repack many memory
+UPDATE memory t SET body = w.body FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) WITH ORDINALITY AS w(conversation_id, memory_id, version, body, number) WHERE t.conversation_id = w.conversation_id AND t.memory_id = w.memory_id AND t.version = w.version;
+
 -- drop many memory depth=0
 WITH gone AS (DELETE FROM memory t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
 
@@ -374,6 +443,9 @@ INSERT INTO chunk_info (conversation_id, body, version, created_at, written_at) 
 
 -- standing chunk_info
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(conversation_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM chunk_info t WHERE t.conversation_id = w.conversation_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- repack many chunk_info
+UPDATE chunk_info t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY AS w(conversation_id, version, body, number) WHERE t.conversation_id = w.conversation_id AND t.version = w.version;
 
 -- drop many chunk_info depth=0
 WITH gone AS (DELETE FROM chunk_info t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
@@ -393,6 +465,9 @@ INSERT INTO agent (agent_id, body, version, created_at, written_at) SELECT * FRO
 -- standing agent
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(agent_id, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM agent t WHERE t.agent_id = w.agent_id LIMIT 1) AS stood ON true ORDER BY number;
 
+-- repack many agent
+UPDATE agent t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY AS w(agent_id, version, body, number) WHERE t.agent_id = w.agent_id AND t.version = w.version;
+
 -- drop many agent depth=0
 WITH gone AS (DELETE FROM agent t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
 
@@ -407,6 +482,9 @@ INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, writ
 
 -- next_places reasoning_chain
 SELECT (SELECT coalesce(max(t.position) + 1, 0) FROM reasoning_chain t WHERE t.agent_id = w.agent_id) FROM unnest($1::text[]) WITH ORDINALITY AS w(agent_id, number) ORDER BY number;
+
+-- repack many reasoning_chain
+UPDATE reasoning_chain t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) WITH ORDINALITY AS w(agent_id, position, version, body, number) WHERE t.agent_id = w.agent_id AND t.position = w.position AND t.version = w.version;
 
 -- drop many reasoning_chain depth=0
 WITH gone AS (DELETE FROM reasoning_chain t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
@@ -426,6 +504,9 @@ INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at)
 -- standing cache
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(cache_key, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, t.expires_at AS expires_at, NULL AS place FROM cache t WHERE t.cache_key = w.cache_key LIMIT 1) AS stood ON true ORDER BY number;
 
+-- repack many cache
+UPDATE cache t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY AS w(cache_key, version, body, number) WHERE t.cache_key = w.cache_key AND t.version = w.version;
+
 -- drop many cache depth=0
 WITH gone AS (DELETE FROM cache t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, expires_at IS NULL OR expires_at > w.at AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
 
@@ -441,6 +522,9 @@ INSERT INTO state (state_key, body, version, created_at, written_at) SELECT * FR
 -- standing state
 SELECT version, expires_at, place FROM unnest($1::text[]) WITH ORDINALITY AS w(state_key, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, NULL AS place FROM state t WHERE t.state_key = w.state_key LIMIT 1) AS stood ON true ORDER BY number;
 
+-- repack many state
+UPDATE state t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY AS w(state_key, version, body, number) WHERE t.state_key = w.state_key AND t.version = w.version;
+
 -- drop many state depth=0
 WITH gone AS (DELETE FROM state t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;
 
@@ -455,6 +539,9 @@ INSERT INTO result (result_id, body, version, created_at, written_at, position) 
 
 -- standing result
 SELECT version, expires_at, place, (SELECT t.result_id FROM result t WHERE t.position = w.position), (SELECT coalesce(max(t.position) + 1, 0) FROM result t) FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(result_id, position, number) LEFT JOIN LATERAL (SELECT CASE WHEN length(t.body) > 0 THEN t.version ELSE 0 END AS version, NULL::bigint AS expires_at, position AS place FROM result t WHERE t.result_id = w.result_id LIMIT 1) AS stood ON true ORDER BY number;
+
+-- repack many result
+UPDATE result t SET body = w.body FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY AS w(result_id, version, body, number) WHERE t.result_id = w.result_id AND t.version = w.version;
 
 -- drop many result depth=0
 WITH gone AS (DELETE FROM result t USING unnest($1::bigint[]) WITH ORDINALITY AS w(at, number) RETURNING number, true AS live) SELECT number, count(*) FROM gone WHERE live GROUP BY number;

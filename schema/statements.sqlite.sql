@@ -488,3 +488,90 @@ SELECT body, version, created_at, written_at, NULL, position, result_id FROM res
 
 -- scan result depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position < ?1 ORDER BY position DESC LIMIT ?2;
+
+-- learn dictionaries
+SELECT number, family, covered, body FROM dictionary WHERE number > ?1 ORDER BY number;
+
+-- keep dictionary
+INSERT INTO dictionary (number, family, covered, body) VALUES (?1, ?2, ?3, ?4);
+
+-- held conversation
+SELECT coalesce(sum(length(body)), 0) FROM conversation;
+
+-- repack conversation
+UPDATE conversation SET body = ?3 WHERE conversation_id = ?1 AND version = ?2;
+
+-- sample conversation
+SELECT body FROM conversation ORDER BY rowid DESC;
+
+-- held raw_message
+SELECT coalesce(sum(length(body)), 0) FROM raw_message;
+
+-- repack raw_message
+UPDATE raw_message SET body = ?4 WHERE conversation_id = ?1 AND position = ?2 AND version = ?3;
+
+-- sample raw_message
+SELECT body FROM raw_message ORDER BY rowid DESC;
+
+-- held memory
+SELECT coalesce(sum(length(body)), 0) FROM memory;
+
+-- repack memory
+UPDATE memory SET body = ?4 WHERE conversation_id = ?1 AND memory_id = ?2 AND version = ?3;
+
+-- sample memory
+SELECT body FROM memory ORDER BY rowid DESC;
+
+-- held chunk_info
+SELECT coalesce(sum(length(body)), 0) FROM chunk_info;
+
+-- repack chunk_info
+UPDATE chunk_info SET body = ?3 WHERE conversation_id = ?1 AND version = ?2;
+
+-- sample chunk_info
+SELECT body FROM chunk_info ORDER BY rowid DESC;
+
+-- held agent
+SELECT coalesce(sum(length(body)), 0) FROM agent;
+
+-- repack agent
+UPDATE agent SET body = ?3 WHERE agent_id = ?1 AND version = ?2;
+
+-- sample agent
+SELECT body FROM agent ORDER BY rowid DESC;
+
+-- held reasoning_chain
+SELECT coalesce(sum(length(body)), 0) FROM reasoning_chain;
+
+-- repack reasoning_chain
+UPDATE reasoning_chain SET body = ?4 WHERE agent_id = ?1 AND position = ?2 AND version = ?3;
+
+-- sample reasoning_chain
+SELECT body FROM reasoning_chain ORDER BY rowid DESC;
+
+-- held cache
+SELECT coalesce(sum(length(body)), 0) FROM cache;
+
+-- repack cache
+UPDATE cache SET body = ?3 WHERE cache_key = ?1 AND version = ?2;
+
+-- sample cache
+SELECT body FROM cache ORDER BY rowid DESC;
+
+-- held state
+SELECT coalesce(sum(length(body)), 0) FROM state;
+
+-- repack state
+UPDATE state SET body = ?3 WHERE state_key = ?1 AND version = ?2;
+
+-- sample state
+SELECT body FROM state ORDER BY rowid DESC;
+
+-- held result
+SELECT coalesce(sum(length(body)), 0) FROM result;
+
+-- repack result
+UPDATE result SET body = ?3 WHERE result_id = ?1 AND version = ?2;
+
+-- sample result
+SELECT body FROM result ORDER BY rowid DESC;

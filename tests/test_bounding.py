@@ -23,7 +23,7 @@ FIT = 200  # entries
 
 
 def entry(n: int) -> dict[str, Any]:
-    """A document of its own that no packing makes much smaller."""
+    """A document of its own that no packing makes much smaller, but for a dictionary that has seen it before."""
     return {"n": n, "text": "".join(random.Random(n).choices(LETTERS, k=1000))}
 
 
@@ -75,7 +75,7 @@ class TestBound:
             assert await store.load_cache_entry("k0") is None
             assert await store.load_system_state("large") is not None
 
-        run(work, tmp_path / "a.db", max_cache_bytes=limit, durability="process")
+        run(work, tmp_path / "a.db", max_cache_bytes=limit, durability="process", dictionaries=False)
 
     def test_many_at_once_go_in_bounded_steps(
         self, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
@@ -92,12 +92,12 @@ class TestBound:
             assert max(counts) == 100
             assert sum(counts) > 1500
 
-        run(work, tmp_path / "a.db", max_cache_bytes=limit)
+        run(work, tmp_path / "a.db", max_cache_bytes=limit, dictionaries=False)
 
     def test_expired_then_nearest_expiry_then_oldest(self, tmp_path: Path, limit: int) -> None:
         async def main() -> None:
             now = [10**6]
-            kernel = SQLiteBackend(tmp_path / "a.db", max_cache_bytes=limit)
+            kernel = SQLiteBackend(tmp_path / "a.db", max_cache_bytes=limit, dictionaries=False)
             async with Store(kernel, clock=lambda: now[0]) as store:
                 for n in range(60):  # in an order of their own
                     now[0] += 1
@@ -125,7 +125,7 @@ class TestBound:
     def test_of_those_that_stay_the_oldest_written_go(self, tmp_path: Path, limit: int) -> None:
         async def main() -> None:
             now = [10**6]
-            kernel = SQLiteBackend(tmp_path / "a.db", max_cache_bytes=limit)
+            kernel = SQLiteBackend(tmp_path / "a.db", max_cache_bytes=limit, dictionaries=False)
             async with Store(kernel, clock=lambda: now[0]) as store:
                 for n in range(180):
                     now[0] += 1
@@ -167,7 +167,7 @@ class TestBeside:
                 found = await store.load_cache_entry(f"k{n}")
                 assert (found == entry(n)) if f"k{n}" in left else found is None
 
-        run(work, tmp_path / "a.db", max_cache_bytes=limit)
+        run(work, tmp_path / "a.db", max_cache_bytes=limit, dictionaries=False)
 
     def test_what_was_written_anew_does_not_go(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
@@ -196,7 +196,7 @@ class TestBeside:
             assert await settled(store) <= limit
 
         with caplog.at_level(logging.WARNING):
-            run(work, tmp_path / "a.db", max_cache_bytes=limit)
+            run(work, tmp_path / "a.db", max_cache_bytes=limit, dictionaries=False)
         assert "gone fishing" in caplog.text
 
     def test_closing_in_the_midst_of_it(self, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ class TestBeside:
             await store.store_cache_entries({f"k{n}": entry(n) for n in range(500)})
             await asyncio.sleep(0.005)
 
-        run(work, tmp_path / "a.db", max_cache_bytes=limit, durability="process")
+        run(work, tmp_path / "a.db", max_cache_bytes=limit, durability="process", dictionaries=False)
 
         async def check(store: Store) -> None:
             assert (await store.verify())["ok"]

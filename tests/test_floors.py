@@ -21,8 +21,8 @@ PACKAGE = SOURCE / "lodestore"
 # By the first name below the package: `backends/sqlite/writer.py` lives on the floor of `backends`.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources"}),
-    frozenset({"catalogue", "codec", "keys"}),
-    frozenset({"kernel", "interface", "turns"}),
+    frozenset({"catalogue", "codec", "keys", "packing"}),
+    frozenset({"kernel", "interface", "turns", "training"}),
     frozenset({"backends", "sql", "search", "schema_upgrade"}),
     frozenset({"guards"}),
     frozenset({"store", "writing", "reading", "transaction", "counting", "purging"}),

@@ -318,14 +318,14 @@ class TestContract:
             await store.store_cache_entry("k", {"n": 0})
             await store.load_cache_entry("k")
             tier, state = hot(store), hot(store).state
-            sequence, rows = execute.snapshot(backend(store)._reading.connection, CACHE, [("k",)])
+            sequence, rows = execute.snapshot(backend(store)._reading, CACHE, [("k",)])
             await store.store_cache_entry("k", {"n": 1})
             await store.load_cache_entry("other")
             tier.keep_all(state, sequence, ["k"], rows)
             assert await store.load_cache_entry("k") == {"n": 1}
             tier.keep_all(tier.state, sequence, ["k"], rows)
             assert await store.load_cache_entry("k") == {"n": 1}
-            sequence, rows = execute.snapshot(backend(store)._reading.connection, CACHE, [("k",)])
+            sequence, rows = execute.snapshot(backend(store)._reading, CACHE, [("k",)])
             tier.drop()
             state = tier.state
             tier.keep_all(state, sequence, ["k"], rows)

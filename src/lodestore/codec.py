@@ -1,16 +1,6 @@
-"""Values to canonical JSON and back, and bodies to checksummed bytes and back.
+"""Values to canonical JSON and back: made once, at the top of the house, and refused there if they would change.
 
-Two steps, each made in one place. `encode` turns a caller's value into JSON bytes once, at the top of the house,
-and refuses what would not come back equal. `pack` wraps such bytes for a backend that stores opaque bodies:
-
-    format (1 byte)   1 = JSON as it is, 2 = a zstd frame
-    payload
-    seal (4 bytes)    chosen so that the CRC-32 of the whole is 0
-
-A text whose CRC-32 is 0 leaves the CRC of what follows as it would be alone, so the CRC of any number of packed
-bodies, one after the other, is 0 as well: a thousand short messages are checked by one call, at the speed of memory
-instead of the speed of calls (docs/decisions/0002). One flipped bit, or any burst of up to 32, is always noticed.
-zstd's own checksum is off in python-zstandard by default and would leave raw bodies bare; the seal covers both.
+What a backend does with the bytes is its own affair; those that store opaque bodies pack them (`packing`).
 """
 
 from __future__ import annotations
@@ -18,26 +8,15 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
-import threading
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
-import zstandard
 
-from .errors import Corrupt, Refused
+from .errors import Refused
 
 MAX_BODY = 64 * 1024 * 1024
 MAX_DEPTH = 200
-RAW, ZSTD = 1, 2
-LEVEL = 3
-# Below this size zstd without a dictionary saves little of a real store and costs more than reading the record.
-COMPRESS_FROM = 2048
-
-_SEAL = 0x6DD90A9D  # crc32(text + (crc32(text) ^ _SEAL) as 4 bytes, little endian) is 0 for every text
-_RAW_BYTE, _ZSTD_BYTE = bytes([RAW]), bytes([ZSTD])
-_local = threading.local()  # zstandard objects crash when two threads share one
 
 loads = orjson.loads
 
@@ -132,62 +111,3 @@ def _scalar_problem(value: Any) -> str | None:
     except (TypeError, ValueError):
         return f"{type(value).__name__} is not JSON"
     return None
-
-
-def pack(body: bytes) -> bytes:
-    """Body to stored bytes; an empty body stays empty."""
-    if not body:
-        return body
-    framed = _RAW_BYTE + body
-    if len(body) >= COMPRESS_FROM:
-        small = _compressor().compress(body)
-        if len(small) < len(body):
-            framed = _ZSTD_BYTE + small
-    return framed + (zlib.crc32(framed) ^ _SEAL).to_bytes(4, "little")
-
-
-def unpack(packed: bytes, where: str = "record") -> bytes:
-    """Stored bytes to body; Corrupt, naming `where`, when they are not what `pack` made."""
-    if zlib.crc32(packed):
-        raise Corrupt(f"{where}: the stored body fails its checksum")
-    return packed[1:-4] if packed[:1] == _RAW_BYTE else _unpack_other(packed, where)
-
-
-def unpack_all(packed: list[bytes]) -> list[bytes]:
-    """`unpack` of many, checked by one call. Corrupt when any is broken; `unpack` them one by one to learn which."""
-    if zlib.crc32(b"".join(packed)):
-        raise Corrupt("a stored body fails its checksum")
-    return [body[1:-4] if body[:1] == _RAW_BYTE else _unpack_other(body, "record") for body in packed]
-
-
-def _unpack_other(packed: bytes, where: str) -> bytes:
-    if not packed:
-        return packed
-    if packed[0] == ZSTD:
-        return _decompress(packed[1:-4], where)
-    raise Corrupt(f"{where}: unknown body format {packed[0]}; written by a newer lodestore?")
-
-
-def _decompress(frame: bytes, where: str) -> bytes:
-    # python-zstandard ignores max_output_size when the frame declares its size: read the declaration first.
-    try:
-        size = zstandard.frame_content_size(frame)
-        if not 0 <= size <= MAX_BODY:
-            raise Corrupt(f"{where}: the stored body declares {size:,} bytes, above the cap of {MAX_BODY:,}")
-        return _decompressor().decompress(frame)
-    except zstandard.ZstdError as error:
-        raise Corrupt(f"{where}: the stored body does not decompress ({error})") from None
-
-
-def _compressor() -> zstandard.ZstdCompressor:
-    found: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
-    if found is None:
-        found = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
-    return found
-
-
-def _decompressor() -> zstandard.ZstdDecompressor:
-    found: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
-    if found is None:
-        found = _local.decompressor = zstandard.ZstdDecompressor()
-    return found

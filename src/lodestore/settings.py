@@ -47,7 +47,7 @@ class SQLiteSettings(Settings):
 
     `cache` is how many MiB of pages each of its three connections keeps; `hot_bytes` bounds the cache entries kept in
     the process (0: none), which a turn of the event loop sees at most `max_staleness` milliseconds old (0: never old).
-    `max_cache_bytes` bounds the stored cache (0: no bound).
+    `max_cache_bytes` bounds the stored cache (0: no bound); `dictionaries` makes small records smaller.
     """
 
     SECRETS: ClassVar[frozenset[str]] = frozenset({"key"})
@@ -60,6 +60,7 @@ class SQLiteSettings(Settings):
     hot_bytes: int = 32 * 1024 * 1024
     max_staleness: float = 1.0
     max_cache_bytes: int = 0
+    dictionaries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class RedisSettings(Settings):
     max_connections: int = 16
     timeout: float = 10.0
     strict: bool = False
+    dictionaries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class PostgresSettings(Settings):
     recycle: float = 1800.0
     timeout: float = 30.0
     pgbouncer: bool = False
+    dictionaries: bool = True
 
 
 def make(kind: type[S], options: dict[str, Any]) -> S:

@@ -13,6 +13,7 @@ from itertools import product
 
 from ..catalogue import FAMILIES, OWNED, Family
 from ..kernel import Page
+from . import dictionaries
 from .dialect import SQLITE, Dialect
 
 Shape = tuple[Family, int, bool, bool, bool, bool, bool]
@@ -262,6 +263,7 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
                 yield f"sweepable {family.name}", sweepable(family, d)
         yield f"count {family.name}", count(family, d)
         yield from _scans(family, d)
+    yield from dictionaries.statements(d)
 
 
 def _one_by_one(family: Family) -> Iterator[tuple[str, str]]:

@@ -52,6 +52,13 @@ def insert(family: Family, how: str, d: Dialect) -> str:
 
 
 @cache
+def repack(family: Family, d: Dialect) -> str:
+    """Replace bodies by the same in other bytes, unless a record was written meanwhile; binds key, version, body."""
+    asked = _asked([*_key(family), ("version", "bigint"), ("body", "bytea")], d)
+    return f"UPDATE {d.table(family)} t SET body = w.body FROM {asked} WHERE {_same((*family.key, 'version'))}"
+
+
+@cache
 def next_places(family: Family, d: Dialect) -> str:
     """The next free position within each outer key, in the order asked."""
     return f"SELECT {_next(family, d)} FROM {_asked(_key(family)[:-1], d)} ORDER BY number"
@@ -97,5 +104,6 @@ def statements(d: Dialect) -> Iterator[tuple[str, str]]:
             yield f"next_places {family.name}", next_places(family, d)
         else:
             yield f"standing {family.name}", standing(family, d)
+        yield f"repack many {family.name}", repack(family, d)
         for depth in range(len(family.key) + 1):
             yield f"drop many {family.name} depth={depth}", drop(family, depth, d)

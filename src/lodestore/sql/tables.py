@@ -39,7 +39,7 @@ _NAMES = {
 
 
 def metadata() -> MetaData:
-    """One table per family, and `store`: one row with the commit sequence and the newest time written."""
+    """One table per family, `store`: one row with the commit sequence and the newest time written, `dictionary`."""
     tables = MetaData(naming_convention=_NAMES)
     for family in FAMILIES:
         _table(tables, family)
@@ -50,6 +50,15 @@ def metadata() -> MetaData:
         Column("commits", _WHOLE, nullable=False),
         Column("latest", _WHOLE, nullable=False),
         CheckConstraint("id = 1", name="single"),
+        sqlite_strict=True,
+    )
+    Table(
+        "dictionary",
+        tables,
+        Column("number", _WHOLE, primary_key=True, autoincrement=False),
+        Column("family", _TEXT, nullable=False),
+        Column("covered", _WHOLE, nullable=False),
+        Column("body", LargeBinary, nullable=False),
         sqlite_strict=True,
     )
     return tables

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
-from ... import codec
 from ...catalogue import FAMILIES, Family
-from ...errors import Corrupt, Refused, Unavailable, Unsupported
+from ...errors import Corrupt, Refused, Unsupported
 from ...kernel import Backend, Key, Page, Row, Vitals, Write
-from ...sql import REVISION, render
+from ...packing import Packer
+from ...sql import render
 from ...sql.dialect import POSTGRES
+from ...training import FIRST, Trainer
 from ...turns import Turns
 from . import creation, maintenance
+from .dictionaries import TableShelf
 from .driver import Address, Connection
-from .execute import row_of
 from .pool import Pool
 from .writer import Writer
 
@@ -30,7 +31,7 @@ class PostgresBackend(Backend):
     `pool_size` connections at most, `pool_wait` seconds until no free one is Unavailable, `recycle` seconds until one
     is replaced; `timeout` is how many seconds one statement may take. `sslrootcert` is a file of certificates that
     prove the server, or "system". `pgbouncer` gives up prepared statements and session settings, for a pooler in
-    transaction mode.
+    transaction mode. Without `dictionaries` none is trained, and none used to write.
     """
 
     name = "postgres"
@@ -49,6 +50,7 @@ class PostgresBackend(Backend):
         recycle: float = 1800.0,
         timeout: float = 30.0,
         pgbouncer: bool = False,
+        dictionaries: bool = True,
     ) -> None:
         if not 0 < len(namespace.encode()) < 64 or "\0" in namespace or namespace.startswith("pg_"):
             raise Refused("namespace: expected the name of a schema, 1 to 63 bytes, not beginning with pg_")
@@ -58,33 +60,40 @@ class PostgresBackend(Backend):
         self._namespace = namespace
         self._pooling = (pool_size, pool_wait, recycle)
         self._d = replace(POSTGRES, schema=f"{creation.quoted(namespace)}.")
-        self._open = False
+        self._dictionaries = dictionaries
+        self._details = partial(maintenance.details, namespace=namespace)
         self._turns = Turns()
+        self._check = self._turns.check
 
     async def open(self) -> int:
         async with self._turns.turn():
-            if not self._open:
+            if not self._turns.open:
                 await self._begin()
             return await self._pool.read("opening", lambda run: creation.latest(run, self._d.schema))
 
     async def _begin(self) -> None:
-        self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
         pool = Pool(self._address.connect, *self._pooling)
         try:
             await pool.read("opening", lambda run: creation.prepare(run, self._address, self._namespace))
+            self._packer = Packer(use=self._dictionaries)
+            self._shelf = TableShelf(pool, self._d, self._packer)
+            await self._shelf.learn()
         except BaseException:
             await asyncio.shield(pool.close())
             raise
-        self._pool, self._writer, self._open = pool, Writer(pool, self._d), True
+        self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
+        self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
+        self._pool, self._writer = pool, Writer(pool, self._d, self._packer)
+        self._turns.opened()
 
     async def close(self) -> None:
         async with self._turns.turn():
-            if self._open:
+            if self._turns.open:
                 self._check()
-                self._open = False
                 await self._turns.finish(self._finish())
 
     async def _finish(self) -> None:
+        await self.trainer.close()
         await self._writer.drain()
         await self._pool.close()
 
@@ -97,23 +106,27 @@ class PostgresBackend(Backend):
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
-        return await self._writer.submit(tuple(writes))
+        results = await self._writer.submit(tuple(writes))
+        if self._packer.due:
+            self.trainer.wake()
+        return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         if len(keys) == 1:
             text = render.fetch(family, self._d)
             found = await self._read(lambda run: run.fetchrow(text, *keys[0]))
-            return [None if found is None else row_of(family, (*found, *keys[0]))]
+            return await self._shelf.rows_of(family, [found and (*found, *keys[0])])
         if not keys:
             self._check()
             return []
         columns = [list(column) for column in zip(*keys, strict=True)]
         rows = await self._read(lambda run: run.fetch(render.fetch_many(family, self._d), *columns))
         by_key = {row[6:]: row for row in map(tuple, rows)}
-        return [row_of(family, by_key[key]) if key in by_key else None for key in keys]
+        return await self._shelf.rows_of(family, [by_key.get(key) for key in keys])
 
     async def scan(self, page: Page) -> list[Row]:
-        return [row_of(page.family, row) for row in await self._select("rows", page)]
+        found = await self._select("rows", page)
+        return await self._shelf.rows_of(page.family, found)
 
     async def keys(self, page: Page) -> list[Key]:
         return [tuple(row) for row in await self._select("keys", page)]
@@ -121,7 +134,7 @@ class PostgresBackend(Backend):
     async def bodies(self, page: Page) -> list[bytes]:
         packed = await self._select("bodies", page)
         try:
-            return codec.unpack_all([row[0] for row in packed])
+            return await self._shelf.unpacking(lambda: self._packer.unpack_all([row[0] for row in packed]))
         except Corrupt:  # read again with the names, for the one that is broken
             return await super().bodies(page)
 
@@ -138,18 +151,20 @@ class PostgresBackend(Backend):
         counts = await self._read(lambda run: maintenance.counts(run, self._d, now), "counting")
         whole, partial = ({f.name: pair[i] for f, pair in zip(FAMILIES, counts, strict=True)} for i in (0, 1))
         size = await self._read(lambda run: maintenance.size(run, self._d), "counting")
-        return Vitals(whole, partial, size, await self._details())
-
-    async def _details(self) -> dict[str, Any]:
-        version = await self._read(lambda run: run.fetchval("SHOW server_version"))
-        return {"namespace": self._namespace, "schema": REVISION, "server_version": version}
+        return Vitals(whole, partial, size, await self._read(self._details))
 
     async def probe(self) -> dict[str, Any]:
         await self.apply([])
-        return {"warnings": await self._read(maintenance.warnings), **await self._details()}
+        warnings = await self._read(maintenance.warnings)
+        return {"warnings": [*warnings, *self.trainer.problems], **await self._read(self._details)}
 
     async def verify(self) -> list[str]:
-        return await self._read(lambda run: maintenance.verify(run, self._d), "verifying")
+        return await self._read(lambda run: maintenance.verify(run, self._d, self._packer), "verifying")
+
+    async def compact(self) -> dict[str, int]:
+        self._check()
+        trained = await self.trainer.train()
+        return {"dictionaries": trained, "packed": await self._shelf.repack() if self._dictionaries else 0}
 
     async def backup(self, path: str) -> None:
         hint = f"pg_dump --schema={self._namespace} makes a consistent copy while the store is in use"
@@ -158,11 +173,3 @@ class PostgresBackend(Backend):
     async def _read(self, work: Callable[[Connection], Awaitable[T]], doing: str = "reading") -> T:
         self._check()
         return await self._pool.read(doing, work)
-
-    def _check(self) -> None:
-        if not self._open:
-            raise Unavailable("the store is not open: await store.initialize() first")
-        if os.getpid() != self._pid:
-            raise Unavailable("the store was opened before a fork: open it again in the child process")
-        if asyncio.get_running_loop() is not self._loop:
-            raise Refused("the store was opened on another event loop: use it there, or use lodestore.sync.open()")

@@ -12,9 +12,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ... import codec
 from ...catalogue import FAMILIES, OWNED, Family
 from ...kernel import BODY, EXPIRES_AT, KEY, PLACE, Append, Copy, Drop, Key, Put, Row, Write
+from ...packing import Packer
 from ...sql import sets
 from ...sql.dialect import Dialect
 from .draft import Draft, key_of
@@ -35,7 +35,7 @@ class Step(NamedTuple):
         self.results[self.at] = result
 
 
-async def carry_out(run: Connection, d: Dialect, steps: Sequence[Step]) -> None:
+async def carry_out(run: Connection, d: Dialect, packer: Packer, steps: Sequence[Step]) -> None:
     """Do all steps in order, inside a transaction that holds the row of `store`."""
     while steps:
         drops, writes, steps = cut(steps)
@@ -44,7 +44,7 @@ async def carry_out(run: Connection, d: Dialect, steps: Sequence[Step]) -> None:
         while writes:
             draft = await _informed(run, d, [step.write for step in writes])
             writes = writes[_take_in(draft, writes) :]
-            await _store(run, d, draft)
+            await _store(run, d, packer, draft)
 
 
 def cut(steps: Sequence[Step]) -> tuple[list[Step], list[Step], Sequence[Step]]:
@@ -137,19 +137,19 @@ def _take_in(draft: Draft, steps: Sequence[Step]) -> int:
     return len(steps)
 
 
-async def _store(run: Connection, d: Dialect, draft: Draft) -> None:
+async def _store(run: Connection, d: Dialect, packer: Packer, draft: Draft) -> None:
     for family in FAMILIES:  # owners stand before what they own
         entries = sorted(draft.rows.get(family, {}).values(), key=itemgetter(0))
         for how, some in groupby(entries, itemgetter(0)):
-            for part in _parts(_packed(family, row) for _, row in some):
+            for part in _parts(_packed(packer, family, row) for _, row in some):
                 await run.execute(sets.insert(family, how, d), *_columns(part))
 
 
-def _packed(family: Family, row: Row) -> Row:
+def _packed(packer: Packer, family: Family, row: Row) -> Row:
     """A row as `sets.insert` binds it."""
     expiry = (row[EXPIRES_AT],) if family.expires else ()
     place = (row[PLACE],) if family.arrival else ()
-    return (*row[KEY:], codec.pack(row[BODY]), *row[1:EXPIRES_AT], *expiry, *place)
+    return (*row[KEY:], packer.pack(family, row[BODY]), *row[1:EXPIRES_AT], *expiry, *place)
 
 
 def _parts(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ... import codec
 from ...catalogue import Family
 from ...errors import Corrupt
-from ...kernel import BODY, KEY, Key, Put, Row, Write, name_of
+from ...kernel import BODY, KEY, Put, Row, Write, name_of
+from ...packing import Packer
 from ...sql import render
 from ...sql.dialect import Dialect
 from .driver import Connection
@@ -19,20 +19,16 @@ def alone(write: Write) -> bool:
     return type(write) is Put and write.expect is None and not write.family.placed and not write.family.owner
 
 
-async def put_alone(run: Connection, d: Dialect, put: Put) -> int:
+async def put_alone(run: Connection, d: Dialect, packer: Packer, put: Put) -> int:
     """Advance the commit sequence and store one record, in one statement."""
     expiry = (put.expires_at,) if put.family.expires else ()
-    values = (*put.key, codec.pack(put.body), put.written_at, *expiry)
+    values = (*put.key, packer.pack(put.family, put.body), put.written_at, *expiry)
     return int(await run.fetchval(render.put_alone(put.family, d), *values))
 
 
-def row_of(family: Family, found: Sequence[Any]) -> Row:
+def row_of(packer: Packer, family: Family, found: Sequence[Any]) -> Row:
     """A row as `kernel` knows it, its body unpacked."""
-    return (_body(found[BODY], family, tuple(found[KEY:])), *found[1:])
-
-
-def _body(packed: bytes, family: Family, key: Key) -> bytes:
     try:
-        return codec.unpack(packed)
-    except Corrupt as problem:
-        raise Corrupt(f"{name_of(family, key)}: {problem}") from None
+        return (packer.unpack(found[BODY]), *found[1:])
+    except Corrupt as problem:  # or the kind that the newest dictionaries may heal
+        raise type(problem)(f"{name_of(family, tuple(found[KEY:]))}: {problem}") from None

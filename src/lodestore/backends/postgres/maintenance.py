@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...catalogue import FAMILIES
 from ...errors import Corrupt
 from ...kernel import Page
-from ...sql import render
+from ...packing import Packer, damaged
+from ...sql import REVISION, render
 from ...sql.dialect import Dialect
+from . import dictionaries
 from .driver import Connection
 from .execute import row_of
 
@@ -40,9 +44,15 @@ async def counts(run: Connection, d: Dialect, now: int) -> list[tuple[int, int]]
 
 async def size(run: Connection, d: Dialect) -> int:
     """Bytes of all tables with their indexes."""
-    tables = [d.table(family) for family in FAMILIES]
+    tables = [*(d.table(family) for family in FAMILIES), f"{d.schema}dictionary"]
     text = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest($1::text[]) AS name"
     return int(await run.fetchval(text, tables))
+
+
+async def details(run: Connection, namespace: str) -> dict[str, Any]:
+    """What health and statistics tell of a store."""
+    version = await run.fetchval("SHOW server_version")
+    return {"namespace": namespace, "schema": REVISION, "server_version": version}
 
 
 async def warnings(run: Connection) -> list[str]:
@@ -51,16 +61,18 @@ async def warnings(run: Connection) -> list[str]:
     return [f"{row[0]} is off: {RISKS[row[0]]}" for row in sorted(rows) if row[1] == "off"]
 
 
-async def verify(run: Connection, d: Dialect) -> list[str]:
-    """Read every body and check its seal; streams, whatever the size of the store."""
-    problems = []
+async def verify(run: Connection, d: Dialect, packer: Packer) -> list[str]:
+    """Read every dictionary and body and check its seal; streams, whatever the size of the store."""
     async with run.transaction(readonly=True, isolation="repeatable_read"):
+        kept = await dictionaries.rows(run, d, 0)
+        packer.learn(kept)
+        problems = damaged(kept)
         for family in FAMILIES:
             page = Page(family, partial=True)
             text = render.scan("rows", render.shape(page), d)
             async for row in run.cursor(text, *render.bind(page, d), prefetch=50):
                 try:
-                    row_of(family, row)
+                    row_of(packer, family, row)
                 except Corrupt as problem:
                     problems.append(str(problem))
     return problems

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ...errors import LodestoreError, Unavailable, Unknown
 from ...kernel import VERSION, Copy, Write
+from ...packing import Packer
 from ...sql.dialect import Dialect
 from . import driver
 from .bulk import Step, carry_out
@@ -38,9 +39,10 @@ class Unit(NamedTuple):
 class Writer:
     """Decides units in the order in which they were handed over; cancelling who waits changes nothing about one."""
 
-    def __init__(self, pool: Pool, dialect: Dialect) -> None:
+    def __init__(self, pool: Pool, dialect: Dialect, packer: Packer) -> None:
         self._pool = pool
         self._d = dialect
+        self._packer = packer
         self._queue: deque[Unit] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -101,7 +103,7 @@ class Writer:
         try:
             if len(units) == 1 and len(units[0]) == 1 and alone(units[0][0]):
                 committing = True
-                return [[await put_alone(run, self._d, units[0][0])]]  # type: ignore[arg-type]
+                return [[await put_alone(run, self._d, self._packer, units[0][0])]]  # type: ignore[arg-type]
             await run.execute(BEGIN)
             began = True
             results = await self._units(run, units)
@@ -124,7 +126,7 @@ class Writer:
             version += 1
             steps += [Step(write, version, into, index) for index, write in enumerate(unit)]
             version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
-        await carry_out(run, self._d, steps)
+        await carry_out(run, self._d, self._packer, steps)
         if version > commits:
             await run.execute(f"UPDATE {self._d.schema}store SET commits = $1", version)
         return results

@@ -8,9 +8,12 @@ from typing import Any
 from ...catalogue import FAMILIES, Family
 from ...errors import Corrupt, Refused, Unavailable, Unsupported
 from ...kernel import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict
+from ...packing import Packer, damaged
+from ...training import FIRST, Trainer
 from ...turns import Turns
 from . import rows
 from .address import Address
+from .dictionaries import HashShelf
 from .door import Door
 from .health import inspect
 from .scripts import APPLY, FETCH, FORMAT, PAGE, VITALS
@@ -24,6 +27,7 @@ class RedisBackend(Backend):
 
     Expiry stands in the record and in an index, not in the server's own expiry: the clock of the store decides, not
     that of the server, and a sweep can count what it removes. `strict` refuses to open on a server that may forget.
+    Without `dictionaries` none is trained, and none used to write.
     """
 
     name = "redis"
@@ -39,12 +43,14 @@ class RedisBackend(Backend):
         max_connections: int = 16,
         timeout: float = 10.0,
         strict: bool = False,
+        dictionaries: bool = True,
     ) -> None:
         if not namespace or set(namespace) & set("{}"):
             raise Refused(f"namespace: expected text without braces, not {namespace!r}")
         self._address = Address(url, password, ca_file, db, timeout)
         self._connections, self._timeout, self._strict = max(1, max_connections), timeout, strict
         self._tag = f"{{{namespace}}}"
+        self._dictionaries = dictionaries
         self._door: Door | None = None
         self._turns = Turns()
 
@@ -54,6 +60,7 @@ class RedisBackend(Backend):
                 door = Door(self._address, self._connections, self._timeout)
                 try:
                     latest = await self._welcome(door)
+                    await self._prepare(door)
                 except BaseException:
                     await door.close()
                     raise
@@ -69,11 +76,18 @@ class RedisBackend(Backend):
             raise Refused(f"strict: {'; '.join(warnings)}")
         return int(latest or 0)
 
+    async def _prepare(self, door: Door) -> None:
+        self._packer = Packer(use=self._dictionaries)
+        self._shelf = HashShelf(door, self._tag, self._packer)
+        await self._shelf.learn()
+        self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
+        self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
+
     async def close(self) -> None:
         async with self._turns.turn():
             door, self._door = self._door, None
             if door is not None:
-                await self._turns.finish(door.close())
+                await self._turns.finish(door.close(self.trainer.close))
 
     async def exists(self) -> bool:
         door = Door(self._address, self._connections, self._timeout)
@@ -88,11 +102,14 @@ class RedisBackend(Backend):
         return self._door
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        done, *told = await self._opened().run(APPLY, self._tag, rows.words_of(writes), writes=True)
+        door = self._opened()
+        done, *told = await door.run(APPLY, self._tag, rows.words_of(self._packer, writes), writes=True)
         if not done:
             put = writes[told[0]]
             assert isinstance(put, Put)
             raise conflict(put, told[1])
+        if self._packer.due:
+            self.trainer.wake()
         return rows.results_of(told[0])
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
@@ -106,13 +123,15 @@ class RedisBackend(Backend):
         else:
             stored = await door.run(FETCH, self._tag, [family.name, *(part for place in places for part in place)])
         there = [(key, row) for key, row in zip(keys, stored, strict=True) if row is not None]
-        found = iter(rows.rows(family, [key for key, _ in there], [row for _, row in there]))
+        named, held = [key for key, _ in there], [row for _, row in there]
+        found = iter(await self._shelf.unpacking(lambda: rows.rows(self._packer, family, named, held)))
         return [None if row is None else next(found) for row in stored]
 
     async def scan(self, page: Page) -> list[Row]:
         if len(page.prefix) == len(page.family.key):
             return await self._record(page)
-        return rows.rows_of(page, await self._ask(page, "rows"))
+        answer = await self._ask(page, "rows")
+        return await self._shelf.unpacking(lambda: rows.rows_of(self._packer, page, answer))
 
     async def keys(self, page: Page) -> list[Key]:
         if len(page.prefix) == len(page.family.key):
@@ -122,7 +141,8 @@ class RedisBackend(Backend):
     async def bodies(self, page: Page) -> list[bytes]:
         if len(page.prefix) == len(page.family.key):
             return await super().bodies(page)
-        return rows.bodies_of(page, await self._ask(page, "bodies"))
+        answer = await self._ask(page, "bodies")
+        return await self._shelf.unpacking(lambda: rows.bodies_of(self._packer, page, answer))
 
     async def _ask(self, page: Page, what: str) -> list[bytes]:
         answer: list[bytes] = await self._opened().run(PAGE, self._tag, rows.question(page, what))
@@ -157,10 +177,17 @@ class RedisBackend(Backend):
 
     async def probe(self) -> dict[str, Any]:
         await self.apply([])
-        return await inspect(self._opened())
+        found = await inspect(self._opened())
+        return {**found, "warnings": [*found["warnings"], *self.trainer.problems]}
+
+    async def compact(self) -> dict[str, int]:
+        self._opened()
+        trained = await self.trainer.train()
+        return {"dictionaries": trained, "packed": await self._shelf.repack() if self._dictionaries else 0}
 
     async def verify(self) -> list[str]:
-        problems: list[str] = []
+        self._opened()
+        problems = damaged(await self._shelf.kept(0))
         for family in FAMILIES:
             page: Page | None = Page(family, partial=True, limit=_STEP)
             while page is not None:
@@ -174,16 +201,18 @@ class RedisBackend(Backend):
     async def _verify_page(self, page: Page, problems: list[str]) -> Page | None:
         """Look at the rows of a page; the page after it."""
         keys, stored = rows.split(page, await self._ask(page, "rows"))
+        await self._shelf.learn()
         for key, row in zip(keys, stored, strict=True):
             try:
-                rows.rows(page.family, [key], [row])
+                rows.rows(self._packer, page.family, [key], [row])
             except Corrupt as problem:
                 problems.append(str(problem))
-        return page._replace(after=await self._order(page.family, keys[-1])) if keys else None
+        return page._replace(after=await _order(self._opened(), self._tag, page.family, keys[-1])) if keys else None
 
-    async def _order(self, family: Family, key: Key) -> Key:
-        """Where a row stands, also when it is broken."""
-        if not family.placed:
-            return key
-        outer, inner = rows.places(key)
-        return (*key[:-1], int(await self._opened().ask("ZSCORE", f"{self._tag}:o:{family.name}:{outer}", inner)))
+
+async def _order(door: Door, tag: str, family: Family, key: Key) -> Key:
+    """Where a row stands, also when it is broken."""
+    if not family.placed:
+        return key
+    outer, inner = rows.places(key)
+    return (*key[:-1], int(await door.ask("ZSCORE", f"{tag}:o:{family.name}:{outer}", inner)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -43,8 +43,10 @@ class Door:
         self._quiet.set()
         self._shut = self._may_write = False
 
-    async def close(self) -> None:
-        """Wait for the questions that were asked, then hang up."""
+    async def close(self, ending: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Wait for an ending and for the questions that were asked, then hang up."""
+        if ending is not None:
+            await ending()
         self._shut = True
         await self._quiet.wait()
         while self._idle:

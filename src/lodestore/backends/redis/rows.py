@@ -7,9 +7,9 @@ from itertools import groupby
 from struct import Struct, unpack_from
 
 from ...catalogue import Family
-from ...codec import pack, unpack, unpack_all
 from ...errors import Corrupt, Refused
 from ...kernel import KEY, Append, Copy, Drop, Key, Page, Put, Row, Write, name_of
+from ...packing import Packer
 
 Word = str | bytes | int
 
@@ -17,15 +17,15 @@ _HEAD = Struct("<5q")  # version, created_at, written_at, expires_at, place
 _MOST = 2**53  # scripts count in doubles
 
 
-def words_of(writes: Sequence[Write]) -> list[Word]:
+def words_of(packer: Packer, writes: Sequence[Write]) -> list[Word]:
     """A batch as the arguments of its script."""
     words: list[Word] = ["1" if any(type(w) is Put and w.expect is not None for w in writes) else "0"]
     for kind, group in groupby(writes, _run_of):
         if kind is None:
             for write in group:
-                words += _words(write)
+                words += _words(packer, write)
         else:
-            copies = [part for write in group if isinstance(write, Copy) for part in _copied(write)]
+            copies = [part for write in group if isinstance(write, Copy) for part in _copied(packer, write)]
             words += ["C", *kind, len(copies) // 2, *copies]
     return words
 
@@ -38,23 +38,23 @@ def _run_of(write: Write) -> tuple[str, str] | None:
     return write.family.name, str(row[KEY]) if len(row) > KEY + 1 else ""
 
 
-def _copied(write: Copy) -> tuple[str, bytes]:
+def _copied(packer: Packer, write: Copy) -> tuple[str, bytes]:
     body, version, created, written, ends, place = write.row[:KEY]
     head = (version or 0, created, written, -1 if ends is None else ends, -1 if place is None else place)
     if max(head) > _MOST:
         raise Refused(f"{name_of(write.family, write.row[KEY:])}: a version, time or place above 2**53")
-    return str(write.row[-1]), _HEAD.pack(*head) + pack(body)
+    return str(write.row[-1]), _HEAD.pack(*head) + packer.pack(write.family, body)
 
 
-def _words(write: Write) -> list[Word]:
+def _words(packer: Packer, write: Write) -> list[Word]:
     family = write.family
     match write:
         case Put():
             ends, expect = -1 if write.expires_at is None else write.expires_at, write.expect
             times = (write.written_at, ends, "" if expect is None else expect)
-            return ["P", family.name, *places(write.key), pack(write.body), *times]
+            return ["P", family.name, *places(write.key), packer.pack(family, write.body), *times]
         case Append():
-            bodies = map(pack, write.bodies)
+            bodies = (packer.pack(family, body) for body in write.bodies)
             return ["A", family.name, str(write.prefix[0]), write.written_at, len(write.bodies), *bodies]
         case Drop():
             return ["D", family.name, len(write.prefix), *map(str, write.prefix), write.at]
@@ -95,10 +95,10 @@ def keys_of(page: Page, answer: Sequence[bytes]) -> list[Key]:
     return [(*outer, _inner(family, inner)) for outer, inner in zip(outers, inners, strict=True)]
 
 
-def rows_of(page: Page, answer: Sequence[bytes]) -> list[Row]:
+def rows_of(packer: Packer, page: Page, answer: Sequence[bytes]) -> list[Row]:
     """The rows in the answer to a question for rows."""
     keys, stored = split(page, answer)
-    return rows(page.family, keys, stored)
+    return rows(packer, page.family, keys, stored)
 
 
 def split(page: Page, answer: Sequence[bytes]) -> tuple[list[Key], Sequence[bytes]]:
@@ -108,15 +108,21 @@ def split(page: Page, answer: Sequence[bytes]) -> tuple[list[Key], Sequence[byte
     return keys_of(page, named), answer[step - 1 :: step]
 
 
-def rows(family: Family, keys: Sequence[Key], stored: Sequence[bytes]) -> list[Row]:
+def rows(packer: Packer, family: Family, keys: Sequence[Key], stored: Sequence[bytes]) -> list[Row]:
     """Rows from what is stored under `keys`; Corrupt, naming the record, where it is not what was written."""
     try:
-        bodies = unpack_all([row[_HEAD.size :] for row in stored])
+        bodies = packer.unpack_all([row[_HEAD.size :] for row in stored])
     except Corrupt:
         for key, row in zip(keys, stored, strict=True):
-            unpack(row[_HEAD.size :], name_of(family, key))
+            packer.unpack(row[_HEAD.size :], name_of(family, key))
         raise
     return [(body, *_head(family, key, row), *key) for body, key, row in zip(bodies, keys, stored, strict=True)]
+
+
+def stored_rows(page: Page, answer: Sequence[bytes]) -> list[Row]:
+    """The rows in the answer to a question for rows, their bodies as they are stored."""
+    keys, stored = split(page, answer)
+    return [(row[_HEAD.size :], *_head(page.family, key, row), *key) for key, row in zip(keys, stored, strict=True)]
 
 
 def _head(family: Family, key: Key, row: bytes) -> Iterator[int | None]:
@@ -127,13 +133,13 @@ def _head(family: Family, key: Key, row: bytes) -> Iterator[int | None]:
     yield from (ends if ends >= 0 else None, place if place >= 0 else None)
 
 
-def bodies_of(page: Page, answer: Sequence[bytes]) -> list[bytes]:
+def bodies_of(packer: Packer, page: Page, answer: Sequence[bytes]) -> list[bytes]:
     """The bodies in the answer to a question for bodies."""
     try:
-        return unpack_all([row[_HEAD.size :] for row in answer])
+        return packer.unpack_all([row[_HEAD.size :] for row in answer])
     except Corrupt as problem:
         where = ", ".join(map(str, page.prefix))
-        raise Corrupt(f"{page.family.name}({where}): {problem}; verify() names the record") from None
+        raise type(problem)(f"{page.family.name}({where}): {problem}; verify() names the record") from None
 
 
 def _text(family: Family, name: bytes) -> str:

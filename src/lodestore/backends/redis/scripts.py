@@ -35,4 +35,4 @@ def _traits(family: Family) -> str:
 
 
 APPLY = Script("check", "write")
-PAGE, FETCH, VITALS, RIGHTS = map(Script, ("page", "fetch", "vitals", "rights"))
+PAGE, FETCH, VITALS, RIGHTS, KEEP, REPACK = map(Script, ("page", "fetch", "vitals", "rights", "keep", "repack"))

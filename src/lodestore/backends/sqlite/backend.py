@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...catalogue import CACHE, FAMILIES, Family
-from ...errors import Refused, Unavailable
 from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
+from ...packing import Packer
 from ...sql import render
+from ...training import Trainer
 from ...turns import Turns
-from . import creation, door, driver, execute, maintenance
+from . import creation, door, driver, execute, maintenance, unpacking
 from .bounding import Bound
 from .connections import Connections
+from .dictionaries import TableShelf
 from .hot import HOT_BYTES, MAX_STALENESS, Hot
 from .snapshot import Snapshot
-from .threads import Thread
 from .writer import Writer
 
 T = TypeVar("T")
@@ -35,7 +35,8 @@ class SQLiteBackend(Backend):
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
     MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries held in this
     process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer without
-    looking at the file again (0: not at all). `max_cache_bytes` bounds the stored cache (0: no bound).
+    looking at the file again (0: not at all). `max_cache_bytes` bounds the stored cache (0: no bound). Without
+    `dictionaries` none is trained, and none used to write.
     """
 
     name = "sqlite"
@@ -52,20 +53,22 @@ class SQLiteBackend(Backend):
         hot_bytes: int = HOT_BYTES,
         max_staleness: float = MAX_STALENESS,
         max_cache_bytes: int = 0,
+        dictionaries: bool = True,
     ) -> None:
         self.path = Path(path).absolute()
         self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
         self._hot_bytes, self._max_staleness, self._max_cache_bytes = hot_bytes, max_staleness, max_cache_bytes
-        self._open = False
         self._turns = Turns()
-        self._connections = Connections(self._site)
+        self._check = self._turns.check
+        self._dictionaries = dictionaries
 
     async def open(self) -> int:
         async with self._turns.turn():
-            if not self._open:
-                self._pid, self._loop = os.getpid(), asyncio.get_running_loop()
+            if not self._turns.open:
                 await asyncio.to_thread(self._site.prepare)
+                self._packer = Packer(use=self._dictionaries)
+                self._connections = Connections(self._site, self._packer)
                 await self._connections.open()
                 try:
                     await self._begin()
@@ -79,33 +82,41 @@ class SQLiteBackend(Backend):
         await self._scanning.run("reading", maintenance.latest)  # makes the log, whose identity is looked at next
         self._identity = creation.Identity(self.path)
         writing, power = self._connections.writing, self._durability == "power"
+        run = driver.cursor(writing.connection, self._packer)
         if self._hot_bytes:
             self.hot = Hot(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
-        self._writer = Writer(writing.connection, writing.post, self._identity.check, power=power, hot=self.hot)
+        self._writer = Writer(run, writing.post, self._identity.check, power=power, hot=self.hot)
         self._bound: Bound | None = None
         if limit := self._max_cache_bytes:
             self._bound = Bound(limit, lambda: maintenance.size(self.path), self._scanning, self._writer)
-        self._open = True
+        await self._scanning.run("reading", lambda c: unpacking.learn(c, self._packer))
+        self._shelf = TableShelf(self._packer, self._scanning, writing, self._identity.check)
+        self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
+        self.trainer.open()
+        self._turns.opened()
 
     async def close(self) -> None:
         async with self._turns.turn():
-            if self._open:
+            if self._turns.open:
                 self._check()
-                self._open, self.hot = False, None
-                await self._turns.finish(_finish(self._bound, self._connections, self._writer))
+                self.hot = None
+                endings = [] if self._bound is None else [self._bound.stop]
+                await self._turns.finish(self._connections.close(*endings, self.trainer.close, self._writer.drain))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
         results = await self._writer.submit(writes)
         if self._bound is not None:
             self._bound.wrote(writes)
+        if self._packer.due:
+            self.trainer.wake()
         return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         self._check()
         hot = self.hot if family is CACHE else None
         if len(keys) > SHORT_PAGE:
-            return await _fetch_many(self._scanning, hot, family, keys)
+            return await self._fetch_many(hot, family, keys)
         try:
             rows = _fetch(self._reading, family, keys)
         except driver.Error as error:
@@ -113,6 +124,14 @@ class SQLiteBackend(Backend):
         if hot is not None:
             for key, row in zip(keys, rows, strict=True):
                 hot.keep(str(key[0]), row)
+        return rows
+
+    async def _fetch_many(self, hot: Hot | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+        state = hot.state if hot is not None else None
+        read = partial(execute.snapshot, family=family, keys=keys)
+        sequence, rows = await self._scanning.run("reading", lambda c: read(driver.cursor(c, self._packer)))
+        if hot is not None:
+            hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
         return rows
 
     async def scan(self, page: Page) -> list[Row]:
@@ -141,12 +160,12 @@ class SQLiteBackend(Backend):
         """The store as it stands now, to be entered with `async with` and read while others write."""
         self._check()
         self._identity.check()
-        return Snapshot(self._site)
+        return Snapshot(self._site, self._packer)
 
     async def _page(self, read: Callable[[driver.Cursor, Page], list[T]], page: Page) -> list[T]:
         self._check()
         if page.limit is None or page.limit > SHORT_PAGE:
-            return await self._scanning.run("reading", lambda c: read(c.cursor(), page))
+            return await self._scanning.run("reading", lambda c: read(driver.cursor(c, self._packer), page))
         try:
             return read(self._reading, page)
         except driver.Error as error:
@@ -167,12 +186,13 @@ class SQLiteBackend(Backend):
     async def probe(self) -> dict[str, Any]:
         await self.apply([])
         self._identity.check()
-        return {"warnings": maintenance.warnings(self.path), **await self._scanning.run("reading", maintenance.details)}
+        warnings = [*maintenance.warnings(self.path), *self.trainer.problems]
+        return {"warnings": warnings, **await self._scanning.run("reading", maintenance.details)}
 
     async def verify(self) -> list[str]:
         self._check()
         self._identity.check()
-        return await self._scanning.run("verifying", maintenance.verify)
+        return await self._scanning.run("verifying", lambda c: maintenance.verify(c, self._packer))
 
     async def backup(self, path: str) -> None:
         self._check()
@@ -183,8 +203,11 @@ class SQLiteBackend(Backend):
         self._check()
         self._identity.check()
         before = maintenance.size(self.path)
+        trained = await self.trainer.train()
+        packed = await self._shelf.repack() if self._dictionaries else 0
         await self._connections.writing.run("compacting", maintenance.compact)
-        return {"bytes_before": before, "bytes_after": maintenance.size(self.path)}
+        after = maintenance.size(self.path)
+        return {"bytes_before": before, "bytes_after": after, "dictionaries": trained, "packed": packed}
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one reading SQL statement; Refused for anything else."""
@@ -197,31 +220,9 @@ class SQLiteBackend(Backend):
             asking.connection.interrupt()  # a question nobody waits for would keep the next one waiting
             raise
 
-    def _check(self) -> None:
-        if not self._open:
-            raise Unavailable("the store is not open: await store.initialize() first")
-        if os.getpid() != self._pid:
-            raise Unavailable("the store was opened before a fork: open it again in the child process")
-        if asyncio.get_running_loop() is not self._loop:
-            raise Refused("the store was opened on another event loop: use it there, or use lodestore.sync.open()")
-
 
 def _fetch(run: driver.Cursor, family: Family, keys: Sequence[Key]) -> list[Row | None]:
     return [execute.fetch(run, family, key) for key in keys]
-
-
-async def _finish(bound: Bound | None, connections: Connections, writer: Writer) -> None:
-    if bound is not None:
-        await bound.stop()
-    await connections.close(writer)
-
-
-async def _fetch_many(scanning: Thread, hot: Hot | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
-    state = hot.state if hot is not None else None
-    sequence, rows = await scanning.run("reading", lambda c: execute.snapshot(c, family, keys))
-    if hot is not None:
-        hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
-    return rows
 
 
 def _count(connection: driver.Connection, family: Family, now: int) -> tuple[int, int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from ...packing import Packer
 from . import door, driver
 from .creation import Site
 from .threads import Thread
-from .writer import Writer
 
 
 class Connections:
@@ -19,8 +19,9 @@ class Connections:
     reading: driver.Cursor
     looking: driver.Cursor  # on the connection of `reading`
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, packer: Packer) -> None:
         self._site = site
+        self._packer = packer
         self._threads: list[Thread] = []
         self._asking: Thread | None = None
 
@@ -30,7 +31,7 @@ class Connections:
             with driver.renaming(f"opening {self._site.path}"):
                 self.writing = await self._start(self._site.writer)
                 self.scanning = await self._start(self._site.reader)
-                self.reading = self._site.reader().cursor()
+                self.reading = driver.cursor(self._site.reader(), self._packer)
                 self.looking = self.reading.connection.cursor()
         except BaseException:
             await asyncio.shield(self._stop())
@@ -39,13 +40,13 @@ class Connections:
     async def asking(self) -> Thread:
         """The guarded connection that SQL from outside runs on."""
         if self._asking is None:
-            self._asking = await self._start(lambda: door.guard(self._site.reader()))
+            self._asking = await self._start(lambda: door.guard(self._site.reader(), self._packer))
         return self._asking
 
-    async def close(self, writer: Writer | None = None) -> None:
-        """Finish what the threads were given but questions in SQL, then close; the writer last, for it checkpoints."""
-        if writer is not None:
-            await writer.drain()
+    async def close(self, *endings: Callable[[], Awaitable[None]]) -> None:
+        """Wait for these endings and for what the threads were given, but questions in SQL; the writer goes last."""
+        for ending in endings:
+            await ending()
         self.reading.connection.close()
         await self._stop()
 

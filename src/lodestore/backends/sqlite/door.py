@@ -10,10 +10,10 @@ import sqlite3 as codes  # the constants only
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ... import codec
 from ...catalogue import FAMILIES, Family
 from ...errors import Corrupt, LodestoreError, Refused
-from . import driver
+from ...packing import Packer
+from . import driver, unpacking
 
 _VIEWS = {
     "conversation": "conversations",
@@ -44,9 +44,10 @@ def _select(family: Family) -> str:
     return f"SELECT {', '.join(columns)} FROM main.{family.name}{alive}"
 
 
-def guard(connection: driver.Connection) -> driver.Connection:
+def guard(connection: driver.Connection, packer: Packer) -> driver.Connection:
     """Register the views and `unpack`, then shut everything but reading."""
-    connection.create_function("unpack", 1, _unpack, deterministic=True)
+    run = driver.cursor(connection, packer)
+    connection.create_function("unpack", 1, lambda packed: _unpack(run, packed), deterministic=True)
     connection.execute("PRAGMA query_only = OFF").fetchall()
     for name, text in views():
         connection.execute(f"CREATE TEMP VIEW {name} AS {text}")
@@ -61,10 +62,10 @@ def _authorize(action: int, first: str | None, second: str | None, *_: object) -
     return codes.SQLITE_OK if action in _READING else codes.SQLITE_DENY
 
 
-def _unpack(packed: Any) -> str | None:
+def _unpack(run: driver.Cursor, packed: Any) -> str | None:
     if not packed:
         return None  # an owner without a document
-    return codec.unpack(bytes(packed)).decode()
+    return unpacking.unpack(run, bytes(packed)).decode()
 
 
 def ask(

@@ -17,9 +17,10 @@ from urllib.parse import quote
 import sqlcipher3.dbapi2 as sqlcipher
 
 from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
+from ...packing import Packer
 
 Connection = Any  # sqlcipher3 ships no types
-Cursor = Any
+Cursor = Any  # one with a packer, from `cursor`
 Error = sqlcipher.Error
 IntegrityError = sqlcipher.IntegrityError
 Warning = sqlcipher.Warning  # what the driver raises for two statements at once
@@ -58,6 +59,17 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
         connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # else a wrong key chats on stderr
         connection.execute(f"PRAGMA key = {_key_literal(key)}").fetchall()
     return connection
+
+
+class _Cursor(sqlcipher.Cursor):  # type: ignore[misc]
+    packer: Packer
+
+
+def cursor(connection: Connection, packer: Packer) -> Cursor:
+    """A cursor that carries the packer of its store along."""
+    made = connection.cursor(_Cursor)
+    made.packer = packer
+    return made
 
 
 def _key_literal(key: str | bytes) -> str:

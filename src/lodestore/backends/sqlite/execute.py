@@ -1,6 +1,7 @@
 """Writes as values, carried out inside a transaction; and pages read.
 
-`run` is a cursor that is used again and again: a fresh one for each statement costs a fifth of a short one.
+`run` is a cursor that is used again and again: a fresh one for each statement costs a fifth of a short one. It
+carries the packer of the store.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ... import codec
 from ...catalogue import Family, owner_of
 from ...errors import Corrupt
 from ...kernel import (
@@ -27,10 +27,10 @@ from ...kernel import (
     Row,
     Write,
     conflict,
-    name_of,
 )
 from ...sql import render
-from .driver import Connection, Cursor, IntegrityError
+from . import driver, unpacking
+from .driver import Cursor, IntegrityError
 
 FEW_AT_ONCE = 256  # rows between two looks at how much it has become
 FEW_BYTES = 1_000_000  # packed; about two milliseconds of reading
@@ -47,7 +47,7 @@ def _put(run: Cursor, put: Put, version: int) -> int:
     if expect is not None:
         _expect(run, put)
     expiry = (expires_at,) if family.expires else ()
-    _insert(run, render.put(family), (*key, codec.pack(body), version, at, *expiry), put)
+    _insert(run, render.put(family), (*key, run.packer.pack(family, body), version, at, *expiry), put)
     return version
 
 
@@ -64,10 +64,10 @@ def _append(run: Cursor, append: Append, version: int) -> int:
     first: int = run.execute(render.next_place(family), prefix).fetchone()[0]
     text = render.append(family)
     if len(bodies) == 1:
-        _insert(run, text, (*prefix, first, codec.pack(bodies[0]), version, at), append)
+        _insert(run, text, (*prefix, first, run.packer.pack(family, bodies[0]), version, at), append)
         return first
     _own(run, append, prefix, version)
-    rows = [(*prefix, place, codec.pack(body), version, at) for place, body in enumerate(bodies, first)]
+    rows = [(*prefix, place, run.packer.pack(family, body), version, at) for place, body in enumerate(bodies, first)]
     run.executemany(text, rows)
     return first
 
@@ -78,7 +78,7 @@ def _copy(run: Cursor, copy: Copy, version: int) -> int:
     version = row[VERSION] or version
     expiry = (row[EXPIRES_AT],) if family.expires else ()
     place = (_free_place(run, family, row),) if family.arrival else ()
-    values = (*key, codec.pack(row[BODY]), version, *row[CREATED_AT:EXPIRES_AT], *expiry, *place)
+    values = (*key, run.packer.pack(family, row[BODY]), version, *row[CREATED_AT:EXPIRES_AT], *expiry, *place)
     _insert(run, render.copy(family), values, copy)
     return version
 
@@ -122,12 +122,11 @@ def fetch(run: Cursor, family: Family, key: Key) -> Row | None:
     row = run.execute(render.fetch(family), key).fetchone()
     if row is None:
         return None
-    return (_body(row[0], family, key), *row[1:], *key)
+    return (unpacking.body(run, row[0], family, key), *row[1:], *key)
 
 
-def snapshot(connection: Connection, family: Family, keys: Sequence[Key]) -> tuple[int, list[Row | None]]:
+def snapshot(run: Cursor, family: Family, keys: Sequence[Key]) -> tuple[int, list[Row | None]]:
     """Many rows as of one moment, and the commit sequence of that moment."""
-    run = connection.cursor()
     run.execute("BEGIN")  # one lock for all of them, which is half of what a short read costs
     try:
         [sequence] = run.execute("SELECT commits FROM store").fetchone()
@@ -136,18 +135,11 @@ def snapshot(connection: Connection, family: Family, keys: Sequence[Key]) -> tup
         run.execute("COMMIT")
 
 
-def _body(packed: bytes, family: Family, key: Key) -> bytes:
-    try:
-        return codec.unpack(packed)
-    except Corrupt as problem:
-        raise Corrupt(f"{name_of(family, key)}: {problem}") from None
-
-
 def scan(run: Cursor, page: Page) -> list[Row]:
     """The rows of a page, unpacked."""
     family = page.family
     rows = _select(run, "rows", page)
-    return [(_body(row[BODY], family, row[KEY:]), *row[1:]) for row in rows]
+    return [(unpacking.body(run, row[BODY], family, row[KEY:]), *row[1:]) for row in rows]
 
 
 def keys(run: Cursor, page: Page) -> list[Key]:
@@ -159,14 +151,14 @@ def bodies(run: Cursor, page: Page) -> list[bytes]:
     """The bodies of a page, unpacked; the names of the records are read only to report a broken one."""
     packed = _select(run, "bodies", page)
     try:
-        return codec.unpack_all([row[0] for row in packed])
+        return unpacking.unpack_all(run, [row[0] for row in packed])
     except Corrupt:
         return [row[BODY] for row in scan(run, page)]
 
 
 def portion(run: Cursor, page: Page, size: int) -> list[Row]:
     """The first rows of a page, unpacked: `size` bytes of bodies and the row that goes beyond."""
-    cursor = run.connection.cursor()
+    cursor = driver.cursor(run.connection, run.packer)
     cursor.execute(render.scan("rows", render.shape(page)), render.bind(page))
     rows = taken(cursor, page.family, size)
     cursor.close()  # a statement left open would pin the log
@@ -177,7 +169,7 @@ def taken(cursor: Cursor, family: Family, size: int) -> list[Row]:
     """The next rows of a statement that is under way."""
     rows: list[Row] = []
     for row in cursor:
-        rows.append((_body(row[BODY], family, row[KEY:]), *row[1:]))
+        rows.append((unpacking.body(cursor, row[BODY], family, row[KEY:]), *row[1:]))
         size -= len(rows[-1][BODY])
         if size < 0 or len(rows) == MANY:
             break
@@ -197,7 +189,7 @@ def few_bodies(run: Cursor, page: Page) -> list[bytes] | None:
             cursor.close()  # a statement left open would pin the log
             return None
     try:
-        return codec.unpack_all(packed)
+        return unpacking.unpack_all(run, packed)
     except Corrupt:
         return [row[BODY] for row in scan(run, page)]
 
@@ -210,8 +202,9 @@ def _select(run: Cursor, columns: str, page: Page) -> list[Any]:
 
 def broken(run: Cursor, page: Page) -> Iterator[str]:
     """One line for each record of a page whose body does not unpack; streams, whatever the size of the page."""
-    for row in run.execute(render.scan("rows", render.shape(page)), render.bind(page)):
+    rows = driver.cursor(run.connection, run.packer)
+    for row in rows.execute(render.scan("rows", render.shape(page)), render.bind(page)):
         try:
-            _body(row[BODY], page.family, row[KEY:])
+            unpacking.body(run, row[BODY], page.family, row[KEY:])
         except Corrupt as problem:
             yield str(problem)

@@ -12,8 +12,9 @@ from typing import Any
 from ...catalogue import FAMILIES
 from ...errors import Corrupt, Refused, Unavailable
 from ...kernel import Page
+from ...packing import Packer
 from ...sql import render
-from . import driver, execute
+from . import dictionaries, driver, execute
 from .creation import Site, publish, sync
 from .hot import Commit
 
@@ -79,13 +80,14 @@ def warnings(path: Path) -> list[str]:
     return [f"only {free:,} bytes are free"] if free < LITTLE_SPACE else []
 
 
-def verify(connection: driver.Connection) -> list[str]:
-    """Pages, indexes, foreign keys and the checksum of every body; one line a problem."""
+def verify(connection: driver.Connection, packer: Packer) -> list[str]:
+    """Pages, indexes, foreign keys, dictionaries and the checksum of every body; one line a problem."""
     problems = [row[0] for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
     for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
         problems.append(f"{table} row {rowid}: its {parent} is missing")
+    problems += dictionaries.problems(connection)
     for family in FAMILIES:
-        problems += execute.broken(connection.cursor(), Page(family, partial=True))
+        problems += execute.broken(driver.cursor(connection, packer), Page(family, partial=True))
     return problems
 
 
@@ -112,7 +114,7 @@ def backup(site: Site, path: Path) -> None:
 
 def _check_copy(copied: Site) -> None:
     with driver.renaming(f"reading {copied.path}"), closing(copied.reader()) as copy:
-        problems = verify(copy)
+        problems = verify(copy, Packer())
     if problems:
         raise Corrupt(f"the backup does not verify and was not kept: {problems[0]}")
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from ...catalogue import Family
 from ...kernel import PORTION, Key, Page, Row, following
+from ...packing import Packer
 from ...sql import render
 from . import driver, execute
 from .creation import Site
@@ -22,8 +23,9 @@ class Snapshot:
 
     sequence: int
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, packer: Packer) -> None:
         self._thread = Thread(site.reader)
+        self._packer = packer
 
     async def __aenter__(self) -> Snapshot:
         with driver.renaming("opening"):
@@ -40,31 +42,33 @@ class Snapshot:
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         """The rows under whole keys."""
-        return await self._thread.run("reading", lambda c: [execute.fetch(c.cursor(), family, key) for key in keys])
+        return await self._thread.run("reading", lambda c: [execute.fetch(self._run(c), family, key) for key in keys])
 
     async def keys(self, page: Page) -> list[Key]:
         """The keys of a page."""
-        return await self._thread.run("reading", lambda c: execute.keys(c.cursor(), page))
+        return await self._thread.run("reading", lambda c: execute.keys(self._run(c), page))
 
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
         """The rows of a page in portions."""
-        while rows := await self._thread.run("reading", partial(_portion, page=page, size=size)):
+        while rows := await self._thread.run("reading", partial(self._portion, page, size)):
             page = following(page, rows[-1])
             yield rows
             del rows  # or it is held while the next one is read
 
     async def changed(self, family: Family, since: int, size: int = PORTION) -> AsyncIterator[list[Row]]:
         """The rows written by commits after number `since`, in portions, in no order."""
-        cursor = await self._thread.run("reading", lambda c: c.execute(render.changed(family), (since,)))
+        cursor = await self._thread.run("reading", lambda c: self._run(c).execute(render.changed(family), (since,)))
         while rows := await self._thread.run("reading", lambda _: execute.taken(cursor, family, size)):
             yield rows
             del rows
+
+    def _portion(self, page: Page, size: int, connection: driver.Connection) -> list[Row]:
+        return execute.portion(self._run(connection), page, size)
+
+    def _run(self, connection: driver.Connection) -> driver.Cursor:
+        return driver.cursor(connection, self._packer)
 
 
 def _begin(connection: driver.Connection) -> int:
     connection.execute("BEGIN")  # the first statement that reads fixes the moment
     return int(connection.execute("SELECT commits FROM store").fetchone()[0])
-
-
-def _portion(connection: driver.Connection, page: Page, size: int) -> list[Row]:
-    return execute.portion(connection.cursor(), page, size)

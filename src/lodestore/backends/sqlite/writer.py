@@ -34,19 +34,22 @@ class Unit(NamedTuple):
 
 
 class Writer:
-    """Owns the writing connection; `post` runs a function in its thread; `hot` is told of every commit."""
+    """Owns the writing connection, by a cursor with a packer; `post` runs a function in its thread.
+
+    `hot` is told of every commit.
+    """
 
     def __init__(
         self,
-        connection: driver.Connection,
+        run: driver.Cursor,
         post: Callable[[Callable[[], None]], None],
         check: Callable[[], None] = lambda: None,
         *,
         power: bool,
         hot: Hot | None = None,
     ) -> None:
-        self._connection = connection
-        self._cursor = connection.cursor()
+        self._connection = run.connection
+        self._cursor = run
         self._post = post
         self._power = power  # whether records must survive a power cut
         self._synced = True  # PRAGMA synchronous is FULL now

@@ -1,0 +1,131 @@
+"""`python -m benchmarks.dictionaries FOLDER`: what trained dictionaries save and cost, on real records.
+
+FOLDER holds `agent_transcripts.jsonl.zst` and `llm_calls.jsonl.zst` (or LODESTORE_DATA names it). Each set of records
+is written to two stores, one without dictionaries; sizes are bytes of packed bodies, and of the file, per byte of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import zstandard
+
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.catalogue import CACHE, RAW_MESSAGE, Family
+from lodestore.kernel import Append, Put, Write
+from lodestore.packing import Dictionary, Packer, close_dictionary
+from lodestore.training import SAMPLE, distinct, train
+
+ROUNDS = 15
+Records = list[tuple[str, bytes]]
+
+
+def lines(path: Path) -> Iterator[Any]:
+    """The documents of a compressed file of JSON lines."""
+    with path.open("rb") as raw:
+        yield from map(orjson.loads, io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw)))  # type: ignore[type-var]
+
+
+def sets(folder: Path) -> Iterator[tuple[str, Family, Records]]:
+    """Real records: name, family, and (outer key, body) in the order in which they are written."""
+    chats = list(lines(folder / "agent_transcripts.jsonl.zst"))
+    random.Random(1).shuffle(chats)
+    for name, chosen in (("messages of 600 conversations", chats[:600]), ("of 2,500 conversations", chats[:2500])):
+        yield name, RAW_MESSAGE, [(chat["id"], orjson.dumps(m)) for chat in chosen for m in chat["messages"]]
+    calls = list(lines(folder / "llm_calls.jsonl.zst"))
+    yield "cached model calls", CACHE, [(c["key"], orjson.dumps({"response": c["response"]})) for c in calls]
+    tools = [m for chat in chats for m in chat["messages"] if m["role"] == "tool"]
+    yield "cached tool results", CACHE, [(f"tool-{n}", orjson.dumps(m)) for n, m in enumerate(tools)]
+
+
+def writes(family: Family, records: Records) -> Iterator[Write]:
+    """One write for each record."""
+    for key, body in records:
+        yield Append(family, (key,), (body,), 1) if family.log else Put(family, (key,), body, 1)
+
+
+async def sizes(folder: Path, family: Family, records: Records, dictionaries: bool) -> list[float]:
+    """Bodies fresh, file fresh, bodies after `compact`, file copied after it; all per byte of JSON."""
+    path, raw = folder / f"{time.monotonic_ns()}.db", sum(len(body) for _, body in records)
+    backend = SQLiteBackend(path, durability="process", dictionaries=dictionaries)
+    await backend.open()
+    waiting = list(writes(family, records))
+    for start in range(0, len(waiting), 20):
+        await asyncio.gather(*(backend.apply([write]) for write in waiting[start : start + 20]))
+    fresh = await held(backend, family)
+    await backend.backup(str(path.with_suffix(".fresh")))
+    await backend.compact()
+    packed = await held(backend, family)
+    await backend.backup(str(path.with_suffix(".packed")))
+    await backend.close()
+    files = (path.with_suffix(suffix).stat().st_size for suffix in (".fresh", ".packed"))
+    first, second = files
+    return [size / raw for size in (fresh, first, packed, second)]
+
+
+async def held(backend: SQLiteBackend, family: Family) -> int:
+    """Bytes of a family's bodies and of all dictionaries."""
+    text = f"SELECT (SELECT sum(length(body)) FROM {family.name}), (SELECT sum(length(body)) FROM dictionary)"
+    [(bodies, dictionaries)] = (await backend.query(text, ()))[1]
+    return int(bodies) + int(dictionaries or 0)
+
+
+def timed(work: Callable[[], object], count: int) -> float:
+    """Microseconds for each of `count`, the median of some rounds."""
+    taken = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - begun) / count * 1e6)
+    return statistics.median(taken)
+
+
+def times(family: Family, records: Records) -> list[float]:
+    """Microseconds to pack and to unpack a body without a dictionary, with one, and to train that one in ms."""
+    bodies = [body for _, body in records]
+    sample = distinct(bodies, SAMPLE)
+    begun = time.perf_counter()
+    content = train(sample)
+    taken = (time.perf_counter() - begun) * 1000
+    plain, made, found = Packer(), Packer(), []
+    made.learn([Dictionary(1, family.name, 1, close_dictionary(1, content or b""))])
+    bodies = bodies[-1000:]
+    for packer in (plain, made):
+        packed = [packer.pack(family, body) for body in bodies]
+        found.append(timed(lambda p=packer: [p.pack(family, body) for body in bodies], len(bodies)))  # type: ignore[misc]
+        found.append(timed(lambda p=packer, b=packed: p.unpack_all(b), len(bodies)))  # type: ignore[misc]
+    return [*found, taken]
+
+
+async def main(folder: Path) -> None:
+    """Print both tables."""
+    print("| records | bytes of JSON | dictionaries | bodies | copied | compacted: bodies | copied |")
+    print("|---|---|---|---|---|---|---|")
+    chosen = list(sets(folder))
+    with tempfile.TemporaryDirectory(prefix="lodestore-bench-") as scratch:
+        for name, family, records in chosen:
+            for on in (False, True):
+                figures = await sizes(Path(scratch), family, records, on)
+                shown = " | ".join(f"{figure:.3f}" for figure in figures)
+                print(
+                    f"| {name} | {sum(len(b) for _, b in records):,} | {'yes' if on else 'no'} | {shown} |", flush=True
+                )
+    print("\n| records | pack, us | unpack, us | pack with | unpack with | train, ms |")
+    print("|---|---|---|---|---|---|")
+    for name, family, records in chosen:
+        print(f"| {name} | " + " | ".join(f"{figure:.2f}" for figure in times(family, records)) + " |")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["LODESTORE_DATA"])))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import os
 import random
 import statistics
@@ -21,11 +22,15 @@ from typing import Any
 import orjson
 import zstandard
 
+import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.catalogue import CACHE, RAW_MESSAGE, Family
 from lodestore.kernel import Append, Put, Write
-from lodestore.packing import Dictionary, Packer, close_dictionary
+from lodestore.packing import Dictionary, Packer, close_dictionary, press
+from lodestore.store import Store
 from lodestore.training import SAMPLE, distinct, train
+
+from .runner import Block, Result, compare, table
 
 ROUNDS = 15
 Records = list[tuple[str, bytes]]
@@ -99,7 +104,7 @@ def times(family: Family, records: Records) -> list[float]:
     content = train(sample)
     taken = (time.perf_counter() - begun) * 1000
     plain, made, found = Packer(), Packer(), []
-    made.learn([Dictionary(1, family.name, 1, close_dictionary(1, content or b""))])
+    made.learn([Dictionary(1, family.name, 1, close_dictionary(1, press(content or b"")))])
     bodies = bodies[-1000:]
     for packer in (plain, made):
         packed = [packer.pack(family, body) for body in bodies]
@@ -108,8 +113,72 @@ def times(family: Family, records: Records) -> list[float]:
     return [*found, taken]
 
 
+async def costs(folder: Path, messages: list[bytes]) -> list[Result]:
+    """A store with dictionaries against one without, in turns; both hold messages that were written before."""
+    stores = [await lodestore.open(f"sqlite:////{folder}/{on}.db?dictionaries={on}") for on in (True, False)]
+    documents = [orjson.loads(body) for body in messages]
+    for store in stores:
+        for start in range(0, 3000, 100):
+            await store.append_raw_messages("before", documents[start : start + 100])
+        await store.compact()
+        await store.append_raw_messages("long", documents[3000:4000])
+        for number in range(400):
+            await store.store_system_state(f"s{number}", {"n": number, **documents[4000 + number]})
+        await store.compact()
+    fresh = itertools.cycle(documents)
+
+    def block(store: Store, what: str) -> Block:
+        async def read() -> int:
+            for number in range(200):
+                await store.load_system_state(f"s{number}")
+            return 200
+
+        async def load() -> int:
+            return len(await store.load_raw_messages("long"))
+
+        async def last() -> int:
+            for _ in range(20):
+                await store.load_raw_messages("long", limit=20)
+            return 20
+
+        async def append() -> int:
+            writes = (store.append_raw_messages(f"c{n % 20}", [next(fresh)]) for n in range(100))
+            await asyncio.gather(*writes)
+            return 100
+
+        return {"point read": read, "load 1000, each": load, "last 20": last, "append, 100 tasks": append}[what]
+
+    names = ("point read", "load 1000, each", "last 20", "append, 100 tasks")
+    results = [await compare(name, block(stores[0], name), block(stores[1], name), rounds=31) for name in names]
+    for store in stores:
+        await store.shutdown()
+    return results
+
+
+async def stall(folder: Path, messages: list[bytes]) -> tuple[float, float]:
+    """The longest the event loop was kept from a timer of 1 ms, in ms: while nothing is done, and during a training."""
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - begun - 0.001)
+
+    async with lodestore.open(f"sqlite:////{folder}/stall.db?dictionaries=false") as store:
+        await store.append_raw_messages("c", [orjson.loads(body) for body in messages[:8000]])
+    async with lodestore.open(f"sqlite:////{folder}/stall.db") as store:
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0.2)
+        idle, longest = longest, 0.0
+        assert await store.backend.trainer.train() == 1  # type: ignore[attr-defined]
+        watching.cancel()
+    return idle * 1000, longest * 1000
+
+
 async def main(folder: Path) -> None:
-    """Print both tables."""
+    """Print the tables."""
     print("| records | bytes of JSON | dictionaries | bodies | copied | compacted: bodies | copied |")
     print("|---|---|---|---|---|---|---|")
     chosen = list(sets(folder))
@@ -125,6 +194,12 @@ async def main(folder: Path) -> None:
     print("|---|---|---|---|---|---|")
     for name, family, records in chosen:
         print(f"| {name} | " + " | ".join(f"{figure:.2f}" for figure in times(family, records)) + " |")
+    messages = [body for _, body in chosen[0][2]]
+    with tempfile.TemporaryDirectory(prefix="lodestore-bench-") as scratch:
+        print("\n" + table(await costs(Path(scratch), messages), []).partition("\n\n")[0])
+        waits = [await stall(Path(tempfile.mkdtemp(dir=scratch)), messages) for _ in range(9)]
+    idle, busy = (statistics.median(side) for side in zip(*waits, strict=True))
+    print(f"\nlongest wait of the event loop: {idle:.1f} ms idle, {busy:.1f} ms during a training (medians of 9)")
 
 
 if __name__ == "__main__":

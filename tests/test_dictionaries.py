@@ -20,7 +20,7 @@ from lodestore.backends.sqlite import SQLiteBackend, driver
 from lodestore.catalogue import RAW_MESSAGE
 from lodestore.errors import Corrupt, Full
 from lodestore.kernel import Page
-from lodestore.packing import BASE, Dictionary, open_dictionary
+from lodestore.packing import BASE, Dictionary, open_dictionary, press
 from lodestore.store import Store
 
 from .sqlite_tools import backend, python, run
@@ -275,15 +275,15 @@ class TestRepacking:
         async def work(store: Store) -> None:
             kernel = backend(store)
             await kernel.trainer.train()
-            replaced, calls = kernel._connections.writing.run, iter(range(100))
+            replaced, calls = kernel._writer.chore, iter(range(100))
 
-            async def late(doing: str, function: Callable[[Any], Any]) -> Any:
+            async def late(function: Callable[[Any], Any], doing: str) -> Any:
                 if doing == "packing" and next(calls) == 0:  # the step both records are part of
                     await store.store_system_state("k0007", {"new": True})
                     await store.delete_system_state("k0008")
-                return await replaced(doing, function)
+                return await replaced(function, doing)
 
-            kernel._connections.writing.run = late  # type: ignore[method-assign, assignment]
+            kernel._writer.chore = late  # type: ignore[method-assign, assignment]
             await kernel.compact()
             assert await store.load_system_state("k0007") == {"new": True}
             assert await store.load_system_state("k0008") is None
@@ -331,7 +331,9 @@ class TestManyHandles:
                 for number, read in enumerate(reads):
                     # Each kind of read is the first to meet a dictionary made meanwhile.
                     await one.append_raw_messages(f"c{number}", messages(150, 150 * number))
-                    assert await backend(one)._shelf.keep(RAW_MESSAGE, number + 1, 1, open_dictionary(table(path)[0]))
+                    assert await backend(one)._shelf.keep(
+                        RAW_MESSAGE, number + 1, 1, press(open_dictionary(table(path)[0]))
+                    )
                     await one.append_raw_messages(f"c{number}", messages(150, 9999))
                     assert backend(two)._packer.latest < number + 2
                     assert await read(two, f"c{number}") == await read(one, f"c{number}")
@@ -446,6 +448,7 @@ class TestLoss:
         code = textwrap.dedent("""
             import asyncio, os, sys, lodestore
             from lodestore.catalogue import RAW_MESSAGE
+            from lodestore.packing import press
             from lodestore.training import train
             from tests.test_dictionaries import messages
             async def main():
@@ -459,7 +462,7 @@ class TestLoss:
                         while True:
                             newest = packer.newest(RAW_MESSAGE)
                             content = train(await shelf.sample(RAW_MESSAGE, 50_000))
-                            await shelf.keep(RAW_MESSAGE, newest.number if newest else 0, 1, content)
+                            await shelf.keep(RAW_MESSAGE, newest.number if newest else 0, 1, press(content))
                             os.write(1, b"trained\\n")
                             await shelf.repack()
                     await asyncio.gather(write(), improve())
@@ -529,7 +532,7 @@ class TestTheRest:
                     newest = kernel._packer.newest(RAW_MESSAGE)
                     content = await asyncio.to_thread(training.train, bodies)
                     if content:
-                        await kernel._shelf.keep(RAW_MESSAGE, newest.number if newest else 0, 1, content)
+                        await kernel._shelf.keep(RAW_MESSAGE, newest.number if newest else 0, 1, press(content))
 
             async def write(name: str) -> None:
                 for n in range(0, 3000, 20):

@@ -18,7 +18,7 @@ from lodestore.backends.redis import RedisBackend
 from lodestore.catalogue import CACHE, RAW_MESSAGE, STATE
 from lodestore.errors import Corrupt, Full
 from lodestore.kernel import BODY, Append, Page, Put
-from lodestore.packing import Dictionary, open_dictionary
+from lodestore.packing import Dictionary, open_dictionary, press
 from lodestore.store import Store
 
 from . import servers
@@ -180,7 +180,7 @@ def test_the_other_handle_reads_what_the_one_trained_for(place: Place) -> None:
                 # Each kind of read is the first to meet a dictionary made meanwhile.
                 await one.append_raw_messages(f"c{number}", messages(150, 150 * number))
                 content = open_dictionary((await place.table())[0])
-                assert await shelf(one).keep(RAW_MESSAGE, number + 1, 10**9, content)
+                assert await shelf(one).keep(RAW_MESSAGE, number + 1, 10**9, press(content))
                 await one.append_raw_messages(f"c{number}", messages(150, 9999))
                 assert packer(two).latest < number + 2
                 assert await read(two, f"c{number}") == await read(one, f"c{number}")
@@ -212,9 +212,12 @@ def test_of_two_that_train_at_once_one_wins(place: Place) -> None:
 
 def test_of_two_numbers_that_are_one_the_first_stands(place: Place) -> None:
     async def work(one: Store) -> None:
-        contents = [training.train([str(m).encode() for m in messages(900, 900 * n, f"n{n}")]) for n in range(2)]
+        bodies = [[str(m).encode() for m in messages(900, 900 * n, f"n{n}")] for n in range(2)]
+        contents = [training.train(some) or b"" for some in bodies]
         async with Store(place.backend()) as two:
-            keeping = (shelf(s).keep(f, 0, 1, c) for s, f, c in zip((one, two), (STATE, CACHE), contents, strict=True))
+            keeping = (
+                shelf(s).keep(f, 0, 1, press(c)) for s, f, c in zip((one, two), (STATE, CACHE), contents, strict=True)
+            )
             won = await asyncio.gather(*keeping)
         found = await place.table()
         winners = {family.name for family, first in zip((STATE, CACHE), won, strict=True) if first}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lodestore import codec, packing
 from lodestore.catalogue import CACHE, RAW_MESSAGE, STATE, Family
 from lodestore.errors import Corrupt
-from lodestore.packing import RAW, ZSTD, Dictionary, Packer, UnknownDictionary, close_dictionary, seal
+from lodestore.packing import RAW, ZSTD, Dictionary, Packer, UnknownDictionary, close_dictionary, press, seal
 from lodestore.training import FEWEST, FIRST, LARGEST, PIECE, distinct, train
 
 CHANCE = random.Random(8)
@@ -35,7 +35,7 @@ CONTENT = train(MESSAGES) or b""
 
 
 def dictionary(number: int, family: Family = RAW_MESSAGE, content: bytes = CONTENT) -> Dictionary:
-    return Dictionary(number, family.name, FIRST, close_dictionary(number, content))
+    return Dictionary(number, family.name, FIRST, close_dictionary(number, press(content)))
 
 
 def packer(*dictionaries: Dictionary) -> Packer:

@@ -10,7 +10,7 @@ A text whose CRC-32 is 0 leaves the CRC of what follows as it would be alone, so
 bodies, one after the other, is 0 as well: a thousand short messages are checked by one call, at the speed of memory
 instead of the speed of calls (docs/decisions/0002). One flipped bit, or any burst of up to 32, is always noticed.
 
-A dictionary belongs to one store and one family (docs/decisions/0008). A body made with one is unreadable without it.
+A dictionary belongs to one store and one family (docs/decisions/0010). A body made with one is unreadable without it.
 """
 
 from __future__ import annotations
@@ -238,9 +238,14 @@ def _kind(number: int) -> int:
     return BASE + number if number else ZSTD
 
 
-def close_dictionary(number: int, content: bytes) -> bytes:
-    """A dictionary as it is kept: packed with most effort, under its own number so that two cannot be swapped."""
-    return seal(bytes((_kind(number),)) + zstandard.ZstdCompressor(level=19).compress(content))
+def press(content: bytes) -> bytes:
+    """A dictionary, packed with most effort; this takes some 50 ms, so never where somebody waits."""
+    return zstandard.ZstdCompressor(level=19).compress(content)
+
+
+def close_dictionary(number: int, pressed: bytes) -> bytes:
+    """A dictionary as it is kept: under its own number, so that two cannot be swapped."""
+    return seal(bytes((_kind(number),)) + pressed)
 
 
 def open_dictionary(kept: Dictionary) -> bytes:

@@ -1,6 +1,6 @@
 """When a dictionary is trained, from what, and whether it is worth keeping; beside the work, never in its way.
 
-The rule is one of bytes (docs/decisions/0008): a family gets its first dictionary when its records make 64 kB, and
+The rule is one of bytes (docs/decisions/0010): a family gets its first dictionary when its records make 64 kB, and
 another each time it has grown to eight times what the last one was trained at. A candidate is tried on records it was
 not made from, and kept only if it saves more than it weighs.
 """
@@ -15,7 +15,7 @@ import zstandard
 
 from .catalogue import FAMILIES, Family
 from .errors import LodestoreError
-from .packing import LEVEL, MOST, Packer, close_dictionary
+from .packing import LEVEL, MOST, Packer, press
 
 FIRST = 64 * 1024  # bytes of records from which a dictionary can be made
 GROWTH = 8
@@ -37,8 +37,8 @@ class Shelf(Protocol):
     async def held(self, family: Family) -> int:
         """Bytes of a family's bodies as they are stored."""
 
-    async def keep(self, family: Family, after: int, covered: int, content: bytes) -> bool:
-        """Store a dictionary under the next number, unless the family's newest is not `after`; learn what is there."""
+    async def keep(self, family: Family, after: int, covered: int, pressed: bytes) -> bool:
+        """Store a pressed dictionary under the next number, unless the family's newest is not `after`; learn all."""
 
 
 class Trainer:
@@ -104,9 +104,9 @@ class Trainer:
             covered = ahead = max(size, await self._shelf.held(family))  # the records that can be packed again
             if covered < known:
                 return 0
-        content = await asyncio.to_thread(_worth, packer, family, bodies, ahead)
+        pressed = await asyncio.to_thread(_worth, packer, family, bodies, ahead)
         number = newest.number if newest else 0
-        made = content is not None and await self._shelf.keep(family, number, covered, content)
+        made = pressed is not None and await self._shelf.keep(family, number, covered, pressed)
         packer.expect(family, covered * (GROWTH - 1) if made else covered)
         return int(made)
 
@@ -140,7 +140,7 @@ def train(bodies: Sequence[bytes]) -> bytes | None:
 
 
 def _worth(packer: Packer, family: Family, bodies: Sequence[bytes], ahead: int) -> bytes | None:
-    """A dictionary, if over `ahead` more bytes of such bodies it saves more than it weighs."""
+    """A dictionary, pressed, if over `ahead` more bytes of such bodies it saves more than it weighs."""
     content = train([body for index, body in enumerate(bodies) if index % 5])
     if content is None:
         return None
@@ -150,4 +150,7 @@ def _worth(packer: Packer, family: Family, bodies: Sequence[bytes], ahead: int) 
     before = sum(packer.weigh(family, body) for body in tried)
     after = sum(min(len(compressor.compress(body)) + 1, len(body) + 5) for body in tried)
     saved = (before - after) / sum(map(len, tried)) * ahead
-    return content if after < WORTH * before and saved > len(close_dictionary(1, content)) else None
+    if after > WORTH * before:
+        return None
+    pressed = press(content)
+    return pressed if saved > len(pressed) else None

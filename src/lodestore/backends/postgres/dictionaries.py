@@ -74,7 +74,7 @@ class TableShelf:
         text = dictionaries.held(family, self._d)
         return int(await self._pool.read("counting", lambda run: run.fetchval(text)))
 
-    async def keep(self, family: Family, after: int, covered: int, content: bytes) -> bool:
+    async def keep(self, family: Family, after: int, covered: int, pressed: bytes) -> bool:
         """Store a dictionary under the next number, unless the family's newest is not `after`; learn what is there."""
 
         async def work(run: Connection) -> bool:
@@ -84,7 +84,7 @@ class TableShelf:
                 newest, number = self._packer.newest(family), self._packer.latest + 1
                 if (newest.number if newest else 0) != after or number > MOST:
                     return False
-                row = (number, family.name, covered, close_dictionary(number, content))
+                row = (number, family.name, covered, close_dictionary(number, pressed))
                 await run.execute(dictionaries.keep(self._d), *row)
             return True
 

@@ -72,14 +72,14 @@ class HashShelf:
         told = await self._door.run(VITALS, self._tag, [0, family.name])
         return int(told[2])
 
-    async def keep(self, family: Family, after: int, covered: int, content: bytes) -> bool:
+    async def keep(self, family: Family, after: int, covered: int, pressed: bytes) -> bool:
         """Store a dictionary under the next number, unless the family's newest is not `after`; learn what is there."""
         await self.learn()
         newest, number = self._packer.newest(family), self._packer.latest + 1
         won = False
         if (newest.number if newest else 0) == after and number <= MOST:
             # Whoever was quicker, with whatever family, has taken the number.
-            value = b"%b %d\n%b" % (family.name.encode(), covered, close_dictionary(number, content))
+            value = b"%b %d\n%b" % (family.name.encode(), covered, close_dictionary(number, pressed))
             won = bool(await self._door.run(KEEP, self._tag, [number, value], writes=True))
         await self.learn()
         return won

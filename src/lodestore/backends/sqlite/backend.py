@@ -90,7 +90,7 @@ class SQLiteBackend(Backend):
         if limit := self._max_cache_bytes:
             self._bound = Bound(limit, lambda: maintenance.size(self.path), self._scanning, self._writer)
         await self._scanning.run("reading", lambda c: unpacking.learn(c, self._packer))
-        self._shelf = TableShelf(self._packer, self._scanning, writing, self._identity.check)
+        self._shelf = TableShelf(self._packer, self._scanning, self._writer, self._identity.check)
         self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open()
         self._turns.opened()

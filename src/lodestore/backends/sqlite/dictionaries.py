@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ...catalogue import FAMILIES, Family
 from ...errors import Corrupt
@@ -12,7 +12,11 @@ from ...packing import MOST, Dictionary, Packer, close_dictionary, damaged
 from ...sql import dictionaries, render
 from ...training import distinct
 from . import driver, unpacking
+from .hot import Commit
 from .threads import Thread
+from .writer import Writer
+
+T = TypeVar("T")
 
 STEP_ROWS, STEP_BYTES = 256, 256 * 1024  # of records packed again between two looks at what others want
 
@@ -25,10 +29,10 @@ def problems(connection: driver.Connection) -> list[str]:
 class TableShelf:
     """The table `dictionary`, for the trainer, which runs on the loop; all the work is done in the threads."""
 
-    def __init__(self, packer: Packer, scanning: Thread, writing: Thread, check: Callable[[], None]) -> None:
+    def __init__(self, packer: Packer, scanning: Thread, writer: Writer, check: Callable[[], None]) -> None:
         self._packer = packer
         self._scanning = scanning
-        self._writing = writing
+        self._writer = writer
         self._check = check  # may refuse a write before it begins
 
     async def sample(self, family: Family, size: int) -> list[bytes]:
@@ -47,24 +51,26 @@ class TableShelf:
         """Bytes of a family's bodies as they are stored."""
         return await self._scanning.run("counting", lambda c: int(c.execute(dictionaries.held(family)).fetchone()[0]))
 
-    async def keep(self, family: Family, after: int, covered: int, content: bytes) -> bool:
+    async def keep(self, family: Family, after: int, covered: int, pressed: bytes) -> bool:
         """Store a dictionary under the next number, unless the family's newest is not `after`; learn what is there."""
         self._check()
-        return await self._writing.run("keeping", lambda c: self._keep(c, family, after, covered, content))
+        return await self._writer.chore(lambda c: self._keep(c, family, after, covered, pressed), "keeping")
 
-    def _keep(self, connection: driver.Connection, family: Family, after: int, covered: int, content: bytes) -> bool:
+    def _keep(
+        self, connection: driver.Connection, family: Family, after: int, covered: int, pressed: bytes
+    ) -> tuple[bool, Commit]:
         def insert() -> bool:
             unpacking.learn(connection, self._packer)
             newest, number = self._packer.newest(family), self._packer.latest + 1
             if (newest.number if newest else 0) != after or number > MOST:
                 return False
-            row = (number, family.name, covered, close_dictionary(number, content))
+            row = (number, family.name, covered, close_dictionary(number, pressed))
             connection.execute(dictionaries.keep(), row)
             return True
 
-        won = bool(_transact(connection, insert))
+        won, commit = _transact(connection, insert)
         unpacking.learn(connection, self._packer)  # only now: nobody may pack with what might have been rolled back
-        return won
+        return won, commit
 
     async def repack(self) -> int:
         """Pack again, with effort and the newest dictionary, every body that becomes smaller; how many did."""
@@ -77,7 +83,7 @@ class TableShelf:
                     break
                 if smaller:
                     self._check()
-                    count += await self._writing.run("packing", _replace(family, smaller))
+                    count += await self._writer.chore(_replace(family, smaller), "packing")
         return count
 
     def _smaller_after(self, family: Family, after: Key | None) -> Callable[[driver.Connection], _Step]:
@@ -113,23 +119,24 @@ def _readable(run: driver.Cursor, packed: bytes) -> bytes | None:
         return None
 
 
-def _replace(family: Family, smaller: list[tuple[Any, ...]]) -> Callable[[driver.Connection], int]:
-    def work(connection: driver.Connection) -> int:
+def _replace(family: Family, smaller: list[tuple[Any, ...]]) -> Callable[[driver.Connection], tuple[int, Commit]]:
+    def work(connection: driver.Connection) -> tuple[int, Commit]:
         run = connection.cursor()
         return _transact(connection, lambda: run.executemany(dictionaries.repack(family), smaller).rowcount)
 
     return work
 
 
-def _transact(connection: driver.Connection, work: Callable[[], int]) -> int:
-    """One transaction of its own in the writer's thread, counted in the commit sequence as any other."""
+def _transact(connection: driver.Connection, work: Callable[[], T]) -> tuple[T, Commit]:
+    """One transaction of its own in the writer's thread; no record reads otherwise than before."""
     connection.execute("BEGIN IMMEDIATE")
     try:
+        [before] = connection.execute("SELECT commits FROM store").fetchone()
         result = work()
-        connection.execute("UPDATE store SET commits = commits + 1")
+        connection.execute("UPDATE store SET commits = ?", (before + 1,))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return result
+    return result, Commit(before, before + 1, ())

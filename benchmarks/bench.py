@@ -32,6 +32,7 @@ class Bench:
     rows: int = 1_000_000
     conversations: int = 600
     light: bool = False
+    wanted: frozenset[tuple[str, str]] = frozenset()  # suite and name of the scenarios to run; none: all
     told: Callable[[str], None] = print
     _numbers: Any = field(default_factory=itertools.count)
 
@@ -48,16 +49,16 @@ class Bench:
 
     async def compare(
         self, suite: str, name: str, unit: str, peers: Sequence[Peer], work: Work, *, tasks: int = 1, rounds: int = 0
-    ) -> Scenario:
+    ) -> None:
         """One scenario: the same work by all peers, in turns."""
+        if self.wanted and (suite, name) not in self.wanted:
+            return
         variants = [Variant(peer.name, *work(peer)) for peer in peers]
         timings = await interleave(variants, rounds or self.rounds, tasks=tasks)
         ours = [peer.name for peer in peers if peer.name.startswith("lodestore")]
         guarantees = {peer.name: await peer.guarantee() for peer in peers}
-        scenario = Scenario(suite, name, unit, ours, timings, guarantees)
-        self.report.scenarios.append(scenario)
+        self.report.scenarios.append(Scenario(suite, name, unit, ours, timings, guarantees))
         self.told(f"{suite}: {name}")
-        return scenario
 
     def note(self, suite: str, name: str, variant: str, value: float, unit: str, note: str = "") -> None:
         """A figure beside the scenarios."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .bench import Bench, settle
 from .interleave import Items
 from .peers import entry
 from .peers.ours import HAS_HOT
-from .workload import Documents, Zipf, key
+from .workload import Document, Documents, Zipf, key
 
 SUITE = "cache"
-TTL = 300.0
+TTL, FLAT = 300.0, 1000
 OURS = [*([entry("ours", "cache", hot=True)] if HAS_HOT else []), entry("ours", "cache", hot=False)]
 PROCESS = [
     *OURS,
@@ -48,6 +48,18 @@ class Blocks:
         """A thousand reads of popular keys, the same in every block: whoever keeps them at hand has them there."""
         return lambda: self.popular
 
+    def flat(self) -> Make:
+        """The same of documents that hold text instead of objects in objects."""
+        zipf = Zipf(FLAT, 6)
+        names = [(f"flat-{zipf.draw()}",) for _ in range(1000)]
+        return lambda: names
+
+    def fill(self, count: int) -> Iterator[tuple[str, Document]]:
+        """What is there before anything is measured."""
+        documents = Documents(self.documents)
+        yield from documents.keyed(count)
+        yield from ((f"flat-{number}", documents.flat()) for number in range(FLAT))
+
     def spread(self) -> Make:
         """Reads of any key, evenly: most of them were not read before."""
         rng = random.Random(2)
@@ -79,7 +91,7 @@ async def run(bench: Bench) -> None:
     async with bench.opened(PROCESS) as peers:
         blocks = Blocks(bench, bench.keys)
         for peer in peers:
-            await peer.fill(Documents(blocks.documents).keyed(bench.keys))
+            await peer.fill(blocks.fill(bench.keys))
             bench.told(f"cache: {peer.name} filled")
         for tasks in (1, 100):
             await _process(bench, blocks, peers, tasks)
@@ -87,7 +99,7 @@ async def run(bench: Bench) -> None:
     async with bench.opened(POWER) as peers:
         blocks = Blocks(bench, min(bench.keys, 10_000))
         for peer in peers:
-            await peer.fill(Documents(blocks.documents).keyed(blocks.keys))
+            await peer.fill(blocks.fill(blocks.keys))
         settle()
         for tasks in (1, 100):
             await _power(bench, blocks, peers, tasks)
@@ -97,6 +109,7 @@ async def _process(bench: Bench, blocks: Blocks, peers: list[Any], tasks: int) -
     trace, many = bench.data.arrivals(), f"{tasks} task{'s' if tasks > 1 else ''}"
     for name, unit, work in (
         ("hit, popular keys", "us per get", lambda peer: (peer.get, blocks.hits())),
+        ("hit, flat documents", "us per get", lambda peer: (peer.get, blocks.flat())),
         ("hit, any key", "us per get", lambda peer: (peer.get, blocks.spread())),
         ("miss", "us per get", lambda peer: (peer.get, blocks.misses())),
         ("mixed 90/10", "us per operation", lambda peer: (peer.mixed, blocks.mixed(500))),

@@ -16,7 +16,6 @@ from .bench import Bench
 from .peers.ours import HAS_DICTIONARIES, HAS_HOT
 from .report import Report
 
-SETTINGS = {"rounds": 7, "keys": 2000, "rows": 100_000, "conversations": 60, "light": True}
 SUITE = "counts"
 
 COUNTS: dict[str, float] = {
@@ -41,14 +40,21 @@ COUNTS: dict[str, float] = {
 # What the bytes may be: with dictionaries as the target says, before them what rows of JSON weigh.
 SIZES = {"fresh": 0.60, "compacted": 0.45} if HAS_DICTIONARIES else {"fresh": 1.6, "compacted": 1.6}
 RATIOS = [  # (suite, scenario, the faster, the slower, at least so many times)
-    (cache.SUITE, "hit, popular keys, 1 task", targets.COLD, "aiosqlite", 3.0),
+    (cache.SUITE, targets.HIT, targets.COLD, "aiosqlite", 3.0),
     (cache.SUITE, "miss, 1 task", targets.COLD, "aiosqlite", 3.0),
-    (cache.SUITE, "hit, popular keys, 1 task", targets.COLD, targets.DISKCACHE, 0.5),
     (cache.SUITE, "durable set, 100 tasks", targets.STATE, targets.DISKCACHE, 2.0),
     (messages.SUITE, "append, 100 tasks, power", "lodestore", "JSON files", 4.0),
-    *([(cache.SUITE, "hit, popular keys, 1 task", targets.HOT, targets.COLD, 3.0)] if HAS_HOT else []),
+    *([(cache.SUITE, targets.FLAT, targets.HOT, targets.COLD, 3.0)] if HAS_HOT else []),
 ]
 GROWTH = 4.0  # ten times the rows: what a read may cost more
+SETTINGS = {
+    "rounds": 7,
+    "keys": 2000,
+    "rows": 100_000,
+    "conversations": 60,
+    "light": True,
+    "wanted": frozenset((suite, name) for suite, name, *_ in RATIOS),
+}
 
 
 @dataclass

@@ -76,12 +76,18 @@ def at_most(suite: str, name: str, variant: str, limit: float, what: str) -> Jud
     return judge
 
 
-HIT, SET, DURABLE = "hit, popular keys, 1 task", "set, 100 tasks", "durable set, 100 tasks"
+HIT, FLAT = "hit, popular keys, 1 task", "hit, flat documents, 1 task"
+SET, DURABLE = "set, 100 tasks", "durable set, 100 tasks"
 REPLAY = "64 sessions, full reload, power"
 TARGETS: list[Judge] = [
     times(cache.SUITE, HIT, HOT, DISKCACHE, 10),
     times(cache.SUITE, HIT, HOT, REDIS, 100),
     times(cache.SUITE, HIT, HOT, CASHEWS, 8),
+    times(cache.SUITE, FLAT, HOT, DISKCACHE, 10),
+    times(cache.SUITE, FLAT, HOT, REDIS, 100),
+    times(cache.SUITE, FLAT, HOT, CASHEWS, 8),
+    times(cache.SUITE, FLAT, COLD, DISKCACHE, 1.4),
+    times(cache.SUITE, FLAT, COLD, REDIS, 10),
     times(cache.SUITE, HIT, COLD, DISKCACHE, 1.4),
     times(cache.SUITE, HIT, COLD, REDIS, 10),
     times(cache.SUITE, SET, COLD, DISKCACHE, 5),

@@ -86,6 +86,11 @@ class Documents:
         """The next one."""
         return {"n": next(self._number), **self._rng.choice(self._responses)}
 
+    def flat(self) -> Document:
+        """The next one, its response as text: a document of plain values, which needs no decoding to be copied."""
+        document = self.fresh()
+        return {**document, "response": orjson.dumps(document["response"]).decode()}
+
     def keyed(self, count: int) -> Iterator[tuple[str, Document]]:
         """The keys 0 to `count`, each with a document."""
         return ((key(number), self.fresh()) for number in range(count))
@@ -97,7 +102,7 @@ def key(number: int) -> str:
 
 
 class Zipf:
-    """Numbers below `count`, the most popular first: the n-th is drawn with weight 1 / n."""
+    """Numbers below `count`, the first the most popular: the n-th is drawn with weight 1 / n."""
 
     def __init__(self, count: int, seed: int = 1) -> None:
         self._totals = list(itertools.accumulate(1 / n for n in range(1, count + 1)))

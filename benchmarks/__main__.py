@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import inspect
 import tempfile
 from pathlib import Path
 
 import orjson
 from rich.console import Console
 
-from . import core, page, process, runner, smoke, switches, targets, terminal
+from . import page, runner, smoke, switches, targets, terminal
 from .bench import Bench
 from .report import Report
 from .workload import REPOSITORY, Data
 
 PEERS = ("cache", "messages", "sessions", "size", "growth", "limit")  # modules with `async run(bench)`
-OWN = ("core", "process")  # pairs and figures with limits of their own
+OWN = ("core", "process")  # modules with `run(folder, rounds)`: pairs and figures with limits of their own
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
 
@@ -69,14 +70,20 @@ def _full(folder: Path, options: argparse.Namespace, chosen: list[str], console:
     report = Report(data.label)
     sizes = {name: getattr(options, name) for name in ("rounds", "keys", "rows", "conversations")}
     bench = Bench(data, report, folder, told=lambda line: console.print(f"[dim]{line}[/dim]"), **sizes)
-    report.pairs = asyncio.run(core.run(folder, options.rounds)) if "core" in chosen else []
-    report.limits = process.run(folder, options.rounds) if "process" in chosen else []
+    own = [found for name in OWN if name in chosen for found in _own(name, folder, options.rounds)]
+    report.pairs = [found for found in own if isinstance(found, runner.Result)]
+    report.limits = [found for found in own if isinstance(found, runner.Figure)]
     for name in PEERS:
         if name in chosen:
             asyncio.run(importlib.import_module(f"{__package__}.{name}").run(bench))
     outcomes = targets.judge(report)
     _say(report, outcomes, options)
     return 0 if all(found.met for found in (*report.pairs, *report.limits, *outcomes)) else 1
+
+
+def _own(name: str, folder: Path, rounds: int) -> list[runner.Result | runner.Figure]:
+    found = importlib.import_module(f"{__package__}.{name}").run(folder, rounds)
+    return asyncio.run(found) if inspect.iscoroutine(found) else found
 
 
 def _say(report: Report, outcomes: list[targets.Outcome], options: argparse.Namespace) -> None:

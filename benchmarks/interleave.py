@@ -15,7 +15,8 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,9 +144,10 @@ async def _clocked(variant: Variant, tasks: int, into: list[float]) -> None:
         await _perform(clocked, items, tasks)
 
 
-class _no_collection:
-    def __enter__(self) -> None:
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
         gc.enable()

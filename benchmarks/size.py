@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import orjson
+
+from . import standin
 from .bench import Bench
 from .messages import POWER, PROCESS
 from .peers import find
 from .peers.base import History
+from .peers.ours import OurState
 from .workload import Conversation, steps
 
 SUITE = "size"
@@ -25,6 +29,23 @@ async def run(bench: Bench) -> None:
         bench.note(SUITE, "fresh", peer.name, fresh / raw, "bytes on disk / raw byte")
         bench.note(SUITE, "compacted", peer.name, compacted / raw, "bytes on disk / raw byte")
         bench.told(f"size: {peer.name}")
+
+
+async def states(bench: Bench) -> None:
+    """Records of one shape that are no messages: nothing but dictionaries makes these small.
+
+    Weighed as a backup, which holds no half-empty pages, after compacting, which trains what is due first.
+    """
+    rows = [{"name": row["id"], **row["messages"][-2]} for row in standin.conversations(1, 2000)]
+    peer = OurState()
+    await peer.open(bench.folder / "size-states")
+    await peer.fill((f"state-{number}", row) for number, row in enumerate(rows))
+    await peer.store.compact()
+    copy = bench.folder / "states.db"
+    await peer.store.backup(copy)
+    await peer.close()
+    raw = sum(len(orjson.dumps(row)) for row in rows)
+    bench.note(SUITE, "2000 states, backup", peer.name, copy.stat().st_size / raw, "bytes on disk / raw byte")
 
 
 async def weigh(bench: Bench, peer: History, recorded: list[Conversation]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 STYLE = {"svg.hashsalt": "lodestore", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
-COLOURS = {"faster": "#2a7f62", "slower": "#b5532f", "line": "#444444"}
+COLOURS = {"good": "#2a7f62", "bad": "#b5532f", "line": "#444444"}
 Bar = tuple[str, float, float, float]  # label, ratio, low, high
 
 
@@ -34,7 +34,7 @@ def sizes_of(results: dict[str, Any]) -> dict[str, list[Bar]]:
     return groups
 
 
-def draw(groups: dict[str, list[Bar]], title: str, path: Path) -> None:
+def draw(groups: dict[str, list[Bar]], title: str, path: Path, *, more_is_better: bool = True) -> None:
     """One row a bar, on a logarithmic scale, the interval as a whisker, a line where both would be equal."""
     import matplotlib
 
@@ -46,15 +46,15 @@ def draw(groups: dict[str, list[Bar]], title: str, path: Path) -> None:
         figure, axes = pyplot.subplots(figsize=(9, 0.22 * len(rows) + 0.9), layout="constrained")
         for place, (_, bar) in enumerate(rows):
             if bar is not None:
-                _bar(axes, place, bar)
+                _bar(axes, place, bar, more_is_better)
         _dress(axes, rows, title)
         figure.savefig(path, metadata={"Date": None, "Creator": "lodestore benchmarks"})
         pyplot.close(figure)
 
 
-def _bar(axes: Any, place: int, bar: Bar) -> None:
+def _bar(axes: Any, place: int, bar: Bar, more_is_better: bool) -> None:
     _, ratio, low, high = bar
-    colour = COLOURS["faster" if ratio >= 1 else "slower"]
+    colour = COLOURS["good" if (ratio >= 1) == more_is_better else "bad"]
     axes.barh(place, ratio - 1, left=1, height=0.7, color=colour)
     axes.plot([low, high], [place, place], color=COLOURS["line"], linewidth=1)
     axes.annotate(f"{ratio:.3g}", (max(ratio, high, 1), place), (4, 0), textcoords="offset points", va="center")
@@ -66,8 +66,9 @@ def _dress(axes: Any, rows: list[tuple[str, Bar | None]], title: str) -> None:
     axes.set_yticks(range(len(rows)), [group if bar is None else bar[0] for group, bar in rows])
     for label, (_, bar) in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontweight("bold" if bar is None else "normal")
-    axes.invert_yaxis()
-    axes.margins(x=0.12, y=0.01)
+    axes.set_ylim(len(rows) - 0.3, -0.7)
+    axes.margins(x=0.12)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_title(title, loc="left")
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

@@ -80,21 +80,23 @@ class Blocks:
         zipf, documents, rng = Zipf(self.keys, 4), Documents(self.documents, 4), random.Random(4)
         return lambda: [(name, documents.fresh() if rng.random() < 0.1 else None) for name in zipf.keys(count)]
 
-    def arrivals(self, trace: list[str], count: int) -> Make:
+    def arrivals(self, trace: list[str], tasks: int) -> Make:
         """What a production cluster asked for next, with what to store where it is not there."""
         feed, documents = itertools.cycle(trace), Documents(self.documents, 5)
-        return lambda: [(name, documents.fresh(), TTL) for name in itertools.islice(feed, count)]
+        return lambda: [(f"{tasks}-{name}", documents.fresh(), TTL) for name in itertools.islice(feed, 500)]
 
 
 async def run(bench: Bench) -> None:
     """Both halves."""
+    trace = bench.data.arrivals()
+    bench.note(SUITE, "recorded arrivals, asked for before", "workload", 1 - len(set(trace)) / len(trace), "of all")
     async with bench.opened(PROCESS) as peers:
         blocks = Blocks(bench, bench.keys)
         for peer in peers:
             await peer.fill(blocks.fill(bench.keys))
             bench.told(f"cache: {peer.name} filled")
         for tasks in (1, 100):
-            await _process(bench, blocks, peers, tasks)
+            await _process(bench, blocks, peers, trace, tasks)
     settle()
     async with bench.opened(POWER) as peers:
         blocks = Blocks(bench, min(bench.keys, 10_000))
@@ -105,8 +107,8 @@ async def run(bench: Bench) -> None:
             await _power(bench, blocks, peers, tasks)
 
 
-async def _process(bench: Bench, blocks: Blocks, peers: list[Any], tasks: int) -> None:
-    trace, many = bench.data.arrivals(), f"{tasks} task{'s' if tasks > 1 else ''}"
+async def _process(bench: Bench, blocks: Blocks, peers: list[Any], trace: list[str], tasks: int) -> None:
+    many = f"{tasks} task{'s' if tasks > 1 else ''}"
     for name, unit, work in (
         ("hit, popular keys", "us per get", lambda peer: (peer.get, blocks.hits())),
         ("hit, flat documents", "us per get", lambda peer: (peer.get, blocks.flat())),
@@ -115,7 +117,7 @@ async def _process(bench: Bench, blocks: Blocks, peers: list[Any], tasks: int) -
         ("mixed 90/10", "us per operation", lambda peer: (peer.mixed, blocks.mixed(500))),
         ("set", "us per set", lambda peer: (peer.set, blocks.sets(300))),
         ("set with TTL", "us per set", lambda peer: (peer.expire, blocks.sets(300, TTL))),
-        ("recorded arrivals", "us per request", lambda peer: (peer.ask, blocks.arrivals(trace, 500))),
+        ("recorded arrivals", "us per request", lambda peer: (peer.ask, blocks.arrivals(trace, tasks))),
     ):
         await bench.compare(SUITE, f"{name}, {many}", unit, peers, work, tasks=tasks)
 

@@ -38,7 +38,7 @@ def draw_all(results: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]
                 bars.draw(groups, f"{title}{_which(ours)}", path)
                 yield f"{title}{_which(ours)}", path.name
     if groups := bars.sizes_of(results):
-        bars.draw(groups, "Bytes on disk for a byte of messages", folder / "size.svg")
+        bars.draw(groups, "Bytes on disk for a byte of messages", folder / "size.svg", more_is_better=False)
         yield "Bytes on disk for a byte of messages", "size.svg"
 
 

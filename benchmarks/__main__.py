@@ -18,7 +18,8 @@ from .report import Report
 from .workload import REPOSITORY, Data
 
 PEERS = ("cache", "messages", "sessions", "size", "growth", "limit")  # modules with `async run(bench)`
-OWN = ("core", "process")  # modules with `run(folder, rounds)`: pairs and figures with limits of their own
+# Modules with `run(folder, rounds)`: pairs and figures with limits of their own.
+OWN = ("core", "servers", "redis_pairs", "process")
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
 

@@ -53,8 +53,12 @@ def _ending(ours: str) -> str:
 def _parts(results: dict[str, Any], pictures: list[tuple[str, str]], folder: str) -> Iterator[str]:
     machine, versions = results["machine"], results["versions"]
     yield f"`{results['command']}` on {results['data']}."
-    cpu = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
-    yield f"{cpu}; " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+    cpu = f"{machine['processor']}, {machine['cores']} cores (load {machine['load']} at the end), {machine['system']}"
+    yield (
+        f"{cpu}, Python {machine['python']}; "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + "."
+    )
     yield from (f"Left out: {line}." for line in results["left_out"])
     if results["targets"]:
         yield _targets(results["targets"])

@@ -141,6 +141,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[1], 1) if hasattr(os, "getloadavg") else None,  # of the last five minutes
         "python": platform.python_version(),
     }
 

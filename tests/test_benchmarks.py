@@ -317,7 +317,8 @@ class TestPictures:
         assert "./dev bench" in text
 
 
-def test_the_report_is_the_same_for_the_same_figures() -> None:
+def test_the_report_is_the_same_for_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (1.0, 1.0, 1.0))
     first, again = (orjson.dumps(report().as_dict(targets.judge(report()))) for _ in range(2))
     assert first == again
 

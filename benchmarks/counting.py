@@ -22,7 +22,7 @@ from lodestore.backends.sqlite import driver
 
 from . import switches
 from .peers.base import Peer
-from .peers.ours import DICTIONARIES_OFF, HAS_HOT, OurCache, OurHistory, OurState
+from .peers.ours import DICTIONARIES_OFF, HAS_HOT, PATIENT, OurCache, OurHistory, OurState
 from .standin import text
 from .workload import REPOSITORY
 
@@ -147,7 +147,8 @@ def document(number: int) -> dict[str, Any]:
 
 
 async def _opened(peer: Any, folder: Path) -> Any:
-    peer.settings = {**peer.settings, **DICTIONARIES_OFF}  # training writes when it is ready, and would be counted too
+    # Training writes when it is ready, and would be counted too.
+    peer.settings = {**peer.settings, **DICTIONARIES_OFF, **PATIENT}
     await Peer.open(peer, folder / f"counts-{type(peer).__name__}")
     return peer
 

@@ -16,6 +16,8 @@ _FIELDS = {field.name for field in dataclasses.fields(SQLiteSettings)}
 HAS_HOT, HAS_DICTIONARIES = "hot_bytes" in _FIELDS, "dictionaries" in _FIELDS
 HOT_OFF: dict[str, Any] = {"hot_bytes": 0} if HAS_HOT else {}
 DICTIONARIES_OFF: dict[str, Any] = {"dictionaries": False} if HAS_DICTIONARIES else {}
+# A minute: how often a slow machine lets the tier look at the file must not be counted.
+PATIENT: dict[str, Any] = {"max_staleness": 60_000.0} if "max_staleness" in _FIELDS else {}
 forced: dict[str, Any] = {}  # settings every store of a run gets: `--without` puts them here
 
 

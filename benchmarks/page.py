@@ -1,10 +1,12 @@
-"""docs/benchmarks.md: the part between two marks is written from results.json, with its bars beside it."""
+"""docs/benchmarks.md: the part between two marks is written from results.json; its bars and all figures beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from . import bars
 
@@ -24,8 +26,11 @@ def write(results: dict[str, Any], page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    body = "\n\n".join([*_parts(results, pictures, folder.name)])
+    body = "\n\n".join(_parts(results, pictures, folder.name))
     page.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+    figures = "\n\n".join(["# All figures", *_origin(results), *_figures(results)])
+    (folder / "figures.md").write_text(f"{figures}\n", encoding="utf-8")
+    (folder / "results.json").write_bytes(orjson.dumps(results) + b"\n")
 
 
 def draw_all(results: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
@@ -51,18 +56,22 @@ def _ending(ours: str) -> str:
 
 
 def _parts(results: dict[str, Any], pictures: list[tuple[str, str]], folder: str) -> Iterator[str]:
+    yield from _origin(results)
+    if results["targets"]:
+        yield _targets(results["targets"])
+    yield f"All figures: [figures.md]({folder}/figures.md), and with every round [results.json]({folder}/results.json)."
+    yield from (f"![{title}]({folder}/{name})" for title, name in pictures)
+
+
+def _origin(results: dict[str, Any]) -> Iterator[str]:
     machine, versions = results["machine"], results["versions"]
     yield f"`{results['command']}` on {results['data']}."
     cpu = f"{machine['processor']}, {machine['cores']} cores (load {machine['load']} at the end), {machine['system']}"
-    yield (
-        f"{cpu}, Python {machine['python']}; "
-        + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + "."
-    )
+    yield f"{cpu}, Python {machine['python']}; " + ", ".join(f"{name} {version}" for name, version in versions.items())
     yield from (f"Left out: {line}." for line in results["left_out"])
-    if results["targets"]:
-        yield _targets(results["targets"])
-    yield from (f"![{title}]({folder}/{name})" for title, name in pictures)
+
+
+def _figures(results: dict[str, Any]) -> Iterator[str]:
     for scenario in results["scenarios"]:
         yield _scenario(scenario)
     if results["measures"]:

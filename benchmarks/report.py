@@ -117,7 +117,7 @@ class Report:
     def as_dict(self, targets: Sequence[Any] = ()) -> dict[str, Any]:
         """For results.json; the same figures give the same bytes."""
         return {
-            "command": shlex.join(["./dev", "bench", *sys.argv[1:]]),
+            "command": command(sys.argv[1:]),
             "data": self.data,
             "machine": machine(),
             "versions": versions(),
@@ -133,6 +133,17 @@ class Report:
 def short(value: float) -> float | None:
     """Four significant digits: more would be noise; None for what was not measured."""
     return None if math.isnan(value) else float(f"{value:.4g}")
+
+
+def command(arguments: Sequence[str]) -> str:
+    """What to type for the same figures, without what only says where they go."""
+    kept, words = [], iter(arguments)
+    for word in words:
+        if word == "--out":
+            next(words)
+        elif word not in ("--docs", "--json"):
+            kept.append(word)
+    return shlex.join(["./dev", "bench", *kept])
 
 
 def machine() -> dict[str, Any]:

@@ -23,7 +23,7 @@ from benchmarks import __main__ as program
 from benchmarks import bars, counting, page, peers, sessions, smoke, switches, targets
 from benchmarks.interleave import Timing, Variant, interleave, interval, paired, percentile
 from benchmarks.peers.ours import OurHistory
-from benchmarks.report import Measure, Report, Scenario
+from benchmarks.report import Measure, Report, Scenario, command
 from benchmarks.workload import Data, Documents, Zipf, key, steps
 from lodestore.backends.sqlite import driver, writer
 
@@ -313,7 +313,9 @@ class TestPictures:
         assert text.endswith("\nafter\n")
         assert "old" not in text
         assert "![Bars](benchmarks/bars.svg)" in text
-        assert "| y | 6 | 6 | 6 | 6 (6 to 6) |" in text
+        assert "| y | 6 | 6 | 6 | 6 (6 to 6) |" in (tmp_path / "benchmarks" / "figures.md").read_text()
+        kept = orjson.loads((tmp_path / "benchmarks" / "results.json").read_bytes())
+        assert kept["scenarios"] == report().as_dict()["scenarios"]
         assert "./dev bench" in text
 
 
@@ -321,6 +323,10 @@ def test_the_report_is_the_same_for_the_same_figures(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "getloadavg", lambda: (1.0, 1.0, 1.0))
     first, again = (orjson.dumps(report().as_dict(targets.judge(report()))) for _ in range(2))
     assert first == again
+
+
+def test_the_command_says_nothing_of_where_the_figures_went() -> None:
+    assert command(["cache", "--out", "/some/where", "--rounds", "9", "--docs"]) == "./dev bench cache --rounds 9"
 
 
 def test_an_unknown_suite_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import random
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from lodestore import codec
 from lodestore.backends.sqlite import driver
 
 from .bench import Bench, settle
@@ -21,7 +23,7 @@ from .interleave import Variant, interleave
 from .peers.ours import HAS_HOT, OurCache, OurState
 from .report import Scenario
 from .standin import text
-from .workload import key
+from .workload import Documents, key
 
 SUITE = "limit"
 UPSERT = "INSERT INTO kv VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
@@ -71,12 +73,42 @@ class Raw:
 
 
 async def run(bench: Bench) -> None:
-    """Reads, then writes without fsync, then with."""
+    """What a document costs before SQLite sees it; reads, then writes without fsync, then with."""
     documents = [{"text": text(random.Random(n), 1000)} for n in range(50)]
+    await _document(bench)
     await _reads(bench, documents)
     await _writes(bench, documents)
     settle()
     await _durable(bench, documents)
+
+
+async def _document(bench: Bench) -> None:
+    documents = Documents(bench.data.responses())
+    some = [documents.fresh() for _ in range(500)]
+    bodies = [(orjson.dumps(document),) for document in some]
+    bench.note(
+        SUITE, "a document of the cache, mean", "workload", sum(len(b) for (b,) in bodies) / len(bodies), "bytes"
+    )
+    await _scenario(
+        bench,
+        "a document of the cache, encoded",
+        "us per document",
+        {
+            "lodestore, encoded and checked": _awaited(codec.encode),
+            "orjson.dumps": _awaited(orjson.dumps),
+            "pickle, as diskcache does": _awaited(pickle.dumps),
+        },
+        lambda: [(document,) for document in some],
+    )
+    calls = {"lodestore, decoded": _awaited(codec.loads)}
+    await _scenario(bench, "a document of the cache, decoded", "us per document", calls, lambda: bodies)
+
+
+def _awaited(function: Any) -> Any:
+    async def call(value: Any) -> Any:
+        return function(value)
+
+    return call
 
 
 async def _reads(bench: Bench, documents: list[Any]) -> None:

@@ -1,0 +1,70 @@
+"""Recorded sessions of agents, replayed without the time the model takes: what many of them at once ask of a store."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from .bench import Bench, settle
+from .messages import POWER, PROCESS
+from .peers.base import History
+from .workload import Conversation, steps
+
+SUITE = "sessions"
+LAST = 20
+
+
+async def run(bench: Bench) -> None:
+    """1, 8 and 64 sessions at once; the context read whole, or its last twenty messages; 64 also without fsync."""
+    recorded = bench.data.conversations(2000)
+    bench.note(SUITE, "writes per session", "workload", _writes(recorded), "writes")
+    for durability, entries, counts in (("power", POWER, (1, 8, 64)), ("process", PROCESS, (64,))):
+        settle()
+        async with bench.opened(entries) as peers:
+            for count, mode in itertools.product(counts, ("full reload", f"last {LAST}")):
+                await _replay_all(bench, recorded, peers, count, mode, durability)
+
+
+async def _replay_all(
+    bench: Bench, recorded: list[Conversation], peers: list[Any], count: int, mode: str, durability: str
+) -> None:
+    run = f"{count}-{mode}"
+
+    def work(peer: History) -> tuple[Callable[..., Any], Callable[[], Any]]:
+        numbers, feed = itertools.count(), itertools.cycle(recorded)
+
+        async def one(session: str, conversation: Conversation) -> None:
+            await replay(peer, session, conversation, None if mode == "full reload" else LAST)
+
+        return one, lambda: [(f"{run}-{next(numbers)}", next(feed)) for _ in range(max(4, count))]
+
+    name = f"{count} session{'s' if count > 1 else ''}, {mode}, {durability}"
+    await bench.compare(SUITE, name, "us per session", peers, work, tasks=count, rounds=max(5, bench.rounds // 2))
+
+
+async def replay(peer: History, session: str, conversation: Conversation, last: int | None) -> None:
+    """One session as it was recorded, then what becomes of it: resumed, forked, deleted, or nothing."""
+    for batch, asks in steps(conversation.messages):
+        if asks:
+            await (peer.load(session) if last is None else peer.last(session, last))
+        await peer.append(session, batch)
+    fate = fate_of(conversation.id)
+    if fate == "resumed":
+        await peer.load(session)
+    elif fate == "forked":
+        whole = await peer.load(session)
+        await peer.append(f"{session}-fork", whole[: max(1, len(whole) // 2)])
+    elif fate == "deleted":
+        await peer.delete(session)
+
+
+def fate_of(id: str) -> str:
+    """Of a hundred sessions five are resumed, one is forked, two are deleted; by a hash, the same for all peers."""
+    draw = hashlib.sha256(id.encode()).digest()[0] * 100 // 256
+    return "resumed" if draw < 5 else "forked" if draw < 6 else "deleted" if draw < 8 else ""
+
+
+def _writes(recorded: list[Conversation]) -> float:
+    return sum(len(list(steps(c.messages))) for c in recorded) / len(recorded)

@@ -31,7 +31,7 @@ from .errors import Corrupt, Refused
 MAX_BODY = 64 * 1024 * 1024
 MAX_DEPTH = 200
 RAW, ZSTD = 1, 2
-LEVEL = 3
+LEVEL, DENSE_LEVEL = 3, 9  # for a write, which somebody waits for; for upkeep
 # Below this size zstd without a dictionary saves little of a real store and costs more than reading the record.
 COMPRESS_FROM = 2048
 
@@ -134,13 +134,13 @@ def _scalar_problem(value: Any) -> str | None:
     return None
 
 
-def pack(body: bytes) -> bytes:
+def pack(body: bytes, level: int = LEVEL) -> bytes:
     """Body to stored bytes; an empty body stays empty."""
     if not body:
         return body
     framed = _RAW_BYTE + body
     if len(body) >= COMPRESS_FROM:
-        small = _compressor().compress(body)
+        small = _compressor(level).compress(body)
         if len(small) < len(body):
             framed = _ZSTD_BYTE + small
     return framed + (zlib.crc32(framed) ^ _SEAL).to_bytes(4, "little")
@@ -179,11 +179,11 @@ def _decompress(frame: bytes, where: str) -> bytes:
         raise Corrupt(f"{where}: the stored body does not decompress ({error})") from None
 
 
-def _compressor() -> zstandard.ZstdCompressor:
-    found: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
-    if found is None:
-        found = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
-    return found
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    kept: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
+    if level not in kept:
+        kept[level] = zstandard.ZstdCompressor(level=level, write_content_size=True)
+    return kept[level]
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:

@@ -14,7 +14,7 @@ from ...errors import Refused, Unavailable
 from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
 from ...sql import render
 from ...turns import Turns
-from . import creation, door, driver, execute, maintenance
+from . import creation, door, driver, execute, maintenance, sealing
 from .bounding import Bound
 from .connections import Connections
 from .hot import HOT_BYTES, MAX_STALENESS, Hot
@@ -183,8 +183,9 @@ class SQLiteBackend(Backend):
         self._check()
         self._identity.check()
         before = maintenance.size(self.path)
+        sealed = await sealing.walk(self._connections.writing, self._identity.check)
         await self._connections.writing.run("compacting", maintenance.compact)
-        return {"bytes_before": before, "bytes_after": maintenance.size(self.path)}
+        return {"sealed": sealed, "bytes_before": before, "bytes_after": maintenance.size(self.path)}
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one reading SQL statement; Refused for anything else."""

@@ -30,7 +30,7 @@ class Connections:
             with driver.renaming(f"opening {self._site.path}"):
                 self.writing = await self._start(self._site.writer)
                 self.scanning = await self._start(self._site.reader)
-                self.reading = self._site.reader().cursor()
+                self.reading = self._site.looker().cursor()
                 self.looking = self.reading.connection.cursor()
         except BaseException:
             await asyncio.shield(self._stop())

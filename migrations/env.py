@@ -4,7 +4,8 @@ from alembic import context
 
 from lodestore.sql.tables import metadata
 
-target = metadata()
+connection = context.config.attributes["connection"]
+target = metadata(clustered=connection.dialect.name == "sqlite")
 
 
 def ours(name: str | None, kind: str, parents: object) -> bool:
@@ -13,7 +14,7 @@ def ours(name: str | None, kind: str, parents: object) -> bool:
 
 
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=target,
     include_name=ours,
     compare_type=True,

@@ -2,15 +2,18 @@
 
 PRAGMA application_id = 1280263237;
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE agent (
+    id INTEGER NOT NULL,
     agent_id TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     written_at INTEGER NOT NULL,
     version INTEGER NOT NULL,
     body BLOB NOT NULL,
-    CONSTRAINT pk_agent PRIMARY KEY (agent_id)
+    CONSTRAINT pk_agent PRIMARY KEY (id),
+    CONSTRAINT uq_agent_agent_id UNIQUE (agent_id),
+    CONSTRAINT ck_agent_id CHECK (id BETWEEN 1 AND 2147483647)
 ) STRICT;
 
 CREATE TABLE cache (
@@ -26,12 +29,15 @@ CREATE TABLE cache (
 CREATE INDEX ix_cache_expires_at ON cache (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE conversation (
+    id INTEGER NOT NULL,
     conversation_id TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     written_at INTEGER NOT NULL,
     version INTEGER NOT NULL,
     body BLOB NOT NULL,
-    CONSTRAINT pk_conversation PRIMARY KEY (conversation_id)
+    CONSTRAINT pk_conversation PRIMARY KEY (id),
+    CONSTRAINT uq_conversation_conversation_id UNIQUE (conversation_id),
+    CONSTRAINT ck_conversation_id CHECK (id BETWEEN 1 AND 2147483647)
 ) STRICT;
 
 CREATE TABLE dictionary (
@@ -40,6 +46,26 @@ CREATE TABLE dictionary (
     covered INTEGER NOT NULL,
     body BLOB NOT NULL,
     CONSTRAINT pk_dictionary PRIMARY KEY (number)
+) STRICT;
+
+CREATE TABLE raw_message (
+    id INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER,
+    sealed INTEGER,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_raw_message PRIMARY KEY (id)
+) STRICT;
+
+CREATE TABLE reasoning_chain (
+    id INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER,
+    sealed INTEGER,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_reasoning_chain PRIMARY KEY (id)
 ) STRICT;
 
 CREATE TABLE result (
@@ -95,28 +121,6 @@ CREATE TABLE memory (
 
 CREATE UNIQUE INDEX uq_memory_position ON memory (conversation_id, position);
 
-CREATE TABLE raw_message (
-    conversation_id TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    created_at INTEGER NOT NULL,
-    written_at INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    CONSTRAINT pk_raw_message PRIMARY KEY (conversation_id, position),
-    CONSTRAINT fk_raw_message_conversation FOREIGN KEY(conversation_id) REFERENCES conversation (conversation_id) ON DELETE CASCADE
-) STRICT;
-
-CREATE TABLE reasoning_chain (
-    agent_id TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    created_at INTEGER NOT NULL,
-    written_at INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    CONSTRAINT pk_reasoning_chain PRIMARY KEY (agent_id, position),
-    CONSTRAINT fk_reasoning_chain_agent FOREIGN KEY(agent_id) REFERENCES agent (agent_id) ON DELETE CASCADE
-) STRICT;
-
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -124,5 +128,5 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0002');
+INSERT INTO alembic_version (version_num) VALUES ('0003');
 

@@ -45,77 +45,101 @@ SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM c
 -- scan conversation depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE conversation_id < ?1 AND length(body) > 0 ORDER BY conversation_id DESC LIMIT ?2;
 
--- put raw_message
-INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (conversation_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+-- base raw_message
+SELECT id << 32 FROM conversation WHERE conversation_id = ?1;
 
--- copy raw_message
-INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (conversation_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+-- end raw_message
+SELECT o.id << 32, coalesce((SELECT max(r.id) FROM raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295) + 1, o.id << 32) FROM conversation AS o WHERE o.conversation_id = ?1;
 
 -- append raw_message
-INSERT INTO raw_message (conversation_id, position, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5);
+INSERT INTO raw_message (id, body, version, created_at) VALUES (coalesce((SELECT nullif((SELECT max(r.id) FROM raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295), (o.id << 32) + 4294967295) + 1 FROM conversation AS o WHERE o.conversation_id = ?1), 'none'), ?2, ?3, ?4);
 
--- next_place raw_message
-SELECT coalesce(max(position) + 1, 0) FROM raw_message WHERE conversation_id = ?1;
+-- insert raw_message
+INSERT INTO raw_message (id, body, version, created_at) VALUES (?1, ?2, ?3, ?4);
 
--- at_place raw_message
-SELECT position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
+-- copy raw_message
+INSERT INTO raw_message (id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, nullif(?5, ?4)) ON CONFLICT (id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
 
--- version raw_message
-SELECT version FROM raw_message WHERE conversation_id = ?1 AND position = ?2 AND length(body) > 0;
+-- seal raw_message
+INSERT INTO raw_message (id, body, version, created_at, sealed) VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- covering raw_message
+SELECT id, sealed, body FROM (SELECT id, sealed, body FROM raw_message WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1) WHERE id - sealed < ?1;
+
+-- stretch raw_message
+SELECT id, sealed, body, version, created_at, coalesce(written_at, created_at) FROM raw_message WHERE id BETWEEN ?1 AND ?2 ORDER BY id;
+
+-- erase raw_message
+DELETE FROM raw_message WHERE id BETWEEN ?1 AND ?2;
+
+-- outline raw_message
+SELECT id, sealed, length(body) FROM raw_message WHERE id > ?1 ORDER BY id LIMIT ?2;
+
+-- stored raw_message
+SELECT id, sealed, version, body FROM raw_message WHERE id > ?1 ORDER BY id LIMIT ?2;
+
+-- repack raw_message
+UPDATE raw_message SET body = ?4 WHERE id = ?1 AND sealed IS ?2 AND version = ?3;
+
+-- fetch raw_message
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id = (SELECT min(c.id) FROM raw_message AS c WHERE c.id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295);
 
 -- changed raw_message
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE version > ?1;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM raw_message AS r CROSS JOIN conversation AS o ON o.id = r.id >> 32 WHERE r.version > ?1;
+
+-- count raw_message
+SELECT count(*) + coalesce(sum(sealed - 1), 0), 0 FROM raw_message;
+
+-- orphans raw_message
+SELECT id FROM raw_message AS r WHERE NOT EXISTS (SELECT 1 FROM conversation AS o WHERE o.id = r.id >> 32);
 
 -- drop raw_message depth=0
 DELETE FROM raw_message;
 
+-- size raw_message depth=0
+SELECT count(*) + coalesce(sum(sealed - 1), 0) FROM raw_message;
+
 -- drop raw_message depth=1
-DELETE FROM raw_message WHERE conversation_id = ?1;
+DELETE FROM raw_message WHERE id BETWEEN (SELECT id << 32 FROM conversation WHERE conversation_id = ?1) AND (SELECT id << 32 FROM conversation WHERE conversation_id = ?1) + 4294967295;
 
--- drop raw_message depth=2
-DELETE FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
-
--- fetch raw_message
-SELECT body, version, created_at, written_at, NULL, position FROM raw_message WHERE conversation_id = ?1 AND position = ?2;
-
--- count raw_message
-SELECT count(*), 0 FROM raw_message;
+-- size raw_message depth=1
+SELECT count(*) + coalesce(sum(sealed - 1), 0) FROM raw_message WHERE id BETWEEN (SELECT id << 32 FROM conversation WHERE conversation_id = ?1) AND (SELECT id << 32 FROM conversation WHERE conversation_id = ?1) + 4294967295;
 
 -- scan raw_message depth=0
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message ORDER BY conversation_id, position LIMIT ?1;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY o.conversation_id, r.id LIMIT ?1;
 
 -- scan raw_message depth=0 newest
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message ORDER BY conversation_id DESC, position DESC LIMIT ?1;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY o.conversation_id DESC, r.id DESC LIMIT ?1;
 
 -- scan raw_message depth=0 after
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) > (?1, ?2) ORDER BY conversation_id, position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id >= ?1 AND r.id BETWEEN (o.id << 32) + iif(o.conversation_id = ?1, ?2 + 1, 0) AND (o.id << 32) + 4294967295 ORDER BY o.conversation_id, r.id LIMIT ?3;
 
 -- scan raw_message depth=0 after newest
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) > (?1, ?2) ORDER BY conversation_id DESC, position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id >= ?1 AND r.id BETWEEN (o.id << 32) + iif(o.conversation_id = ?1, ?2 + 1, 0) AND (o.id << 32) + 4294967295 ORDER BY o.conversation_id DESC, r.id DESC LIMIT ?3;
 
 -- scan raw_message depth=0 before
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) < (?1, ?2) ORDER BY conversation_id, position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id <= ?1 AND r.id BETWEEN o.id << 32 AND iif(o.conversation_id = ?1, coalesce((SELECT cut.id FROM (SELECT id, sealed FROM raw_message WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1), (o.id << 32) + 4294967295) ORDER BY o.conversation_id, r.id LIMIT ?3;
 
 -- scan raw_message depth=0 before newest
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE (conversation_id, position) < (?1, ?2) ORDER BY conversation_id DESC, position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id <= ?1 AND r.id BETWEEN o.id << 32 AND iif(o.conversation_id = ?1, coalesce((SELECT cut.id FROM (SELECT id, sealed FROM raw_message WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1), (o.id << 32) + 4294967295) ORDER BY o.conversation_id DESC, r.id DESC LIMIT ?3;
 
 -- scan raw_message depth=1
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = ?1 ORDER BY position LIMIT ?2;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY r.id LIMIT ?2;
 
 -- scan raw_message depth=1 newest
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = ?1 ORDER BY position DESC LIMIT ?2;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY r.id DESC LIMIT ?2;
 
 -- scan raw_message depth=1 after
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id BETWEEN (o.id << 32) + ?2 + 1 AND (o.id << 32) + 4294967295 ORDER BY r.id LIMIT ?3;
 
 -- scan raw_message depth=1 after newest
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = ?1 AND position > ?2 ORDER BY position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id BETWEEN (o.id << 32) + ?2 + 1 AND (o.id << 32) + 4294967295 ORDER BY r.id DESC LIMIT ?3;
 
 -- scan raw_message depth=1 before
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = ?1 AND position < ?2 ORDER BY position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id BETWEEN o.id << 32 AND coalesce((SELECT cut.id FROM (SELECT id, sealed FROM raw_message WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1) ORDER BY r.id LIMIT ?3;
 
 -- scan raw_message depth=1 before newest
-SELECT body, version, created_at, written_at, NULL, position, conversation_id, position FROM raw_message WHERE conversation_id = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id BETWEEN o.id << 32 AND coalesce((SELECT cut.id FROM (SELECT id, sealed FROM raw_message WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1) ORDER BY r.id DESC LIMIT ?3;
 
 -- put memory
 INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?5, (SELECT coalesce(max(position) + 1, 0) FROM memory WHERE conversation_id = ?1)) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
@@ -273,77 +297,101 @@ SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WH
 -- scan agent depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, NULL, agent_id FROM agent WHERE agent_id < ?1 AND length(body) > 0 ORDER BY agent_id DESC LIMIT ?2;
 
--- put reasoning_chain
-INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (agent_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+-- base reasoning_chain
+SELECT id << 32 FROM agent WHERE agent_id = ?1;
 
--- copy reasoning_chain
-INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (agent_id, position) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+-- end reasoning_chain
+SELECT o.id << 32, coalesce((SELECT max(r.id) FROM reasoning_chain AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295) + 1, o.id << 32) FROM agent AS o WHERE o.agent_id = ?1;
 
 -- append reasoning_chain
-INSERT INTO reasoning_chain (agent_id, position, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5);
+INSERT INTO reasoning_chain (id, body, version, created_at) VALUES (coalesce((SELECT nullif((SELECT max(r.id) FROM reasoning_chain AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295), (o.id << 32) + 4294967295) + 1 FROM agent AS o WHERE o.agent_id = ?1), 'none'), ?2, ?3, ?4);
 
--- next_place reasoning_chain
-SELECT coalesce(max(position) + 1, 0) FROM reasoning_chain WHERE agent_id = ?1;
+-- insert reasoning_chain
+INSERT INTO reasoning_chain (id, body, version, created_at) VALUES (?1, ?2, ?3, ?4);
 
--- at_place reasoning_chain
-SELECT position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
+-- copy reasoning_chain
+INSERT INTO reasoning_chain (id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, nullif(?5, ?4)) ON CONFLICT (id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
 
--- version reasoning_chain
-SELECT version FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2 AND length(body) > 0;
+-- seal reasoning_chain
+INSERT INTO reasoning_chain (id, body, version, created_at, sealed) VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- covering reasoning_chain
+SELECT id, sealed, body FROM (SELECT id, sealed, body FROM reasoning_chain WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1) WHERE id - sealed < ?1;
+
+-- stretch reasoning_chain
+SELECT id, sealed, body, version, created_at, coalesce(written_at, created_at) FROM reasoning_chain WHERE id BETWEEN ?1 AND ?2 ORDER BY id;
+
+-- erase reasoning_chain
+DELETE FROM reasoning_chain WHERE id BETWEEN ?1 AND ?2;
+
+-- outline reasoning_chain
+SELECT id, sealed, length(body) FROM reasoning_chain WHERE id > ?1 ORDER BY id LIMIT ?2;
+
+-- stored reasoning_chain
+SELECT id, sealed, version, body FROM reasoning_chain WHERE id > ?1 ORDER BY id LIMIT ?2;
+
+-- repack reasoning_chain
+UPDATE reasoning_chain SET body = ?4 WHERE id = ?1 AND sealed IS ?2 AND version = ?3;
+
+-- fetch reasoning_chain
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id = (SELECT min(c.id) FROM reasoning_chain AS c WHERE c.id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295);
 
 -- changed reasoning_chain
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE version > ?1;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM reasoning_chain AS r CROSS JOIN agent AS o ON o.id = r.id >> 32 WHERE r.version > ?1;
+
+-- count reasoning_chain
+SELECT count(*) + coalesce(sum(sealed - 1), 0), 0 FROM reasoning_chain;
+
+-- orphans reasoning_chain
+SELECT id FROM reasoning_chain AS r WHERE NOT EXISTS (SELECT 1 FROM agent AS o WHERE o.id = r.id >> 32);
 
 -- drop reasoning_chain depth=0
 DELETE FROM reasoning_chain;
 
+-- size reasoning_chain depth=0
+SELECT count(*) + coalesce(sum(sealed - 1), 0) FROM reasoning_chain;
+
 -- drop reasoning_chain depth=1
-DELETE FROM reasoning_chain WHERE agent_id = ?1;
+DELETE FROM reasoning_chain WHERE id BETWEEN (SELECT id << 32 FROM agent WHERE agent_id = ?1) AND (SELECT id << 32 FROM agent WHERE agent_id = ?1) + 4294967295;
 
--- drop reasoning_chain depth=2
-DELETE FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
-
--- fetch reasoning_chain
-SELECT body, version, created_at, written_at, NULL, position FROM reasoning_chain WHERE agent_id = ?1 AND position = ?2;
-
--- count reasoning_chain
-SELECT count(*), 0 FROM reasoning_chain;
+-- size reasoning_chain depth=1
+SELECT count(*) + coalesce(sum(sealed - 1), 0) FROM reasoning_chain WHERE id BETWEEN (SELECT id << 32 FROM agent WHERE agent_id = ?1) AND (SELECT id << 32 FROM agent WHERE agent_id = ?1) + 4294967295;
 
 -- scan reasoning_chain depth=0
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain ORDER BY agent_id, position LIMIT ?1;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY o.agent_id, r.id LIMIT ?1;
 
 -- scan reasoning_chain depth=0 newest
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain ORDER BY agent_id DESC, position DESC LIMIT ?1;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY o.agent_id DESC, r.id DESC LIMIT ?1;
 
 -- scan reasoning_chain depth=0 after
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) > (?1, ?2) ORDER BY agent_id, position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id >= ?1 AND r.id BETWEEN (o.id << 32) + iif(o.agent_id = ?1, ?2 + 1, 0) AND (o.id << 32) + 4294967295 ORDER BY o.agent_id, r.id LIMIT ?3;
 
 -- scan reasoning_chain depth=0 after newest
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) > (?1, ?2) ORDER BY agent_id DESC, position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id >= ?1 AND r.id BETWEEN (o.id << 32) + iif(o.agent_id = ?1, ?2 + 1, 0) AND (o.id << 32) + 4294967295 ORDER BY o.agent_id DESC, r.id DESC LIMIT ?3;
 
 -- scan reasoning_chain depth=0 before
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) < (?1, ?2) ORDER BY agent_id, position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id <= ?1 AND r.id BETWEEN o.id << 32 AND iif(o.agent_id = ?1, coalesce((SELECT cut.id FROM (SELECT id, sealed FROM reasoning_chain WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1), (o.id << 32) + 4294967295) ORDER BY o.agent_id, r.id LIMIT ?3;
 
 -- scan reasoning_chain depth=0 before newest
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE (agent_id, position) < (?1, ?2) ORDER BY agent_id DESC, position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id <= ?1 AND r.id BETWEEN o.id << 32 AND iif(o.agent_id = ?1, coalesce((SELECT cut.id FROM (SELECT id, sealed FROM reasoning_chain WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1), (o.id << 32) + 4294967295) ORDER BY o.agent_id DESC, r.id DESC LIMIT ?3;
 
 -- scan reasoning_chain depth=1
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 ORDER BY position LIMIT ?2;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY r.id LIMIT ?2;
 
 -- scan reasoning_chain depth=1 newest
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 ORDER BY position DESC LIMIT ?2;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295 ORDER BY r.id DESC LIMIT ?2;
 
 -- scan reasoning_chain depth=1 after
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id BETWEEN (o.id << 32) + ?2 + 1 AND (o.id << 32) + 4294967295 ORDER BY r.id LIMIT ?3;
 
 -- scan reasoning_chain depth=1 after newest
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 AND position > ?2 ORDER BY position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id BETWEEN (o.id << 32) + ?2 + 1 AND (o.id << 32) + 4294967295 ORDER BY r.id DESC LIMIT ?3;
 
 -- scan reasoning_chain depth=1 before
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 AND position < ?2 ORDER BY position LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id BETWEEN o.id << 32 AND coalesce((SELECT cut.id FROM (SELECT id, sealed FROM reasoning_chain WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1) ORDER BY r.id LIMIT ?3;
 
 -- scan reasoning_chain depth=1 before newest
-SELECT body, version, created_at, written_at, NULL, position, agent_id, position FROM reasoning_chain WHERE agent_id = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3;
+SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id BETWEEN o.id << 32 AND coalesce((SELECT cut.id FROM (SELECT id, sealed FROM reasoning_chain WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1) ORDER BY r.id DESC LIMIT ?3;
 
 -- put cache
 INSERT INTO cache (cache_key, body, version, created_at, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5) ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at, expires_at = excluded.expires_at, created_at = CASE WHEN cache.expires_at <= excluded.created_at THEN excluded.created_at ELSE cache.created_at END;
@@ -507,9 +555,6 @@ SELECT body FROM conversation ORDER BY rowid DESC;
 -- held raw_message
 SELECT coalesce(sum(length(body)), 0) FROM raw_message;
 
--- repack raw_message
-UPDATE raw_message SET body = ?4 WHERE conversation_id = ?1 AND position = ?2 AND version = ?3;
-
 -- sample raw_message
 SELECT body FROM raw_message ORDER BY rowid DESC;
 
@@ -542,9 +587,6 @@ SELECT body FROM agent ORDER BY rowid DESC;
 
 -- held reasoning_chain
 SELECT coalesce(sum(length(body)), 0) FROM reasoning_chain;
-
--- repack reasoning_chain
-UPDATE reasoning_chain SET body = ?4 WHERE agent_id = ?1 AND position = ?2 AND version = ?3;
 
 -- sample reasoning_chain
 SELECT body FROM reasoning_chain ORDER BY rowid DESC;

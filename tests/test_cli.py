@@ -349,7 +349,7 @@ class TestLooking:
 class TestSql:
     def test_rows(self, sqlite: str, run: Run) -> None:
         query = (
-            "SELECT conversation_id AS id, count(*) AS n FROM raw_messages GROUP BY id HAVING n >= ? ORDER BY n DESC"
+            "SELECT conversation_id AS id, count(*) AS n FROM raw_messages GROUP BY id HAVING n >= ? ORDER BY n DESC, 1"
         )
         assert run("sql", sqlite, query, "1").out.splitlines() == [
             "id                n",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from lodestore.backends.files import FileBackend
 from lodestore.backends.memory import MemoryBackend, Space
-from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite import SQLiteBackend, sealing
 from lodestore.conformance import InterfacePromises, KernelLaws
+from lodestore.kernel import Write
 
 
 class TestMemory(KernelLaws, InterfacePromises):
@@ -22,6 +26,31 @@ class TestSQLite(KernelLaws, InterfacePromises):
 
     def backend(self, folder: Path) -> SQLiteBackend:
         return SQLiteBackend(folder / "agent.db")
+
+
+class Sealing(SQLiteBackend):
+    """Seals what it can after every other batch, into chunks of up to four messages, looking at few rows at a time."""
+
+    turn = 0
+
+    async def apply(self, writes: Sequence[Write]) -> list[int]:
+        results = await super().apply(writes)
+        self.turn += 1
+        if self.turn % 2 and self._turns.open:
+            await sealing.walk(self._writer, self._packer, self._identity.check)
+        return results
+
+
+class TestSealedSQLite(KernelLaws, InterfacePromises):
+    examples = 10
+
+    def backend(self, folder: Path) -> SQLiteBackend:
+        return Sealing(folder / "agent.db", durability="process")
+
+    @pytest.fixture(autouse=True)
+    def small_chunks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sealing, "MESSAGES", 4)
+        monkeypatch.setattr(sealing, "ROWS", 6)
 
 
 class TestEncryptedSQLite(KernelLaws, InterfacePromises):

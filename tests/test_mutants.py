@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import orjson
@@ -19,11 +20,12 @@ from lodestore.backends.files.layout import PARTIAL_FILE, Layout, Shape, layout_
 from lodestore.backends.files.lock import Lock
 from lodestore.backends.files.tree import Group, Tree
 from lodestore.backends.files.view import Shelf, View
-from lodestore.backends.sqlite import SQLiteBackend, driver, execute, writer
+from lodestore.backends.sqlite import SQLiteBackend, driver, execute, log_pages, writer
 from lodestore.backends.sqlite.creation import Site
 from lodestore.catalogue import Family
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.kernel import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.sql import logs as sql_logs
 from lodestore.sql import render
 
 Patch = pytest.MonkeyPatch
@@ -62,11 +64,11 @@ class FilesTrial(Trial):
 # Mistakes in SQL: a rendered statement says something else.
 
 
-def reword(patch: Patch, statement: str, old: str, new: str) -> None:
+def reword(patch: Patch, statement: str, old: str, new: str, module: ModuleType = render) -> None:
     """Put `new` for `old` wherever the statement has it."""
     list(render.statements())  # rendered and kept now, for no statement may be built from a mutant and stay
-    real = getattr(render, statement)
-    patch.setattr(render, statement, lambda *shape: real(*shape).replace(old, new))
+    real = getattr(module, statement)
+    patch.setattr(module, statement, lambda *shape: real(*shape).replace(old, new))
 
 
 def extend_update(patch: Patch, assignment: str) -> None:
@@ -85,7 +87,7 @@ def sweep_ignores_the_limit(patch: Patch) -> None:
 
 
 def positions_start_at_one(patch: Patch) -> None:
-    reword(patch, "next_place", "+ 1, 0)", "+ 1, 1)")
+    reword(patch, "end", "+ 1, o.id << 32)", "+ 1, (o.id << 32) + 1)", sql_logs)
 
 
 def a_place_is_the_number_of_records(patch: Patch) -> None:
@@ -117,7 +119,11 @@ def counts_take_in_what_has_expired(patch: Patch) -> None:
 
 
 def before_is_inclusive(patch: Patch) -> None:
-    reword(patch, "scan", " < ", " <= ")
+    def further(page: Page) -> Page:
+        return real(page if page.before is None else page._replace(before=(*page.before[:-1], page.before[-1] + 1)))
+
+    real = log_pages._narrowed
+    patch.setattr(log_pages, "_narrowed", further)
 
 
 def newest_is_ignored(patch: Patch) -> None:

@@ -58,6 +58,27 @@ def test_the_sweep_goes_through_the_partial_expiry_index(connection: Any, family
 
 
 def test_deleting_an_owner_finds_what_it_owns_by_index(connection: Any) -> None:
-    for child in ("raw_message", "memory", "chunk_info"):
+    for child in ("memory", "chunk_info"):
         text = f"DELETE FROM {child} WHERE conversation_id = ?1"
         assert plan(connection, text).startswith(f"SEARCH {child} USING INDEX")
+
+
+LOGS = [f.name for f in FAMILIES if f.log]
+WHOLE = ("count", "orphans", "changed", "held", "sample", "depth=0")  # what is about all logs, or writes all of them
+
+
+@pytest.mark.parametrize("family", LOGS)
+def test_a_log_is_one_tree_and_every_way_into_it_is_a_search(connection: Any, family: str) -> None:
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE tbl_name = ? AND type = 'index'", (family,))
+    assert tables.fetchall() == []
+    for name, text in STATEMENTS.items():
+        if family in name.split() and not any(word in name for word in WHOLE):
+            assert not re.search(rf"SCAN ({family}|[rc])( |;|$)", plan(connection, text)), name
+
+
+@pytest.mark.parametrize("family", LOGS)
+def test_pages_over_all_logs_go_by_owner_and_then_by_id(connection: Any, family: str) -> None:
+    for name in (n for n in STATEMENTS if n.startswith(f"scan {family} depth=0")):
+        first, second, *_ = plan(connection, STATEMENTS[name]).split("; ")
+        assert re.match(r"(SCAN|SEARCH) o USING COVERING INDEX", first), name
+        assert second.startswith("SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"), name

@@ -53,7 +53,11 @@ def test_json_functions_reach_into_the_data(tmp_path: Path) -> None:
 
 
 def test_unpack_reads_a_packed_body_of_a_table(tmp_path: Path) -> None:
-    [row] = ask(tmp_path / "a.db", "SELECT unpack(body) AS body FROM raw_message WHERE conversation_id = 'c2'")
+    statement = """
+        SELECT unpack(r.body) AS body FROM raw_message AS r JOIN conversation AS o ON o.id = r.id >> 32
+        WHERE conversation_id = ?
+    """
+    [row] = ask(tmp_path / "a.db", statement, "c2")
     assert json.loads(row["body"])["content"] == "x" * 5000
 
 

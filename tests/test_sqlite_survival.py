@@ -150,7 +150,7 @@ class TestFlippedBits:
             await store.store_cache_entry("k", {"text": "cached"})
 
         run(fill, path)
-        for table, where in (("raw_message", "position = 3"), ("memory", "1"), ("cache", "1")):
+        for table, where in (("raw_message", "id % 4294967296 = 3"), ("memory", "1"), ("cache", "1")):
             self.flip(path, table, where)
 
         async def read(store: Store) -> None:

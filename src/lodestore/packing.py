@@ -110,6 +110,10 @@ class Packer:
             self.due.add(family)
         return self._tools.pack(body, self._newest.get(family, 0))
 
+    def pack_densely(self, family: Family, body: bytes) -> bytes:
+        """`pack`, with effort: for upkeep, where nobody waits, and of bodies that were counted when they came."""
+        return self._dense.pack(body, self._newest.get(family, 0))
+
     def weigh(self, family: Family, body: bytes) -> int:
         """How many bytes `pack` would make of a body."""
         return len(self._tools.pack(body, self._newest.get(family, 0)))

@@ -172,3 +172,8 @@ class Histories(Pair):
         expected = self.run(self.model.sweep(now, draw.FAR))
         assert removed == min(limit, expected), f"sweep({limit}) of {expected} expired removed {removed}"
         assert self.run(handle.sweep(now, draw.FAR)) == expected - removed, "the sweep left or invented something"
+
+    @rule(hand=hands)
+    def compact(self, hand: int) -> None:
+        """Giving space back changes nothing; the invariant looks."""
+        self.run(self.hand(hand).compact())

@@ -49,6 +49,6 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
     yield "keep dictionary", keep(d)
     for family in FAMILIES:
         yield f"held {family.name}", held(family, d)
-        if d is SQLITE:
+        if d is SQLITE and not family.log:
             yield f"repack {family.name}", repack(family)
         yield f"sample {family.name}", sample(family, d)

@@ -2,7 +2,7 @@
 
 Plain text, made once per shape and kept; `schema/statements.*.sql` show all of them. Parameters are numbered
 so that one value can serve twice. Column order of a row is that of `kernel.Row`: body, version, created_at,
-written_at, expires_at, place, then the key.
+written_at, expires_at, place, then the key. What a clustered dialect runs on its logs is in `logs`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import product
 
 from ..catalogue import FAMILIES, OWNED, Family
 from ..kernel import Page
-from . import dictionaries
+from . import dictionaries, logs
 from .dialect import SQLITE, Dialect
 
 Shape = tuple[Family, int, bool, bool, bool, bool, bool]
@@ -116,14 +116,6 @@ def replace(family: Family) -> str:
 
 
 @cache
-def append(family: Family, d: Dialect = SQLITE) -> str:
-    """Binds the key with its position, body, version, written_at."""
-    width = len(family.key)
-    body, version, at = _marks(width + 1, 3, d)
-    return _insert(family, [*_marks(1, width, d), body, version, at, at], d)
-
-
-@cache
 def next_place(family: Family, d: Dialect = SQLITE) -> str:
     """The next free position within an outer key; binds the outer key."""
     outer = _where(family.key[:-1], d)
@@ -170,6 +162,8 @@ def fetch_many(family: Family, d: Dialect) -> str:
 @cache
 def changed(family: Family, d: Dialect = SQLITE) -> str:
     """Rows with their keys that were written after a commit; binds its number. Reads every row but no old body."""
+    if family.log and d.clustered:
+        return logs.changed(family)
     return f"SELECT {_row(family)}, {', '.join(family.key)} FROM {d.table(family)} WHERE version > {d.mark}1"
 
 
@@ -202,6 +196,8 @@ def sweepable(family: Family, d: Dialect = SQLITE) -> str:
 @cache
 def count(family: Family, d: Dialect = SQLITE) -> str:
     """Live rows with a body, and without; binds the time where the family expires."""
+    if family.log and d.clustered:
+        return logs.count(family)
     alive = f" WHERE expires_at IS NULL OR expires_at > {d.mark}1" if family.expires else ""
     whole = f"coalesce(sum({d.number}), 0)"
     both = f"{whole}, count(*) - {whole}" if OWNED[family] else "count(*), 0"
@@ -255,22 +251,24 @@ def bind(page: Page, d: Dialect = SQLITE) -> tuple[object, ...]:
 def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
     """Every statement with a name, for `schema/` and for the tests that read query plans."""
     for family in FAMILIES:
-        yield from _one_by_one(family) if d is SQLITE else _together(family, d)
-        yield f"fetch {family.name}", fetch(family, d)
-        if family.expires:
-            yield f"sweep {family.name}", sweep(family, d)
-            if d is SQLITE:
-                yield f"sweepable {family.name}", sweepable(family, d)
-        yield f"count {family.name}", count(family, d)
-        yield from _scans(family, d)
+        yield from logs.statements(family) if family.log and d.clustered else _statements(family, d)
     yield from dictionaries.statements(d)
+
+
+def _statements(family: Family, d: Dialect) -> Iterator[tuple[str, str]]:
+    yield from _one_by_one(family) if d is SQLITE else _together(family, d)
+    yield f"fetch {family.name}", fetch(family, d)
+    if family.expires:
+        yield f"sweep {family.name}", sweep(family, d)
+        if d is SQLITE:
+            yield f"sweepable {family.name}", sweepable(family, d)
+    yield f"count {family.name}", count(family, d)
+    yield from _scans(family, d)
 
 
 def _one_by_one(family: Family) -> Iterator[tuple[str, str]]:
     yield f"put {family.name}", put(family)
     yield f"copy {family.name}", copy(family)
-    if family.log:
-        yield f"append {family.name}", append(family)
     if family.placed:
         yield f"next_place {family.name}", next_place(family)
         yield f"at_place {family.name}", at_place(family)

@@ -1,6 +1,7 @@
 """The catalogue as SQLAlchemy tables: the source of the DDL in `schema/` and of `alembic check`.
 
-Never imported on the way of a read or a write, nor by opening an up-to-date store.
+Never imported on the way of a read or a write, nor by opening an up-to-date store. SQLite's tables differ from
+PostgreSQL's in one thing, `clustered`: there, owners have a number and logs are laid out by it (see `logs`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from ..catalogue import FAMILIES, Family, owner_of
+from ..catalogue import FAMILIES, OWNED, Family, owner_of
 
 # PostgreSQL's INTEGER ends at 2^31, and its text orders by the locale of the database unless told otherwise.
 _WHOLE = BigInteger().with_variant(Integer(), "sqlite")
@@ -38,11 +40,14 @@ _NAMES = {
 }
 
 
-def metadata() -> MetaData:
+def metadata(*, clustered: bool) -> MetaData:
     """One table per family, `store`: one row with the commit sequence and the newest time written, `dictionary`."""
     tables = MetaData(naming_convention=_NAMES)
     for family in FAMILIES:
-        _table(tables, family)
+        if clustered and family.log:
+            _log(tables, family)
+        else:
+            _table(tables, family, numbered=clustered and any(owned.log for owned in OWNED[family]))
     Table(
         "store",
         tables,
@@ -64,14 +69,33 @@ def metadata() -> MetaData:
     return tables
 
 
-def _table(tables: MetaData, family: Family) -> None:
+def _log(tables: MetaData, family: Family) -> None:
+    # No foreign key: the owner's number is a part of the id.
+    Table(
+        family.name,
+        tables,
+        Column("id", _WHOLE, primary_key=True),
+        Column("created_at", _WHOLE, nullable=False),
+        Column("written_at", _WHOLE),
+        Column("sealed", _WHOLE),
+        Column("version", _WHOLE, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        sqlite_strict=True,
+    )
+
+
+def _table(tables: MetaData, family: Family, *, numbered: bool) -> None:
     keys = [
         Column(name, _WHOLE if family.log and name == family.key[-1] else _TEXT, nullable=False) for name in family.key
     ]
-    table = Table(
-        family.name, tables, *keys, *_scalars(family), Column("body", LargeBinary, nullable=False), sqlite_strict=True
-    )
-    table.append_constraint(PrimaryKeyConstraint(*family.key))
+    number = [Column("id", _WHOLE, primary_key=True)] if numbered else []
+    body = Column("body", LargeBinary, nullable=False)
+    table = Table(family.name, tables, *number, *keys, *_scalars(family), body, sqlite_strict=True)
+    if numbered:  # an id of 31 bits, for the position takes the other 32
+        table.append_constraint(UniqueConstraint(*family.key))
+        table.append_constraint(CheckConstraint("id BETWEEN 1 AND 2147483647", name="id"))
+    else:
+        table.append_constraint(PrimaryKeyConstraint(*family.key))
     if owner := owner_of(family):
         outer = list(owner.key)
         references = [f"{owner.name}.{name}" for name in outer]
@@ -101,7 +125,7 @@ def ddl(dialect: Dialect | None = None) -> list[str]:
     """CREATE statements for every table and index, owners first."""
     dialect = dialect or sqlite.dialect()
     out = []
-    for table in metadata().sorted_tables:
+    for table in metadata(clustered=dialect.name == "sqlite").sorted_tables:
         out.append(str(CreateTable(table).compile(dialect=dialect)).strip())
         out += [
             str(CreateIndex(index).compile(dialect=dialect)).strip()

@@ -14,7 +14,7 @@ from ...packing import Packer
 from ...sql import render
 from ...training import Trainer
 from ...turns import Turns
-from . import creation, door, driver, execute, maintenance, unpacking
+from . import creation, door, driver, execute, maintenance, packing, sealing
 from .bounding import Bound
 from .connections import Connections
 from .dictionaries import TableShelf
@@ -89,7 +89,7 @@ class SQLiteBackend(Backend):
         self._bound: Bound | None = None
         if limit := self._max_cache_bytes:
             self._bound = Bound(limit, lambda: maintenance.size(self.path), self._scanning, self._writer)
-        await self._scanning.run("reading", lambda c: unpacking.learn(c, self._packer))
+        await self._scanning.run("reading", lambda c: packing.learn(c, self._packer))
         self._shelf = TableShelf(self._packer, self._scanning, self._writer, self._identity.check)
         self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open()
@@ -204,10 +204,12 @@ class SQLiteBackend(Backend):
         self._identity.check()
         before = maintenance.size(self.path)
         trained = await self.trainer.train()
+        sealed = await sealing.walk(self._writer, self._packer, self._identity.check)
         packed = await self._shelf.repack() if self._dictionaries else 0
         await self._connections.writing.run("compacting", maintenance.compact)
         after = maintenance.size(self.path)
-        return {"bytes_before": before, "bytes_after": after, "dictionaries": trained, "packed": packed}
+        done = {"dictionaries": trained, "sealed": sealed, "packed": packed}
+        return {"bytes_before": before, "bytes_after": after, **done}
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one reading SQL statement; Refused for anything else."""

@@ -31,7 +31,7 @@ class Connections:
             with driver.renaming(f"opening {self._site.path}"):
                 self.writing = await self._start(self._site.writer)
                 self.scanning = await self._start(self._site.reader)
-                self.reading = driver.cursor(self._site.reader(), self._packer)
+                self.reading = driver.cursor(self._site.looker(), self._packer)
                 self.looking = self.reading.connection.cursor()
         except BaseException:
             await asyncio.shield(self._stop())

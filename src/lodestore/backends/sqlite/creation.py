@@ -188,6 +188,10 @@ class Site:
         """A connection that only reads."""
         return driver.tune(self.connect(), writer=False, cache=self._cache)
 
+    def looker(self) -> driver.Connection:
+        """A connection that reads single records."""
+        return self.reader() if self._key is not None else driver.mapped(self.reader())
+
     def copy_at(self, path: Path) -> Site:
         """The same store at another path."""
         return Site(path, self._key, self._timeout, self._cache)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ...catalogue import FAMILIES, Family
-from ...errors import Corrupt
 from ...kernel import BODY, KEY, VERSION, Key, Page, Row, order_of
 from ...packing import MOST, Dictionary, Packer, close_dictionary, damaged
-from ...sql import dictionaries, render
+from ...sql import dictionaries, logs, render
 from ...training import distinct
-from . import driver, unpacking
+from . import chunks, driver, packing
 from .hot import Commit
 from .threads import Thread
-from .writer import Writer
+from .writer import Writer, transacted
 
 T = TypeVar("T")
 
@@ -43,7 +42,7 @@ class TableShelf:
         run, rows = (driver.cursor(connection, self._packer) for _ in range(2))
         rows.execute(dictionaries.sample(family))
         try:
-            return distinct(filter(None, (_readable(run, row[0]) for row in rows)), size)
+            return distinct(_messages(filter(None, (packing.readable(run, row[0]) for row in rows))), size)
         finally:
             rows.close()  # a statement left open would pin the log
 
@@ -60,7 +59,7 @@ class TableShelf:
         self, connection: driver.Connection, family: Family, after: int, covered: int, pressed: bytes
     ) -> tuple[bool, Commit]:
         def insert() -> bool:
-            unpacking.learn(connection, self._packer)
+            packing.learn(connection, self._packer)
             newest, number = self._packer.newest(family), self._packer.latest + 1
             if (newest.number if newest else 0) != after or number > MOST:
                 return False
@@ -68,8 +67,8 @@ class TableShelf:
             connection.execute(dictionaries.keep(), row)
             return True
 
-        won, commit = _transact(connection, insert)
-        unpacking.learn(connection, self._packer)  # only now: nobody may pack with what might have been rolled back
+        won, commit = transacted(connection, insert)
+        packing.learn(connection, self._packer)  # only now: nobody may pack with what might have been rolled back
         return won, commit
 
     async def repack(self) -> int:
@@ -87,56 +86,57 @@ class TableShelf:
         return count
 
     def _smaller_after(self, family: Family, after: Key | None) -> Callable[[driver.Connection], _Step]:
-        return lambda connection: self._smaller(connection, Page(family, after=after, limit=STEP_ROWS, partial=True))
+        return lambda connection: self._smaller(connection, family, after)
 
-    def _smaller(self, connection: driver.Connection, page: Page) -> _Step:
-        """What to replace of a page, and where it ended; reads and packs outside any transaction that writes."""
+    def _smaller(self, connection: driver.Connection, family: Family, after: Key | None) -> _Step:
+        """What to replace of some rows, and where they end; reads and packs outside any transaction that writes."""
         run, rows = (driver.cursor(connection, self._packer) for _ in range(2))
         smaller: list[tuple[Any, ...]] = []
         size, last = 0, None
-        for row in rows.execute(render.scan("rows", render.shape(page)), render.bind(page)):
-            size, last = size + len(row[BODY]), order_of(page.family, row)
-            if body := self._again(run, page.family, row):
-                smaller.append((*row[KEY:], row[VERSION], body))
+        for row in rows.execute(*_stored(family, after)):
+            which, last, packed = _parts(family, row)
+            size += len(packed)
+            body = packing.readable(run, packed)
+            if again := self._packer.repack(family, packed, body) if body else None:
+                smaller.append((*which, again))
             if size > STEP_BYTES:
                 break
         rows.close()
         return smaller, last
 
-    def _again(self, run: driver.Cursor, family: Family, row: Row) -> bytes | None:
-        body = _readable(run, row[BODY])
-        return self._packer.repack(family, row[BODY], body) if body else None
+
+def _messages(bodies: Iterable[bytes]) -> Iterator[bytes]:
+    """Bodies, those in chunks one by one."""
+    for body in bodies:
+        yield from chunks.bodies(body) if chunks.sealed(body) else [body]
+
+
+def _stored(family: Family, after: Key | None) -> tuple[str, tuple[object, ...]]:
+    """The statement that reads rows as they are stored, and what it binds."""
+    if family.log:
+        return logs.stored(family), (*(after or (0,)), STEP_ROWS)
+    page = Page(family, after=after, limit=STEP_ROWS, partial=True)
+    return render.scan("rows", render.shape(page)), render.bind(page)
+
+
+def _parts(family: Family, row: Row) -> tuple[tuple[Any, ...], Key, bytes]:
+    """What tells a row from any other state of it, where it stands, and its packed body."""
+    if family.log:
+        number, sealed, version, packed = row
+        return (number, sealed, version), (number,), packed
+    return (*row[KEY:], row[VERSION]), order_of(family, row), row[BODY]
 
 
 _Step = tuple[list[tuple[Any, ...]], "Key | None"]
 
 
-def _readable(run: driver.Cursor, packed: bytes) -> bytes | None:
-    """The body; None where it is broken, which reading the record tells and `verify`, not its upkeep."""
-    try:
-        return unpacking.unpack(run, packed)
-    except Corrupt:
-        return None
-
-
 def _replace(family: Family, smaller: list[tuple[Any, ...]]) -> Callable[[driver.Connection], tuple[int, Commit]]:
     def work(connection: driver.Connection) -> tuple[int, Commit]:
         run = connection.cursor()
-        return _transact(connection, lambda: run.executemany(dictionaries.repack(family), smaller).rowcount)
+        return transacted(connection, lambda: run.executemany(_repack(family), smaller).rowcount)
 
     return work
 
 
-def _transact(connection: driver.Connection, work: Callable[[], T]) -> tuple[T, Commit]:
-    """One transaction of its own in the writer's thread; no record reads otherwise than before."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        [before] = connection.execute("SELECT commits FROM store").fetchone()
-        result = work()
-        connection.execute("UPDATE store SET commits = ?", (before + 1,))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return result, Commit(before, before + 1, ())
+def _repack(family: Family) -> str:
+    return logs.repack(family) if family.log else dictionaries.repack(family)

@@ -6,11 +6,11 @@ carries the packer of the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ...catalogue import Family, owner_of
-from ...errors import Corrupt
+from ...catalogue import OWNED, Family, owner_of
+from ...errors import Corrupt, Refused
 from ...kernel import (
     BODY,
     CREATED_AT,
@@ -27,13 +27,14 @@ from ...kernel import (
     Row,
     Write,
     conflict,
+    name_of,
 )
 from ...sql import render
-from . import driver, unpacking
+from . import log_pages, logs
 from .driver import Cursor, IntegrityError
+from .log_pages import FEW_AT_ONCE, FEW_BYTES
+from .packing import another, unpack_all, unpack_named
 
-FEW_AT_ONCE = 256  # rows between two looks at how much it has become
-FEW_BYTES = 1_000_000  # packed; about two milliseconds of reading
 MANY = 4_096  # rows in a portion at most, for those without much of a body
 
 
@@ -44,6 +45,8 @@ def execute(run: Cursor, write: Write, version: int) -> int:
 
 def _put(run: Cursor, put: Put, version: int) -> int:
     family, key, body, at, expires_at, expect = put
+    if family.log:
+        raise Refused(f"{name_of(family, key)}: records enter a log by Append or Copy")
     if expect is not None:
         _expect(run, put)
     expiry = (expires_at,) if family.expires else ()
@@ -59,21 +62,10 @@ def _expect(run: Cursor, put: Put) -> None:
         raise conflict(put, found)
 
 
-def _append(run: Cursor, append: Append, version: int) -> int:
-    family, prefix, bodies, at = append
-    first: int = run.execute(render.next_place(family), prefix).fetchone()[0]
-    text = render.append(family)
-    if len(bodies) == 1:
-        _insert(run, text, (*prefix, first, run.packer.pack(family, bodies[0]), version, at), append)
-        return first
-    _own(run, append, prefix, version)
-    rows = [(*prefix, place, run.packer.pack(family, body), version, at) for place, body in enumerate(bodies, first)]
-    run.executemany(text, rows)
-    return first
-
-
 def _copy(run: Cursor, copy: Copy, version: int) -> int:
     family, row = copy
+    if family.log:
+        return logs.copy(run, copy, version)
     key = row[KEY:]
     version = row[VERSION] or version
     expiry = (row[EXPIRES_AT],) if family.expires else ()
@@ -93,16 +85,26 @@ def _free_place(run: Cursor, family: Family, row: Row) -> int:
 
 def _drop(run: Cursor, drop: Drop, _: int) -> int:
     family, prefix, at = drop
+    if family.log:
+        return logs.drop(run, family, prefix)
+    for owned in OWNED[family]:
+        if owned.log:  # where the foreign keys do not reach
+            logs.drop(run, owned, prefix)
     expired = 0
     if family.expires:
         expired = run.execute(render.expired(family, len(prefix)), (*prefix, at)).fetchone()[0]
     return int(run.execute(render.drop(family, len(prefix)), prefix).rowcount) - expired
 
 
-_DOERS: dict[type[Write], Callable[[Cursor, Any, int], int]] = {Put: _put, Append: _append, Copy: _copy, Drop: _drop}
+_DOERS: dict[type[Write], Callable[[Cursor, Any, int], int]] = {
+    Put: _put,
+    Append: logs.append,
+    Copy: _copy,
+    Drop: _drop,
+}
 
 
-def _insert(run: Cursor, text: str, values: tuple[Any, ...], write: Put | Append | Copy) -> None:
+def _insert(run: Cursor, text: str, values: tuple[Any, ...], write: Put | Copy) -> None:
     """Insert a row, and where the foreign key says that its owner is missing, make that first: it hardly ever is."""
     try:
         run.execute(text, values)
@@ -112,17 +114,19 @@ def _insert(run: Cursor, text: str, values: tuple[Any, ...], write: Put | Append
         run.execute(text, values)
 
 
-def _own(run: Cursor, write: Put | Append | Copy, key: Key, version: int) -> None:
+def _own(run: Cursor, write: Put | Copy, key: Key, version: int) -> None:
     if owner := owner_of(write.family):
         run.execute(render.own(owner), (*key[: len(owner.key)], version, write.time))
 
 
 def fetch(run: Cursor, family: Family, key: Key) -> Row | None:
     """One row, unpacked."""
+    if family.log:
+        return log_pages.fetch(run, family, key)
     row = run.execute(render.fetch(family), key).fetchone()
     if row is None:
         return None
-    return (unpacking.body(run, row[0], family, key), *row[1:], *key)
+    return (unpack_named(run, row[0], family, key), *row[1:], *key)
 
 
 def snapshot(run: Cursor, family: Family, keys: Sequence[Key]) -> tuple[int, list[Row | None]]:
@@ -138,47 +142,57 @@ def snapshot(run: Cursor, family: Family, keys: Sequence[Key]) -> tuple[int, lis
 def scan(run: Cursor, page: Page) -> list[Row]:
     """The rows of a page, unpacked."""
     family = page.family
-    rows = _select(run, "rows", page)
-    return [(unpacking.body(run, row[BODY], family, row[KEY:]), *row[1:]) for row in rows]
+    if family.log:
+        return log_pages.scan(run, page)
+    return [(unpack_named(run, row[BODY], family, row[KEY:]), *row[1:]) for row in _select(run, "rows", page)]
 
 
 def keys(run: Cursor, page: Page) -> list[Key]:
     """The keys of a page; no body is read."""
-    return _select(run, "keys", page)
+    return log_pages.keys(run, page) if page.family.log else _select(run, "keys", page)
 
 
 def bodies(run: Cursor, page: Page) -> list[bytes]:
     """The bodies of a page, unpacked; the names of the records are read only to report a broken one."""
-    packed = _select(run, "bodies", page)
-    try:
-        return unpacking.unpack_all(run, [row[0] for row in packed])
-    except Corrupt:
-        return [row[BODY] for row in scan(run, page)]
+    if page.family.log:
+        return log_pages.bodies(run, page)
+    found = unpack_all(run, [row[0] for row in _select(run, "bodies", page)])
+    return [row[BODY] for row in scan(run, page)] if found is None else found
 
 
 def portion(run: Cursor, page: Page, size: int) -> list[Row]:
-    """The first rows of a page, unpacked: `size` bytes of bodies and the row that goes beyond."""
-    cursor = driver.cursor(run.connection, run.packer)
-    cursor.execute(render.scan("rows", render.shape(page)), render.bind(page))
-    rows = taken(cursor, page.family, size)
-    cursor.close()  # a statement left open would pin the log
-    return rows
+    """The first rows of a page, unpacked: `size` bytes of bodies and the row that goes beyond, at least."""
+    cursor = another(run)
+    try:
+        if page.family.log:
+            return _upto(size, log_pages.parts(cursor, page))
+        return taken(cursor.execute(render.scan("rows", render.shape(page)), render.bind(page)), page.family, size)
+    finally:
+        cursor.close()  # a statement left open would pin the log
 
 
-def taken(cursor: Cursor, family: Family, size: int) -> list[Row]:
-    """The next rows of a statement that is under way."""
+def taken(cursor: Cursor, family: Family, size: int, since: int = 0) -> list[Row]:
+    """The next rows of a statement that is under way, without those of chunks with versions up to `since`."""
+    if family.log:
+        return _upto(size, ([row for row in part if row[VERSION] > since] for part in log_pages.opened(cursor, family)))
+    return _upto(size, ([(unpack_named(cursor, row[BODY], family, row[KEY:]), *row[1:])] for row in cursor))
+
+
+def _upto(size: int, parts: Iterable[Sequence[Row]]) -> list[Row]:
     rows: list[Row] = []
-    for row in cursor:
-        rows.append((unpacking.body(cursor, row[BODY], family, row[KEY:]), *row[1:]))
-        size -= len(rows[-1][BODY])
-        if size < 0 or len(rows) == MANY:
+    for part in parts:
+        rows += part
+        size -= sum(len(row[BODY]) for row in part)
+        if size < 0 or len(rows) >= MANY:
             break
     return rows
 
 
 def few_bodies(run: Cursor, page: Page) -> list[bytes] | None:
     """`bodies`, or None as soon as they turn out to be too many or too large to read without giving way."""
-    cursor = run.connection.cursor()
+    if page.family.log:
+        return log_pages.few_bodies(run, page)
+    cursor = another(run)
     cursor.execute(render.scan("bodies", render.shape(page)), render.bind(page))
     packed: list[bytes] = []
     size = 0
@@ -188,10 +202,8 @@ def few_bodies(run: Cursor, page: Page) -> list[bytes] | None:
         if size > FEW_BYTES:
             cursor.close()  # a statement left open would pin the log
             return None
-    try:
-        return unpacking.unpack_all(run, packed)
-    except Corrupt:
-        return [row[BODY] for row in scan(run, page)]
+    found = unpack_all(run, packed)
+    return [row[BODY] for row in scan(run, page)] if found is None else found
 
 
 def _select(run: Cursor, columns: str, page: Page) -> list[Any]:
@@ -201,10 +213,12 @@ def _select(run: Cursor, columns: str, page: Page) -> list[Any]:
 
 
 def broken(run: Cursor, page: Page) -> Iterator[str]:
-    """One line for each record of a page whose body does not unpack; streams, whatever the size of the page."""
-    rows = driver.cursor(run.connection, run.packer)
-    for row in rows.execute(render.scan("rows", render.shape(page)), render.bind(page)):
+    """One line for each record of a page that does not come back; streams, whatever the size of the page."""
+    if page.family.log:
+        yield from log_pages.broken(run, page)
+        return
+    for row in another(run).execute(render.scan("rows", render.shape(page)), render.bind(page)):
         try:
-            unpacking.body(run, row[BODY], page.family, row[KEY:])
+            unpack_named(run, row[BODY], page.family, row[KEY:])
         except Corrupt as problem:
             yield str(problem)

@@ -58,7 +58,7 @@ class Snapshot:
     async def changed(self, family: Family, since: int, size: int = PORTION) -> AsyncIterator[list[Row]]:
         """The rows written by commits after number `since`, in portions, in no order."""
         cursor = await self._thread.run("reading", lambda c: self._run(c).execute(render.changed(family), (since,)))
-        while rows := await self._thread.run("reading", lambda _: execute.taken(cursor, family, size)):
+        while rows := await self._thread.run("reading", lambda _: execute.taken(cursor, family, size, since)):
             yield rows
             del rows
 

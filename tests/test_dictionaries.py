@@ -297,6 +297,30 @@ class TestRepacking:
         run(fill, tmp_path / "a.db", dictionaries=False)
         run(work, tmp_path / "a.db")
 
+    def test_the_tier_in_front_of_the_file_stays(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+        run(lambda store: store.append_raw_messages("c", messages(1000)), path, dictionaries=False)
+
+        async def work(store: Store) -> None:
+            hot, drops = backend(store).hot, 0
+            assert hot is not None
+            forget = hot.drop
+
+            def counted() -> None:
+                nonlocal drops
+                drops += 1
+                forget()
+
+            await store.store_cache_entry("k", {"n": 1})
+            assert await store.load_cache_entry("k") == {"n": 1}
+            hot.drop = counted  # type: ignore[method-assign]
+            assert await backend(store).trainer.train() == 1
+            assert await backend(store)._shelf.repack() == 1000
+            assert await store.load_cache_entry("k") == {"n": 1}
+            assert drops == 0, "no record reads otherwise than before"
+
+        run(work, path)
+
     def test_a_broken_record_is_left_as_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         run(lambda store: store.append_raw_messages("c", messages(1000)), path, dictionaries=False)

@@ -17,7 +17,7 @@ import pytest
 
 from lodestore import training, transfer
 from lodestore.backends.sqlite import SQLiteBackend, driver
-from lodestore.catalogue import RAW_MESSAGE
+from lodestore.catalogue import MEMORY, RAW_MESSAGE
 from lodestore.errors import Corrupt, Full
 from lodestore.kernel import Page
 from lodestore.packing import BASE, Dictionary, open_dictionary, press
@@ -37,6 +37,13 @@ def messages(count: int, start: int = 0, kind: str = "assistant") -> list[dict[s
         {"role": kind, "content": " ".join(chance.choices(words, k=chance.randrange(5, 40))), "n": start + number}
         for number in range(count)
     ]
+
+
+async def remember(store: Store, owner: str, found: list[dict[str, Any]]) -> None:
+    """Keep messages as memories, each of which `compact` packs by itself."""
+    async with store.transaction() as tx:
+        for number, message in enumerate(found):
+            await tx.store_memory(owner, f"m{number:04}", message)
 
 
 async def trained(store: Store) -> None:
@@ -141,7 +148,8 @@ class TestTraining:
             await store.append_raw_messages("c", messages(900))
             await store.store_cache_entries({f"k{n}": m for n, m in enumerate(messages(900, 900, "cached"))}, ttl=60)
             await trained(store)
-            assert (await store.compact())["packed"] >= 1800
+            done = await store.compact()
+            assert (done["packed"] >= 900, done["sealed"] >= 850) == (True, True)
             for number, message in enumerate(messages(900, 900, "cached")):
                 assert await store.load_cache_entry(f"k{number}") == message
 
@@ -151,20 +159,25 @@ class TestTraining:
 
     def test_it_can_be_switched_off(self, tmp_path: Path) -> None:
         async def write(store: Store) -> None:
-            await store.append_raw_messages("c", messages(1000))
+            await remember(store, str(next(owners)), messages(1000))
             await trained(store)
             found = await store.compact()
             assert (found["dictionaries"], found["packed"]) == (0, 0)
 
+        owners = iter(range(2))
         run(write, tmp_path / "a.db", dictionaries=False)
         assert table(tmp_path / "a.db") == []
         run(lambda store: store.compact(), tmp_path / "a.db")
         assert len(table(tmp_path / "a.db")) == 1
         run(write, tmp_path / "a.db", dictionaries=False)
-        assert kinds(tmp_path / "a.db") == {BASE + 1: 1000, 1: 1000}, "not used to write either"
+        assert kinds(tmp_path / "a.db", "memory") == {BASE + 1: 1000, 1: 1000}, "not used to write either"
 
         async def read(store: Store) -> None:
-            assert await store.load_raw_messages("c") == messages(1000) * 2
+            for owner in "01":
+                for number, message in enumerate(messages(1000)):
+                    found = await store.load_memory(owner, f"m{number:04}")
+                    assert found is not None
+                    assert message.items() <= found.items()
 
         run(read, tmp_path / "a.db", dictionaries=False)
 
@@ -216,23 +229,42 @@ class TestRepacking:
 
         async def write(store: Store) -> None:
             for start in range(0, 3000, 300):
-                await store.append_raw_messages(f"c{start}", messages(300, start))
-                await store.store_memory(f"c{start}", "m", {"text": "alone"})
+                await remember(store, f"c{start}", messages(300, start))
+                await store.append_raw_messages(f"c{start}", [{"text": "alone"}])
 
         run(write, path, dictionaries=False)
-        assert kinds(path) == {1: 3000}
+        assert kinds(path, "memory") == {1: 3000}
 
         async def compact(store: Store) -> None:
-            before = await backend(store).scan(Page(RAW_MESSAGE))
+            before = await backend(store).scan(Page(MEMORY))
             found = await store.compact()
             assert (found["dictionaries"], found["packed"]) == (1, 3000)
-            assert await backend(store).scan(Page(RAW_MESSAGE)) == before, "versions, times and places too"
+            assert await backend(store).scan(Page(MEMORY)) == before, "versions, times and places too"
             found = await store.compact()
             assert (found["dictionaries"], found["packed"]) == (0, 0), "once is enough"
             assert (await store.verify())["ok"]
 
         run(compact, path)
-        assert kinds(path) == {BASE + 1: 3000}
+        assert kinds(path, "memory") == {BASE + 1: 3000}
+
+    def test_what_is_sealed_already_is_packed_again_too(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+
+        async def write(store: Store) -> None:
+            await store.append_raw_messages("c", messages(1000))
+            assert (await store.compact())["sealed"] > 900
+
+        async def compact(store: Store) -> None:
+            before = await backend(store).scan(Page(RAW_MESSAGE))
+            found = await store.compact()
+            assert (found["dictionaries"], found["sealed"]) == (1, 0)
+            assert found["packed"] == len(before) // 50
+            assert await backend(store).scan(Page(RAW_MESSAGE)) == before
+            assert (await store.verify())["ok"]
+
+        run(write, path, dictionaries=False)
+        run(compact, path)
+        assert kinds(path).keys() == {BASE + 1}
 
     def test_in_short_steps_beside_other_writers(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         steps: list[int] = []
@@ -323,14 +355,20 @@ class TestRepacking:
 
     def test_a_broken_record_is_left_as_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
-        run(lambda store: store.append_raw_messages("c", messages(1000)), path, dictionaries=False)
-        change(path, "UPDATE raw_message SET body = CAST(body || x'00' AS BLOB) WHERE position = 5")
+        run(lambda store: remember(store, "c", messages(1000)), path, dictionaries=False)
+        run(lambda store: store.append_raw_messages("c", messages(100)), path, dictionaries=False)
+        for table_ in ("memory", "raw_message"):
+            number = f"SELECT rowid FROM {table_} ORDER BY rowid LIMIT 1 OFFSET 5"
+            change(path, f"UPDATE {table_} SET body = CAST(body || x'00' AS BLOB) WHERE rowid = ({number})")
 
         async def work(store: Store) -> None:
             found = await store.compact()
-            assert (found["dictionaries"], found["packed"]) == (1, 999)
-            broken = "raw_message('c', 5): record: the stored body fails its checksum"
-            assert (await store.verify())["problems"] == [broken]
+            assert found["packed"] >= 999
+            broken = [
+                f"{key}: record: the stored body fails its checksum"
+                for key in ("raw_message('c', 5)", "memory('c', 'm0005')")
+            ]
+            assert (await store.verify())["problems"] == broken
 
         run(work, path)
 

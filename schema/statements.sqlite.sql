@@ -76,10 +76,10 @@ DELETE FROM raw_message WHERE id BETWEEN ?1 AND ?2;
 SELECT id, sealed, length(body) FROM raw_message WHERE id > ?1 ORDER BY id LIMIT ?2;
 
 -- stored raw_message
-SELECT id, sealed, version, body FROM raw_message WHERE id > ?1 ORDER BY id LIMIT ?2;
+SELECT id, body FROM raw_message WHERE id > ?1 ORDER BY id LIMIT ?2;
 
 -- repack raw_message
-UPDATE raw_message SET body = ?4 WHERE id = ?1 AND sealed IS ?2 AND version = ?3;
+UPDATE raw_message SET body = ?3 WHERE id = ?1 AND body = ?2;
 
 -- fetch raw_message
 SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id = (SELECT min(c.id) FROM raw_message AS c WHERE c.id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295);
@@ -328,10 +328,10 @@ DELETE FROM reasoning_chain WHERE id BETWEEN ?1 AND ?2;
 SELECT id, sealed, length(body) FROM reasoning_chain WHERE id > ?1 ORDER BY id LIMIT ?2;
 
 -- stored reasoning_chain
-SELECT id, sealed, version, body FROM reasoning_chain WHERE id > ?1 ORDER BY id LIMIT ?2;
+SELECT id, body FROM reasoning_chain WHERE id > ?1 ORDER BY id LIMIT ?2;
 
 -- repack reasoning_chain
-UPDATE reasoning_chain SET body = ?4 WHERE id = ?1 AND sealed IS ?2 AND version = ?3;
+UPDATE reasoning_chain SET body = ?3 WHERE id = ?1 AND body = ?2;
 
 -- fetch reasoning_chain
 SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.agent_id, r.id & 4294967295 FROM agent AS o CROSS JOIN reasoning_chain AS r WHERE o.agent_id = ?1 AND r.id = (SELECT min(c.id) FROM reasoning_chain AS c WHERE c.id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295);
@@ -547,7 +547,7 @@ INSERT INTO dictionary (number, family, covered, body) VALUES (?1, ?2, ?3, ?4);
 SELECT coalesce(sum(length(body)), 0) FROM conversation;
 
 -- repack conversation
-UPDATE conversation SET body = ?3 WHERE conversation_id = ?1 AND version = ?2;
+UPDATE conversation SET body = ?3 WHERE conversation_id = ?1 AND body = ?2;
 
 -- sample conversation
 SELECT body FROM conversation ORDER BY rowid DESC;
@@ -562,7 +562,7 @@ SELECT body FROM raw_message ORDER BY rowid DESC;
 SELECT coalesce(sum(length(body)), 0) FROM memory;
 
 -- repack memory
-UPDATE memory SET body = ?4 WHERE conversation_id = ?1 AND memory_id = ?2 AND version = ?3;
+UPDATE memory SET body = ?4 WHERE conversation_id = ?1 AND memory_id = ?2 AND body = ?3;
 
 -- sample memory
 SELECT body FROM memory ORDER BY rowid DESC;
@@ -571,7 +571,7 @@ SELECT body FROM memory ORDER BY rowid DESC;
 SELECT coalesce(sum(length(body)), 0) FROM chunk_info;
 
 -- repack chunk_info
-UPDATE chunk_info SET body = ?3 WHERE conversation_id = ?1 AND version = ?2;
+UPDATE chunk_info SET body = ?3 WHERE conversation_id = ?1 AND body = ?2;
 
 -- sample chunk_info
 SELECT body FROM chunk_info ORDER BY rowid DESC;
@@ -580,7 +580,7 @@ SELECT body FROM chunk_info ORDER BY rowid DESC;
 SELECT coalesce(sum(length(body)), 0) FROM agent;
 
 -- repack agent
-UPDATE agent SET body = ?3 WHERE agent_id = ?1 AND version = ?2;
+UPDATE agent SET body = ?3 WHERE agent_id = ?1 AND body = ?2;
 
 -- sample agent
 SELECT body FROM agent ORDER BY rowid DESC;
@@ -595,7 +595,7 @@ SELECT body FROM reasoning_chain ORDER BY rowid DESC;
 SELECT coalesce(sum(length(body)), 0) FROM cache;
 
 -- repack cache
-UPDATE cache SET body = ?3 WHERE cache_key = ?1 AND version = ?2;
+UPDATE cache SET body = ?3 WHERE cache_key = ?1 AND body = ?2;
 
 -- sample cache
 SELECT body FROM cache ORDER BY rowid DESC;
@@ -604,7 +604,7 @@ SELECT body FROM cache ORDER BY rowid DESC;
 SELECT coalesce(sum(length(body)), 0) FROM state;
 
 -- repack state
-UPDATE state SET body = ?3 WHERE state_key = ?1 AND version = ?2;
+UPDATE state SET body = ?3 WHERE state_key = ?1 AND body = ?2;
 
 -- sample state
 SELECT body FROM state ORDER BY rowid DESC;
@@ -613,7 +613,7 @@ SELECT body FROM state ORDER BY rowid DESC;
 SELECT coalesce(sum(length(body)), 0) FROM result;
 
 -- repack result
-UPDATE result SET body = ?3 WHERE result_id = ?1 AND version = ?2;
+UPDATE result SET body = ?3 WHERE result_id = ?1 AND body = ?2;
 
 -- sample result
 SELECT body FROM result ORDER BY rowid DESC;

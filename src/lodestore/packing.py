@@ -28,7 +28,7 @@ from .errors import Corrupt
 
 RAW, ZSTD = 1, 2
 MOST = 110  # dictionaries in one store; a family needs one for each time it grows to eight times its size
-LEVEL, DENSE_LEVEL = 3, 12  # for a write, which somebody waits for; for `compact`
+LEVEL, DENSE_LEVEL = 3, 15  # for a write, which somebody waits for; for `compact`
 # Below these sizes zstd saves little of a real store and costs more than reading the record.
 COMPRESS_FROM, COMPRESS_FROM_WITH_DICTIONARY = 2048, 64
 

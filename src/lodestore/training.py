@@ -20,8 +20,8 @@ from .packing import LEVEL, MOST, Packer, press
 FIRST = 64 * 1024  # bytes of records from which a dictionary can be made
 GROWTH = 8
 LARGEST = 112 * 1024  # bytes of a dictionary, before it is packed itself
-SHARE = 2  # a dictionary is at most half of the records it is made from
-SAMPLE = 256 * 1024  # bytes of records looked at: training holds twice as much, and more made no better dictionary
+SHARE = 3  # a dictionary is at most a third of the records it is made from
+SAMPLE = 384 * 1024  # bytes of records looked at: training holds twice as much, and more made no better dictionary
 PIECE = 16 * 1024  # bytes of one record looked at, so that one tool's output is not all there is to learn from
 FEWEST = 20  # records, all different
 WORTH = 0.97  # of the bytes without it: a dictionary that saves less is not kept

@@ -30,9 +30,9 @@ def held(family: Family, d: Dialect = SQLITE) -> str:
 
 @cache
 def repack(family: Family) -> str:
-    """Replace a body by the same in other bytes, unless the record was written meanwhile; binds key, version, body."""
+    """Replace a body by the same in other bytes, unless it changed meanwhile; binds key, the body as read, the body."""
     width = len(family.key)
-    found = " AND ".join(f"{column} = ?{n}" for n, column in enumerate((*family.key, "version"), 1))
+    found = " AND ".join(f"{column} = ?{n}" for n, column in enumerate((*family.key, "body"), 1))
     return f"UPDATE {family.name} SET body = ?{width + 2} WHERE {found}"
 
 

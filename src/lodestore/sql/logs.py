@@ -122,14 +122,14 @@ def outline(family: Family) -> str:
 
 @cache
 def stored(family: Family) -> str:
-    """Rows as they are stored; binds the id to start after, and a limit."""
-    return f"SELECT id, sealed, version, body FROM {family.name} WHERE id > ?1 ORDER BY id LIMIT ?2"
+    """Ids and bodies as they are stored; binds the id to start after, and a limit."""
+    return f"SELECT id, body FROM {family.name} WHERE id > ?1 ORDER BY id LIMIT ?2"
 
 
 @cache
 def repack(family: Family) -> str:
-    """Replace a body by the same in other bytes, unless the row changed meanwhile; binds id, sealed, version, body."""
-    return f"UPDATE {family.name} SET body = ?4 WHERE id = ?1 AND sealed IS ?2 AND version = ?3"
+    """Replace a body by the same in other bytes, unless it changed meanwhile; binds id, the body as read, the body."""
+    return f"UPDATE {family.name} SET body = ?3 WHERE id = ?1 AND body = ?2"
 
 
 @cache

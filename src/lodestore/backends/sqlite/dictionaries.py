@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ...catalogue import FAMILIES, Family
-from ...kernel import BODY, KEY, VERSION, Key, Page, Row, order_of
+from ...kernel import BODY, KEY, Key, Page, Row, order_of
 from ...packing import MOST, Dictionary, Packer, close_dictionary, damaged
 from ...sql import dictionaries, logs, render
 from ...training import distinct
@@ -98,7 +98,7 @@ class TableShelf:
             size += len(packed)
             body = packing.readable(run, packed)
             if again := self._packer.repack(family, packed, body) if body else None:
-                smaller.append((*which, again))
+                smaller.append((*which, packed, again))
             if size > STEP_BYTES:
                 break
         rows.close()
@@ -120,11 +120,11 @@ def _stored(family: Family, after: Key | None) -> tuple[str, tuple[object, ...]]
 
 
 def _parts(family: Family, row: Row) -> tuple[tuple[Any, ...], Key, bytes]:
-    """What tells a row from any other state of it, where it stands, and its packed body."""
+    """How a row is found, where it stands, and its body as it is stored."""
     if family.log:
-        number, sealed, version, packed = row
-        return (number, sealed, version), (number,), packed
-    return (*row[KEY:], row[VERSION]), order_of(family, row), row[BODY]
+        number, packed = row
+        return (number,), (number,), packed
+    return row[KEY:], order_of(family, row), row[BODY]
 
 
 _Step = tuple[list[tuple[Any, ...]], "Key | None"]

@@ -394,7 +394,7 @@ class TestTurning:
             await asyncio.sleep(0)
             await store.shutdown()
             ended = await asyncio.gather(*reading, counting, *writing, return_exceptions=True)
-            assert all(not isinstance(end, BaseException) or isinstance(end, Unavailable) for end in ended)
+            assert [end for end in ended if isinstance(end, BaseException) and not isinstance(end, Unavailable)] == []
 
         asyncio.run(work())
 

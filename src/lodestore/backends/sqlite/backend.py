@@ -178,9 +178,8 @@ class SQLiteBackend(Backend):
 
     async def vitals(self, now: int) -> Vitals:
         self._check()
-        counts = await self._scanning.run("counting", lambda c: {f: _count(c, f, now) for f in FAMILIES})
+        counts, details = await self._scanning.run("counting", lambda c: (_counts(c, now), maintenance.details(c)))
         whole, partial = ({f.name: pair[i] for f, pair in counts.items()} for i in (0, 1))
-        details = await self._scanning.run("reading", maintenance.details)
         return Vitals(whole, partial, maintenance.size(self.path), {"path": str(self.path), **details})
 
     async def probe(self) -> dict[str, Any]:
@@ -227,6 +226,6 @@ def _fetch(run: driver.Cursor, family: Family, keys: Sequence[Key]) -> list[Row 
     return [execute.fetch(run, family, key) for key in keys]
 
 
-def _count(connection: driver.Connection, family: Family, now: int) -> tuple[int, int]:
-    whole, partial = connection.execute(render.count(family), (now,) if family.expires else ()).fetchone()
-    return whole, partial
+def _counts(connection: driver.Connection, now: int) -> dict[Family, tuple[int, int]]:
+    found = {f: connection.execute(render.count(f), (now,) if f.expires else ()).fetchone() for f in FAMILIES}
+    return {family: (whole, partial) for family, (whole, partial) in found.items()}

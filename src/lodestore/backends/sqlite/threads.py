@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import aiosqlite
 
+from ...errors import Unavailable
 from .driver import Connection, Error, renamed
 
 T = TypeVar("T")
@@ -16,7 +17,7 @@ T = TypeVar("T")
 class Thread:
     """One connection and the thread every call on it runs in.
 
-    aiosqlite has no public way to run a function of several statements in its thread; the three private names
+    aiosqlite has no public way to run a function of several statements in its thread; the few private names
     used for that stand in this class alone, and pyproject pins the minor version.
     """
 
@@ -39,11 +40,15 @@ class Thread:
 
     async def run(self, doing: str, function: Callable[[Connection], T]) -> T:
         """Run `function(connection)` in the thread, as one hop; it completes even if the caller is cancelled."""
-        hop = asyncio.ensure_future(self._aio._execute(function, self._aio._conn))  # type: ignore[no-untyped-call]
-        hop.add_done_callback(_looked_at)
         try:
+            hop = asyncio.ensure_future(self._aio._execute(function, self._aio._conn))  # type: ignore[no-untyped-call]
+            hop.add_done_callback(_looked_at)
             result: T = await asyncio.shield(hop)
             return result
+        except ValueError:
+            if self._aio._connection is None:  # between two steps of one call
+                raise Unavailable("the store was closed meanwhile") from None
+            raise
         except Error as error:
             raise renamed(error, doing) from error
 

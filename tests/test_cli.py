@@ -685,6 +685,24 @@ class TestSecrets:
         assert run("stats", url).code == 0
 
 
+class TestErrorsForPrograms:
+    @pytest.mark.parametrize(
+        ("words", "code", "kind"),
+        [
+            (["stats", "sqlite:////nowhere/at/all.db"], 1, "Negative"),
+            (["stats", "nonsense://x"], 2, "Refused"),
+            (["migrate", "sqlite:////nowhere/a.db", "sqlite:////nowhere/b.db"], 1, "Negative"),
+            (["export", "memory:"], 2, "Refused"),
+        ],
+    )
+    def test_an_error_is_an_object_too(self, run: Run, words: list[str], code: int, kind: str) -> None:
+        answer, plain = run(*words, "--json"), run(*words)
+        found = json.loads(answer.out)
+        assert (answer.code, found) == (code, {"error": found["error"], "class": kind})
+        assert answer.error == f"lodestore: {found['error']}\n"
+        assert words[0] == "export" or (plain.out, plain.error) == ("", answer.error)
+
+
 class TestOutput:
     @pytest.mark.parametrize(
         ("count", "said"),

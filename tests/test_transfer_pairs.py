@@ -133,7 +133,7 @@ def test_what_was_written_and_removed_meanwhile_is_settled(stores: Stores, targe
     async def work(a: Backend, b: Backend) -> None:
         for write in history():
             await a.apply([write])
-        await migrate(a, b, now=NOW)
+        first = await migrate(a, b, now=NOW)
         changes: list[Write] = [
             Drop(CONVERSATION, ("a",), NOW),
             Drop(MEMORY, ("gaps", "x"), NOW),
@@ -144,7 +144,7 @@ def test_what_was_written_and_removed_meanwhile_is_settled(stores: Stores, targe
             Drop(STATE, ("large",), NOW),
         ]
         await a.apply(changes)
-        await reopen_migration(b)
+        await reopen_migration(b, first.as_of)
         report = await migrate(a, b, now=NOW, resume=True)
         assert (report.ok, report.agreed) == (True, True)
         assert await contents(b, None) == await contents(a)
@@ -153,10 +153,10 @@ def test_what_was_written_and_removed_meanwhile_is_settled(stores: Stores, targe
     on(work, stores.backend("sqlite"), stores.backend(target))
 
 
-async def reopen_migration(b: Backend) -> None:
+async def reopen_migration(b: Backend, sequence: int | None) -> None:
     """As if the migration had been killed just before its end."""
     from lodestore.codec import encode
     from lodestore.transfer.streaming import MARK
 
-    mark = encode({"families": [family.name for family in FAMILIES], "origin": ""})
+    mark = encode({"families": [family.name for family in FAMILIES], "origin": "", "sequence": sequence})
     await b.apply([Put(STATE, MARK, mark, 0)])

@@ -47,6 +47,8 @@ RESULT = Family("result", ("result_id",), arrival=True)
 FAMILIES = (CONVERSATION, RAW_MESSAGE, MEMORY, CHUNK_INFO, AGENT, REASONING_CHAIN, CACHE, STATE, RESULT)
 CATALOGUE = {family.name: family for family in FAMILIES}
 
+UNFINISHED = "lodestore:migration"  # the state that stands in a store while a migration into it is unfinished
+
 
 def owner_of(family: Family) -> Family | None:
     """The family that owns `family`, if any."""

@@ -183,6 +183,9 @@ class Moment(Source, Protocol):
     def changed(self, family: Family, since: int, size: int = ...) -> AsyncIterator[list[Row]]:
         """The rows whose version is above `since`."""
 
+    async def count(self, family: Family, now: int) -> int:
+        """How many records there are, owners without body included, without what has expired by `now`."""
+
 
 @runtime_checkable
 class Sequenced(Protocol):

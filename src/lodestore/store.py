@@ -21,6 +21,7 @@ from .catalogue import (
     REASONING_CHAIN,
     RESULT,
     STATE,
+    UNFINISHED,
     Family,
 )
 from .clock import Clock, HighWater, iso, system_clock
@@ -145,7 +146,9 @@ class Store(Writing, StorageInterface):
 
     async def list_system_states(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
         """Keys of the states, in code point order."""
-        return await self._ids(STATE, limit, after)
+        count = check_count(limit, "limit")
+        ids = await self._ids(STATE, None if count is None else count + 1, after)
+        return [name for name in ids if name != UNFINISHED][:count]
 
     async def load_result(self, result_id: str) -> Document | None:
         """The result; None where there is none."""
@@ -198,9 +201,11 @@ class Store(Writing, StorageInterface):
         await self.backend.backup(os.fspath(path))
 
     async def verify(self) -> Document:
-        """Read everything back: structure, references, the checksum of every body. `ok`, `problems`, `backend`."""
+        """Read everything back: structure, references, the checksum of every body. `ok`, `problems`, `warnings`,
+        `backend`."""
         problems = await self.backend.verify()
-        return {"ok": not problems, "problems": problems, "backend": self.backend.name}
+        warnings = await warnings_of(self.backend)
+        return {"ok": not problems, "problems": problems, "warnings": warnings, "backend": self.backend.name}
 
     async def compact(self) -> Document:
         """Give back space that is no longer needed; figures on what was done."""
@@ -224,6 +229,7 @@ class Store(Writing, StorageInterface):
         error: str | None = None
         try:
             found = await self.backend.probe()
+            found["warnings"] = [*found.get("warnings", []), *await warnings_of(self.backend)]
         except (LodestoreError, OSError) as problem:
             error = str(problem)
         return health_report(self.backend.name, self._clock(), time.perf_counter() - begun, found, error)
@@ -232,6 +238,8 @@ class Store(Writing, StorageInterface):
         """Counts per family (what has expired is not counted), bytes held, backend, time."""
         vitals = await self.backend.vitals(self._clock())
         counts = {f"{f.name}_count": vitals.counts[f.name] for f in FAMILIES}
+        unfinished = bool(await warnings_of(self.backend))
+        counts["state_count"] -= unfinished  # its mark is no state of a user
         counts["agent_count"] += vitals.partial[AGENT.name]  # an agent has no document of its own
         return {
             "backend": self.backend.name,
@@ -240,6 +248,7 @@ class Store(Writing, StorageInterface):
             **counts,
             "partial_conversation_count": vitals.partial[CONVERSATION.name],
             "total_bytes": vitals.bytes,
+            **({"unfinished_migration": True} if unfinished else {}),
         }
 
     # -- the pieces every reading method is made of
@@ -276,6 +285,12 @@ class Store(Writing, StorageInterface):
         bound = None if after is None else (check_id(after, "after"),)
         page = Page(family, (), bound, limit=check_count(limit, "limit"), alive_at=self._clock(), partial=partial)
         return [str(key[-1]) for key in await self.backend.keys(page)]
+
+
+async def warnings_of(backend: Backend) -> list[str]:
+    """What keeps a store from being whole though it works: a migration into it that has not come to its end."""
+    [mark] = await backend.fetch(STATE, [(UNFINISHED,)])
+    return ["a migration into this store is unfinished: resume it before the store is used"] if mark else []
 
 
 def health_report(backend: str, now: int, seconds: float, found: Document, error: str | None) -> Document:

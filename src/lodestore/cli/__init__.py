@@ -1,7 +1,8 @@
 """The command line: what the floors below return, printed for people or, with `--json`, for programs.
 
 Exit codes: 0 yes or done; 1 the answer is no (unhealthy, problems found, absent, broken records, conflicts); 2 wrong
-usage; 3 the store failed; 130 interrupted; 141 the reader of our output left.
+usage; 3 the store failed; 130 interrupted; 141 the reader of our output left. With `--json` an error is a JSON object
+on stdout as well: {"error": ..., "class": ...}.
 """
 
 from __future__ import annotations
@@ -22,22 +23,24 @@ class Negative(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code. Errors become one line on stderr, without a traceback."""
+    """Run one command; its exit code. Errors become one line on stderr, and with `--json` an object too."""
     _speak_utf8()
+    as_json = "--json" in (sys.argv[1:] if argv is None else argv)
     try:
         code = _run(argv)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+        return _complain("interrupted", "Interrupted", INTERRUPTED, as_json)
     except BrokenPipeError:
         return _leave_quietly()
     except (LodestoreError, Negative) as error:
         if isinstance(error.__context__, BrokenPipeError):
             return _leave_quietly()
-        return _complain(str(error), _code(error))
+        return _complain(str(error), type(error).__name__, _code(error), as_json)
     except OSError as error:
-        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _complain(message, "OSError", FAILED, as_json)
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -60,10 +63,16 @@ def _code(error: Exception) -> int:
     return NO if isinstance(error, (Negative, Conflict)) else FAILED
 
 
-def _complain(message: str, code: int) -> int:
-    from .output import one_line
+def _complain(message: str, kind: str, code: int, as_json: bool) -> int:
+    from .output import emit, one_line
 
     print(f"lodestore: {one_line(message)}", file=sys.stderr)
+    if as_json:
+        try:
+            emit({"error": message, "class": kind})
+            sys.stdout.flush()
+        except BrokenPipeError:
+            return _leave_quietly()
     return code
 
 

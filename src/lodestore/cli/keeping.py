@@ -22,6 +22,8 @@ async def verify(arguments: Namespace) -> int:
         output.emit(found)
     else:
         print("\n".join(map(output.one_line, found["problems"])) or "ok: every record reads back")
+        for warning in found["warnings"]:
+            print(f"warning: {output.one_line(warning)}")
     return 0 if found["ok"] else NO
 
 

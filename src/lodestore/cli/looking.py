@@ -13,7 +13,7 @@ from ..codec import loads
 from ..errors import LodestoreError, Refused
 from ..kernel import BODY, PLACE, Key, Page, alive, name_of
 from ..sql import REVISION, revision_name
-from ..store import Store, health_report
+from ..store import Store, health_report, warnings_of
 from . import NO, Negative, output
 from .stores import existing, family_of, key_of, place, position, require, schema_number
 
@@ -50,9 +50,10 @@ async def _info(url: str) -> dict[str, Any]:
         if number < REVISION and path is not None:
             return {**found, "total_bytes": path.stat().st_size, "records": None, "details": {}}
     async with existing(url) as store:
-        vitals = await store.backend.vitals(system_clock())
-    records = sum(vitals.counts.values())
-    return {**found, "total_bytes": vitals.bytes, "records": records, "details": vitals.details}
+        vitals, warnings = await store.backend.vitals(system_clock()), await warnings_of(store.backend)
+    records = sum(vitals.counts.values()) - len(warnings)
+    told = {"warning": "; ".join(warnings)} if warnings else {}
+    return {**found, "total_bytes": vitals.bytes, "records": records, **told, "details": vitals.details}
 
 
 def _size(count: int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from hashlib import sha256
@@ -23,6 +25,7 @@ from .progress import progress
 from .stores import existing, is_there, place, require
 
 SHOWN = 20  # conflicts printed before the rest is only counted
+SOON = 0.3  # seconds in which a write under way may end without a word
 TARGET = "LODESTORE_TARGET_"  # before the names of the target's secrets
 
 
@@ -32,7 +35,7 @@ async def migrate(arguments: Namespace) -> int:
     _check(arguments.source, arguments.target)
     async with existing(arguments.source, **_lean(arguments.source)) as source, _target(arguments) as target:
         with progress("migrating", of="rated") as told:
-            report = await transfer(
+            moving = transfer(
                 source.backend,
                 target,
                 families=None if arguments.families is None else [n.strip() for n in arguments.families.split(",")],
@@ -40,10 +43,12 @@ async def migrate(arguments: Namespace) -> int:
                 dry_run=arguments.dry_run,
                 verify=not arguments.no_verify,
                 resume=arguments.resume,
+                drop_strangers=arguments.drop_strangers,
                 now=system_clock(),
                 progress=told,
                 origin=_origin(arguments.source),
             )
+            report = await _patiently(moving)
     if arguments.json:
         output.emit(report.as_dict())
     else:
@@ -51,7 +56,22 @@ async def migrate(arguments: Namespace) -> int:
     return 0 if report.ok else NO
 
 
+async def _patiently(moving: Coroutine[Any, Any, MigrationReport]) -> MigrationReport:
+    """Its report; whoever interrupts it is told where it takes a while."""
+    task = asyncio.ensure_future(moving)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        if not (await asyncio.wait({task}, timeout=SOON))[0]:
+            print("lodestore: finishing the write under way", file=sys.stderr, flush=True)
+            await asyncio.wait({task})
+        raise
+
+
 def _check(source: str, target: str) -> None:
+    if registry.split(source)[0] == "memory":
+        raise Refused("a store in memory begins empty: there is nothing to migrate from it")
     registry.backend(target, **_secrets(source, target))  # a wrong setting is told before anything is opened
     if registry.whereabouts(source) and registry.whereabouts(source) == registry.whereabouts(target):
         raise Refused("source and target must not be one store")

@@ -150,6 +150,11 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
             _argument("--no-verify", action="store_true", help="one pass; nothing may write to the source meanwhile"),
             _argument("--resume", action="store_true", help="finish a migration that was interrupted"),
             _argument(
+                "--drop-strangers",
+                action="store_true",
+                help="with --resume: drop what others wrote into the unfinished target",
+            ),
+            _argument(
                 "--merge",
                 choices=("skip", "overwrite", "fail"),
                 help="into a store that is not empty; what to do with records it holds otherwise",

@@ -2,29 +2,27 @@
 
 The position of a migration is what the target holds: a pass compares and writes what is missing, so one that was
 killed goes on by being run again. A record in the target (the mark) says that the rest of it comes from this
-migration; it is the first thing written and the last one removed.
+migration; it is the first thing written and the last one removed, and who does not hold it writes nothing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Literal
 
-from ..catalogue import CATALOGUE, FAMILIES, STATE, Family
-from ..codec import encode
+from ..catalogue import CATALOGUE, FAMILIES, Family
 from ..errors import Refused
-from ..kernel import BODY, Backend, Drop, Put, Sequenced, Source
+from ..kernel import Backend, Sequenced
+from .catching_up import Moments, catch_up
+from .marking import Mark, marked
 from .report import MigrationReport
-from .streaming import MARK, is_empty
-from .walking import Job, Progress, Walk
+from .streaming import is_empty
+from .walking import Job, Progress, Walk, check_strangers
 
 Merge = Literal["skip", "overwrite", "fail"]
 MERGES = ("skip", "overwrite", "fail")
 MOST_PASSES = 10
-MOST_ROUNDS = 20
 
 
 async def migrate(
@@ -36,6 +34,7 @@ async def migrate(
     dry_run: bool = False,
     verify: bool = True,
     resume: bool = False,
+    drop_strangers: bool = False,
     now: int,
     progress: Progress | None = None,
     origin: str = "",
@@ -43,41 +42,38 @@ async def migrate(
     """Copy what has not expired by `now` (milliseconds) into `target`; both are open.
 
     Without `merge` the target becomes what the source is, so it must be empty, or hold an unfinished migration of
-    the same families and `origin` (any name of the source) that `resume` finishes. With `merge` it keeps what it has;
-    for records it holds otherwise "skip" and "overwrite" settle it, "fail" writes nothing at all if there is one.
+    the same families and `origin` (any name of the source) that `resume` finishes. Refused where others have written
+    records to it that the source does not hold, unless `drop_strangers` says that they go. With `merge` it keeps what
+    it has; for records it holds otherwise "skip" and "overwrite" settle it, "fail" writes nothing at all if there is
+    one.
 
     A source that is `Sequenced` (SQLite) is read as it stood at the beginning, so it need not be quiet; with `verify`
-    what was written and deleted since is copied too, until nothing is left. Of other sources `verify` compares both
-    sides and copies what has been written or deleted meanwhile, until they agree or there have been ten passes;
-    without it, and with `merge`, such a source must be quiet.
+    what was written and deleted since is copied too, until nothing is left or there have been ten rounds: the target
+    is the source as of one commit. Of other sources `verify` compares both sides and copies what has been written or
+    deleted meanwhile, until they agree or there have been ten passes; without it, and with `merge`, such a source must
+    be quiet.
     `progress` is told the records of a pass seen, those there are, and what is being done.
     """
     began = time.perf_counter()
     _check(source, target, merge)
-    report = MigrationReport(dry_run=dry_run)
+    chosen = _chosen(families)
+    report = MigrationReport(dry_run=dry_run, merge=merge)
     total = await _total(source, families, now) if progress else None
-    async with _at_rest(source) as (moment, sequence):
-        job = Job(moment, target, _chosen(families), merge, now, report, progress, total)
-        if await _mark(moment):
-            raise Refused("the source holds an unfinished migration itself: finish that first")
-        await _migrate(job, dry_run=dry_run, verify=verify, resume=resume, origin=origin)
-    if merge is None and not dry_run:
-        if isinstance(source, Sequenced) and sequence is not None and verify and report.agreed:
-            await _catch_up(job, source, sequence)
-        if report.agreed is not False:
-            await target.apply([Drop(STATE, MARK, 0)])
+    async with Moments(source) as moments:
+        moment = await moments.next() if isinstance(source, Sequenced) else None
+        report.as_of = moment.sequence if moment else None
+        about = {"families": [family.name for family in chosen], "origin": origin}
+        held = Mark(target, about, report.as_of, strangers=drop_strangers)
+        mark = held if merge is None and not dry_run else None
+        job = Job(moment or source, target, chosen, merge, now, report, progress, total, mark)
+        if await _ready(job, resume=resume, drop_strangers=drop_strangers):
+            await _copy(job, verify)
+            if mark and moment and verify and report.agreed:
+                await catch_up(job, moments, moment)
+            if mark and report.agreed is not False:
+                await mark.finish()
     report.seconds = time.perf_counter() - began
     return report
-
-
-@asynccontextmanager
-async def _at_rest(source: Backend) -> AsyncIterator[tuple[Source, int | None]]:
-    """The source as of one moment and the number of its last commit then, where it can tell; else as it is."""
-    if not isinstance(source, Sequenced):
-        yield source, None
-        return
-    async with source.snapshot() as moment:
-        yield moment, moment.sequence
 
 
 def _check(source: Backend, target: Backend, merge: str | None) -> None:
@@ -100,39 +96,38 @@ async def _total(source: Backend, families: Sequence[str] | None, now: int) -> i
     return sum(vitals.counts[f.name] + vitals.partial[f.name] for f in _chosen(families))
 
 
-async def _mark(backend: Source) -> bytes | None:
-    [row] = await backend.fetch(STATE, [MARK])
-    return row[BODY] if row else None
-
-
-async def _migrate(job: Job, *, dry_run: bool, verify: bool, resume: bool, origin: str) -> None:
-    mark = encode({"families": [family.name for family in job.families], "origin": origin})
-    begun = await _begun(job, mark, resume)
-    if dry_run or job.merge == "fail":
-        await Walk(job, "comparing", write=False).run()
-        if dry_run or job.report.conflicts:
-            return
-    if begun is None and not await _finished_before(job):
-        raise Refused("the target is not empty, and no migration into it is under way; merge it, or take another")
-    if job.merge is None and not begun:
-        await job.target.apply([Put(STATE, MARK, mark, 0)])  # at time 0: it leaves no trace in the newest time either
-    await _copy(job, verify)
-
-
-async def _begun(job: Job, mark: bytes, resume: bool) -> bool | None:
-    """Whether the target holds a beginning of this migration; None where it holds something, but no mark of one."""
-    there = await _mark(job.target)
-    if there is not None:
-        if job.merge or not resume:
-            raise Refused("the target holds an unfinished migration: resume it, or take another target")
-        if there != mark:
-            raise Refused("the unfinished migration in the target is of another source, or of other families")
-        return True
-    if job.merge or await _nothing_in(job):
-        return False
-    if not resume:
+async def _ready(job: Job, *, resume: bool, drop_strangers: bool) -> bool:
+    """Whether there is something to copy, into a target that is ours."""
+    if await marked(job.source):
+        raise Refused("the source holds an unfinished migration itself: finish that first")
+    there = await marked(job.target)
+    if there and (job.merge or not resume):
+        raise Refused("the target holds an unfinished migration: resume it, or take another target")
+    empty = not there and await _nothing_in(job)
+    if not (there or empty or job.merge or resume):
         raise Refused("the target is not empty: merge into it (skip, overwrite or fail), or take another")
-    return None
+    if job.report.dry_run or job.merge == "fail":
+        await Walk(job, "comparing", write=False).run()
+        return not job.report.dry_run and not job.report.conflicts
+    if job.mark is None:
+        return True
+    if not there and not empty:
+        return not await _finished_before(job)
+    if there is None:
+        await _begin(job, job.mark)
+        return True
+    await job.mark.take_over(there)
+    if not drop_strangers:
+        await check_strangers(job)
+    job.mark.advance()
+    return True
+
+
+async def _begin(job: Job, mark: Mark) -> None:
+    await mark.begin()
+    if not await _nothing_in(job):  # another migration came and went, or somebody wrote, while we looked
+        await mark.finish()
+        raise Refused("the target has just been written to by somebody else: look at it first")
 
 
 async def _nothing_in(job: Job) -> bool:
@@ -143,10 +138,13 @@ async def _nothing_in(job: Job) -> bool:
 
 
 async def _finished_before(job: Job) -> bool:
-    """Whether a migration that is to be resumed came to its end the last time."""
-    walk = Walk(job, "comparing", write=False)
+    """Whether a migration that is to be resumed came to its end the last time; the report says so."""
+    walk = Walk(job, "verifying", write=False, prove=True)
     await walk.run()
-    return not walk.differences
+    job.report.agreed = not walk.differences and _equal(job.report)
+    if not job.report.agreed:
+        raise Refused("the target is not empty, and no migration into it is under way; merge it, or take another")
+    return True
 
 
 async def _copy(job: Job, verify: bool) -> None:
@@ -158,37 +156,8 @@ async def _copy(job: Job, verify: bool) -> None:
         await walk.run()
         report.agreed = not walk.differences and _equal(report)
     if report.agreed is False:
-        report.note = (
-            f"after {report.passes} passes both sides still differ: stop what writes to the source, then resume"
-        )
-
-
-async def _catch_up(job: Job, source: Sequenced, since: int) -> None:
-    """What was written and deleted since a commit, as often as there is something; each round has less to do.
-
-    A round copies the records with newer versions, compares them again, and compares the keys of both sides.
-    """
-    report = job.report
-    for _ in range(MOST_ROUNDS):
-        async with source.snapshot() as moment:
-            if moment.sequence == since:
-                return
-            rest = replace(job, source=moment)
-            before = report.total("copied") + report.total("dropped")
-            await Walk(rest, "catching up with", write=True, since=since).run()
-            report.caught_up += report.total("copied") + report.total("dropped") - before
-            again = Walk(rest, "verifying", write=True, since=since)
-            await again.run()
-            if again.differences:
-                report.agreed = False
-                report.note = "the target does not keep what it is given: verify it"
-                return
-            since = moment.sequence
-    report.agreed = False
-    report.note = (
-        f"the target holds the source as it stood after commit {since}, and that is still written to: "
-        "stop what writes to the source, then resume"
-    )
+        reason = "stop what writes to the " + ("source" if report.as_of is None else "target")
+        report.note = f"after {report.passes} passes both sides still differ: {reason}, then resume"
 
 
 def _equal(report: MigrationReport) -> bool:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from ..catalogue import STATE, Family
-from ..kernel import BODY, Backend, Copy, Key, Page, Source, Write, order_of
+from ..catalogue import STATE, UNFINISHED, Family
+from ..kernel import BODY, Copy, Key, Page, Source, Write, order_of
 
 _KEYS = 20_000
 BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000
 _OVERHEAD = 128  # what a record weighs besides its body
 
-MARK: Key = ("lodestore:migration",)  # the state record that says a migration into this store is unfinished
-
-
-async def count(source: Source, family: Family, now: int) -> int:
-    """How many records of a family have not expired by `now`."""
-    return sum([len(keys) async for keys in all_keys(source, family, now)])
+MARK: Key = (UNFINISHED,)
+Apply = Callable[[Sequence[Write]], Awaitable[list[int]]]
 
 
 async def all_keys(backend: Source, family: Family, now: int | None = None) -> AsyncIterator[list[Key]]:
@@ -40,7 +36,27 @@ async def _order(backend: Source, family: Family, key: Key) -> Key | None:
     return row and order_of(family, row)
 
 
-async def is_empty(backend: Backend, family: Family, now: int | None = None) -> bool:
+async def differences(
+    one: AsyncIterator[list[Key]], other: AsyncIterator[list[Key]], *, both: bool = True
+) -> tuple[set[Key], set[Key]]:
+    """The keys that only one side has; with `both` off those of `other` are not complete.
+
+    What both have cancels out as it comes, so that little is held where the two orders are nearly the same.
+    """
+    mine: set[Key] = set()
+    theirs: set[Key] = set()
+    while True:
+        here, there = await anext(one, None), await anext(other, None)
+        if (here is None and there is None) or (here is None and not both and not mine):
+            return mine, theirs
+        mine.update(here or ())
+        theirs.update(there or ())
+        common = mine & theirs
+        mine -= common
+        theirs = theirs - common if both or here is not None else set()
+
+
+async def is_empty(backend: Source, family: Family, now: int | None = None) -> bool:
     """Whether a family holds nothing that has not expired by `now`, but for the mark."""
     page = Page(family, limit=2, alive_at=now, partial=True)
     return not [key for key in await backend.keys(page) if family is not STATE or key != MARK]
@@ -52,8 +68,8 @@ class Batch:
     Only one is ever under way, so what the target holds is always what came first.
     """
 
-    def __init__(self, target: Backend) -> None:
-        self._target = target
+    def __init__(self, apply: Apply) -> None:
+        self._target = apply
         self._writes: list[Write] = []
         self._size = 0
         self._flight: asyncio.Task[None] | None = None
@@ -61,7 +77,7 @@ class Batch:
 
     async def add(self, write: Write) -> None:
         body = len(write.row[BODY]) if isinstance(write, Copy) else 0
-        if self._size + body + _OVERHEAD > BATCH_BYTES or len(self._writes) >= BATCH_WRITES:
+        if self._size + body + _OVERHEAD > BATCH_BYTES or len(self._writes) >= BATCH_WRITES - 1:  # and the mark
             await self._send()
         self._writes.append(write)
         self._size += body + _OVERHEAD
@@ -88,6 +104,6 @@ class Batch:
             await flight
 
     async def _apply(self, writes: list[Write]) -> None:
-        results = await self._target.apply(writes)
+        results = await self._target(writes)
         pairs = zip(writes, results, strict=True)
         self.versions_kept &= all(result == write.row[1] for write, result in pairs if isinstance(write, Copy))

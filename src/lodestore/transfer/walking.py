@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..catalogue import Family
+from ..errors import Refused
 from ..kernel import BODY, KEY, Backend, Copy, Drop, Key, Page, Row, Source, alive, name_of
 from .judging import Exact, Judge, Merging, Verdict
+from .marking import Mark
 from .report import MAX_LISTED, FamilyReport, MigrationReport, Tally
-from .streaming import Batch, all_keys, count, is_empty
+from .streaming import Apply, Batch, all_keys, differences, is_empty
 
 Progress = Callable[[int, "int | None", str], None]
-_LOOKED_UP = 64  # keys of the target looked for in the source at once; their bodies come too
+LOOKED_UP = 64  # keys looked for on the other side at once; their bodies come too
+_NAMED = 3  # strangers in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,12 @@ class Job:
     report: MigrationReport
     progress: Progress | None
     total: int | None
+    mark: Mark | None
+
+    @property
+    def apply(self) -> Apply:
+        """How the target is written to: under the mark, where there is one."""
+        return self.mark.apply if self.mark else self.target.apply
 
     def judge(self) -> Judge:
         """How this job compares records; a judge serves one pass."""
@@ -38,23 +47,20 @@ class Job:
 
 
 class Walk:
-    """A pass over all families. `differences` counts what had to be written or would have to be.
+    """A pass over all families. `differences` counts what had to be written or would have to be."""
 
-    With `since` it goes over what was written or deleted after that commit of the source only.
-    """
-
-    def __init__(self, job: Job, label: str, *, write: bool, prove: bool = False, since: int | None = None) -> None:
-        self._job, self._label, self._since = job, label, since
+    def __init__(self, job: Job, label: str, *, write: bool, prove: bool = False) -> None:
+        self._job, self._label = job, label
         self._write, self._prove = write, prove
         self._judge = job.judge()
-        self._batch = Batch(job.target)
+        self._batch = Batch(job.apply)
         self._seen = 0
         self.differences = 0
 
     async def run(self) -> None:
         """Read everything once; the job's report then says what this pass saw."""
         report = self._job.report
-        report.passes += self._since is None
+        report.passes += 1
         report.conflicts, report.omitted = [], 0
         try:
             for family in self._job.families:
@@ -64,36 +70,20 @@ class Walk:
         report.versions_kept &= self._batch.versions_kept
 
     async def _family(self, family: Family, figures: FamilyReport) -> None:
-        if self._since is None:
-            figures.records = figures.bytes = figures.target_records = 0
+        figures.records = figures.bytes = figures.target_records = 0
         sides = Tally(family), Tally(family)
         new = await is_empty(self._job.target, family)
-        async for rows in self._rows(family):
+        async for rows in self._job.source.stream(Page(family, alive_at=self._job.now, partial=True)):
             found = [None] * len(rows) if new else await self._job.target.fetch(family, [row[KEY:] for row in rows])
             for row, there in zip(rows, found, strict=True):
                 await self._record(family, figures, sides, row, there)
             self._tell(family, len(rows))
             del rows, found
         await self._batch.flush()
-        if self._since is not None:
-            figures.records = await count(self._job.source, family, self._job.now)
         if self._job.merge is None and not new:
             await self._settle_rest(family, figures)
         if self._prove:
             figures.source_hash, figures.target_hash = map(str, sides)
-
-    async def _rows(self, family: Family) -> AsyncIterator[list[Row]]:
-        """What this pass is about, in portions."""
-        source, now = self._job.source, self._job.now
-        if self._since is None:
-            async for rows in source.stream(Page(family, alive_at=now, partial=True)):
-                yield rows
-                del rows
-            return
-        assert hasattr(source, "changed")
-        async for rows in source.changed(family, self._since):
-            yield [row for row in rows if alive(row, now)]
-            del rows
 
     async def _record(
         self, family: Family, figures: FamilyReport, sides: tuple[Tally, Tally], row: Row, there: Row | None
@@ -145,20 +135,55 @@ class Walk:
         if there == figures.records:
             return
         async for keys in all_keys(self._job.target, family):
-            for start in range(0, len(keys), _LOOKED_UP):
-                await self._drop_strangers(family, figures, keys[start : start + _LOOKED_UP])
+            for start in range(0, len(keys), LOOKED_UP):
+                await self._drop_strangers(family, figures, keys[start : start + LOOKED_UP])
         await self._batch.flush()
 
     async def _drop_strangers(self, family: Family, figures: FamilyReport, keys: Sequence[Key]) -> None:
-        found = await self._job.source.fetch(family, keys)
-        for key, row in zip(keys, found, strict=True):
-            if row is None or not alive(row, self._job.now):
-                self.differences += 1
-                figures.dropped += self._write
-                if self._write:
-                    await self._batch.add(Drop(family, key, 0))
+        job = self._job
+        found = await job.source.fetch(family, keys)
+        gone = [key for key, row in zip(keys, found, strict=True) if row is None or not alive(row, job.now)]
+        self.differences += len(gone)
+        if not self._write or not gone:
+            return
+        unknown = [key for key, row in zip(keys, found, strict=True) if row is None]
+        refuse(family, [key for key, row in await rows_of(job, family, unknown) if not removable(job, row)])
+        figures.dropped += len(gone)
+        for key in gone:
+            await self._batch.add(Drop(family, key, 0))
 
     def _tell(self, family: Family, count: int) -> None:
         self._seen += count
         if self._job.progress:
             self._job.progress(self._seen, self._job.total, f"{self._label} {family.name}")
+
+
+async def check_strangers(job: Job) -> None:
+    """Refused where the target holds what neither the source holds nor this migration can have copied."""
+    assert job.mark is not None
+    for family in job.families:
+        there = all_keys(job.target, family, job.now)
+        keys = list((await differences(there, all_keys(job.source, family), both=False))[0])
+        for start in range(0, len(keys), LOOKED_UP):
+            rows = await rows_of(job, family, keys[start : start + LOOKED_UP])
+            refuse(family, sorted(key for key, row in rows if not job.mark.copied(row, job.now)))
+
+
+async def rows_of(job: Job, family: Family, keys: Sequence[Key]) -> list[tuple[Key, Row]]:
+    """What the target holds under these keys."""
+    rows = await job.target.fetch(family, keys) if keys else []
+    return [(key, row) for key, row in zip(keys, rows, strict=True) if row is not None]
+
+
+def removable(job: Job, row: Row) -> bool:
+    return job.mark is None or job.mark.removable(row, job.now)
+
+
+def refuse(family: Family, keys: Sequence[Key]) -> None:
+    """Refused, naming the first ones, where there are any."""
+    if keys:
+        named = ", ".join(name_of(family, key) for key in keys[:_NAMED]) + (", ..." if len(keys) > _NAMED else "")
+        raise Refused(
+            f"the target holds records that the source does not and that this migration did not copy: {named}; "
+            "keep them elsewhere and delete them here, or drop them with --resume --drop-strangers"
+        )

@@ -62,6 +62,13 @@ class Snapshot:
             yield rows
             del rows
 
+    async def count(self, family: Family, now: int) -> int:
+        """How many records there are, owners without body included, without what has expired by `now`."""
+        bound = (now,) if family.expires else ()
+        return await self._thread.run(
+            "counting", lambda c: sum(self._run(c).execute(render.count(family), bound).fetchone())
+        )
+
     def _portion(self, page: Page, size: int, connection: driver.Connection) -> list[Row]:
         return execute.portion(self._run(connection), page, size)
 

@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lodestore
+from lodestore import registry
 from lodestore.backends.memory import MemoryBackend, Space
 from lodestore.backends.redis import RedisBackend, door
 from lodestore.catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, Family
 from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsupported
-from lodestore.kernel import VERSION, Append, Copy, Drop, Page, Put
+from lodestore.kernel import VERSION, Append, Backend, Copy, Drop, Page, Put
 
 from . import servers
 
@@ -153,6 +154,44 @@ class TestRefusal:
                 assert "canary" not in f"{caught.value!r} {caught.value.__cause__!r} {RedisBackend(url)!r}"
                 assert "canary" not in repr(lodestore.open(url)) + lodestore.registry.describe(url)
 
+    def test_a_missing_password_is_asked_for(self) -> None:
+        with server("--requirepass", "right-canary") as made:
+            with pytest.raises(Refused, match=r"LODESTORE_PASSWORD .*LODESTORE_TARGET_PASSWORD.*password=") as caught:
+                asyncio.run(RedisBackend(made.url).open())
+            with pytest.raises(Refused, match="refuses the user or the password"):
+                asyncio.run(RedisBackend(made.url, password="x").open())
+        assert "HELLO" not in str(caught.value)
+
+    def test_a_password_that_is_set_under_way_is_refused(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
+            with redis.Redis.from_url(made.url) as client:
+                client.config_set("requirepass", "new")
+                client.execute_command("AUTH", "new")
+                client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                await asyncio.sleep(0.05)  # until this side knows
+                for _ in range(2):
+                    with pytest.raises(Refused, match="LODESTORE_PASSWORD"):
+                        await backend.apply([PUT])
+                client.config_set("requirepass", "")
+            await backend.apply([PUT])
+
+        with server() as made:
+            with_backend(made.url, work)
+
+    @pytest.mark.parametrize("path", ["/77", "/999999999", "?db=77"])
+    def test_a_database_that_is_not_there_is_refused(self, redis_url: str, path: str) -> None:
+        with pytest.raises(Refused, match="no such database"):
+            asyncio.run(_opened(registry.backend(f"{redis_url}{path}")))
+
+    def test_a_database_is_the_one_that_was_named(self) -> None:
+        with server() as made, redis.Redis.from_url(f"{made.url}/3") as client:
+            for url in (f"{made.url}/3", f"{made.url}?db=3", f"{made.url}/3?db=3"):
+                with_backend(made.url, probed)
+                asyncio.run(_opened(registry.backend(url)))
+                assert client.dbsize() == 1, url
+                client.flushdb()
+
     def test_out_of_memory_is_full_and_dropping_makes_room(self) -> None:
         async def work(backend: RedisBackend) -> None:
             await backend.apply([Put(STATE, ("big",), b"x" * 2000, NOW), Put(CACHE, ("old",), b"{}", NOW, NOW + 1)])
@@ -208,6 +247,12 @@ class TestRefusal:
     def test_a_wrong_url_is_refused(self, url: str) -> None:
         with pytest.raises(Refused):
             lodestore.open(url)
+
+
+async def _opened(backend: Backend) -> None:
+    await backend.open()
+    await backend.apply([])
+    await backend.close()
 
 
 class TestDamage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ...catalogue import FAMILIES, Family
@@ -38,8 +39,8 @@ class RedisBackend(Backend):
         *,
         namespace: str = "lodestore",
         password: str | None = None,
-        ca_file: str = "",
-        db: int = 0,
+        ca_file: str | Path = "",
+        db: int | None = None,
         max_connections: int = 16,
         timeout: float = 10.0,
         strict: bool = False,
@@ -47,8 +48,10 @@ class RedisBackend(Backend):
     ) -> None:
         if not namespace or set(namespace) & set("{}"):
             raise Refused(f"namespace: expected text without braces, not {namespace!r}")
+        if max_connections < 1:
+            raise Refused(f"max_connections: expected 1 or more, not {max_connections}")
         self._address = Address(url, password, ca_file, db, timeout)
-        self._connections, self._timeout, self._strict = max(1, max_connections), timeout, strict
+        self._connections, self._timeout, self._strict = max_connections, timeout, strict
         self._tag = f"{{{namespace}}}"
         self._dictionaries = dictionaries
         self._door: Door | None = None

@@ -12,7 +12,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from ...errors import Refused, Unavailable
 from .address import Address, Place
-from .failures import NETWORK, Unsent, answered, lacks_right, lost, not_yet, unreachable
+from .failures import ANSWERS, NETWORK, Unsent, answered, lacks_right, lost, not_yet, unreachable
 from .limits import Limits
 from .rows import Word
 from .scripts import RIGHTS, Script
@@ -190,7 +190,9 @@ class Door:
         except (said.NoScriptError, said.AskError):
             whole = True
             raise
-        except said.ResponseError as error:
+        except ANSWERS as error:
+            if isinstance(error, said.AuthenticationError):  # another password is wanted since
+                raise answered(error, request.writes) from None
             if isinstance(error, said.ReadOnlyError):  # another is master now, perhaps under the same name
                 await self._leave()
             else:

@@ -142,6 +142,86 @@ class TestLoss:
             with_backend(made.url, work, max_connections=1, timeout=0.5)
 
 
+class TestLostStores:
+    LOST = "lost the store this handle had open: open it again"
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_a_store_that_is_gone_or_another_is_noticed_before_anything_is_written(self, after: bool) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT, append])
+            client.flushdb()
+            if after:
+                other = RedisBackend(made.url)
+                await other.open()
+                await other.apply([PUT])
+                await other.close()
+            before = {key: client.dump(key) for key in client.keys("*")}
+            for attempt in ([PUT], [PUT, append], []):
+                with pytest.raises(Corrupt, match=self.LOST):
+                    await backend.apply(attempt)
+            for read in (backend.keys(Page(STATE)), backend.vitals(NOW), backend.sweep(NOW, 5), backend.probe()):
+                with pytest.raises(Corrupt, match=self.LOST):
+                    await read
+            with pytest.raises(Corrupt, match=self.LOST):
+                await backend.open()
+            assert {key: client.dump(key) for key in client.keys("*")} == before
+            await backend.close()
+            await backend.open()
+            await backend.apply([append])
+            assert len(await backend.keys(Page(RAW_MESSAGE))) == 1
+            assert len(await backend.keys(Page(STATE))) == after
+
+        append = Append(RAW_MESSAGE, ("c",), (b"{}",), NOW)
+        with server() as made, redis.Redis.from_url(made.url) as client:
+            with_backend(made.url, work)
+
+    def test_health_says_so(self) -> None:
+        async def main() -> None:
+            async with lodestore.open(made.url) as store:
+                await store.store_system_state("k", {})
+                assert (await store.health_check())["status"] == "healthy"
+                client.flushdb()
+                told = await store.health_check()
+                assert told["status"] == "unhealthy"
+                assert self.LOST in told["error"]
+
+        with server("--appendonly", "yes") as made, redis.Redis.from_url(made.url) as client:
+            asyncio.run(main())
+
+    def test_a_store_without_an_identity_gets_one_at_its_next_write(self) -> None:
+        async def main() -> None:
+            first, second = RedisBackend(made.url), RedisBackend(made.url)
+            await first.open()
+            await first.apply([PUT])
+            await first.close()
+            client.hdel("{lodestore}:meta", "id")
+            for each in (first, second):
+                await each.open()
+            assert len(await second.keys(Page(STATE))) == 1
+            await asyncio.gather(*(each.apply([PUT]) for each in (first, second, first, second)))
+            assert await first.apply([PUT]) == [6]
+            assert len(bytes(client.hget("{lodestore}:meta", "id") or b"")) == 16
+            client.hset("{lodestore}:meta", "id", "another")
+            for each in (first, second):
+                with pytest.raises(Corrupt, match=self.LOST):
+                    await each.apply([PUT])
+                await each.close()
+
+        with server() as made, redis.Redis.from_url(made.url) as client:
+            asyncio.run(main())
+
+    def test_a_write_is_one_question(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
+            before = client.info("stats")["total_reads_processed"]
+            for _ in range(10):
+                await backend.apply([PUT])
+            assert client.info("stats")["total_reads_processed"] == before + 11  # with this look at the figures
+
+        with server() as made, redis.Redis.from_url(made.url) as client:
+            with_backend(made.url, work)
+
+
 class TestRefusal:
     def test_a_password_opens_and_is_never_repeated(self) -> None:
         with server("--requirepass", "right-canary") as made:
@@ -180,9 +260,9 @@ class TestRefusal:
             with_backend(made.url, work)
 
     @pytest.mark.parametrize("path", ["/77", "/999999999", "?db=77"])
-    def test_a_database_that_is_not_there_is_refused(self, redis_url: str, path: str) -> None:
-        with pytest.raises(Refused, match="no such database"):
-            asyncio.run(_opened(registry.backend(f"{redis_url}{path}")))
+    def test_a_database_that_is_not_there_is_refused(self, path: str) -> None:
+        with server() as made, pytest.raises(Refused, match="no such database"):
+            asyncio.run(_opened(registry.backend(f"{made.url}{path}")))
 
     def test_a_database_is_the_one_that_was_named(self) -> None:
         with server() as made, redis.Redis.from_url(f"{made.url}/3") as client:

@@ -54,6 +54,8 @@ async def migrate(
     """
     began = time.perf_counter()
     _check(source, target, merge)
+    if await source.identity() is not None and await source.identity() == await target.identity():
+        raise Refused("source and target are one store, by two names")
     report = MigrationReport(dry_run=dry_run)
     total = await _total(source, families, now) if progress else None
     async with _at_rest(source) as (moment, sequence):

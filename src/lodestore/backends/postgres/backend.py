@@ -105,6 +105,9 @@ class PostgresBackend(Backend):
         finally:
             await pool.close()
 
+    async def identity(self) -> str:
+        return await self._read(lambda run: maintenance.identity(run, self._namespace))
+
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
         results = await self._writer.submit(tuple(writes))

@@ -75,6 +75,11 @@ def lost(error: BaseException, writes: bool) -> LodestoreError:
     return Unavailable(f"the server did not answer: {reason(error)}")
 
 
+def lost_store() -> Corrupt:
+    """There is nothing left of the store a handle had open, or another one in its place."""
+    return Corrupt("the server has lost the store this handle had open: open it again")
+
+
 def answered(error: said.RedisError, writes: bool) -> LodestoreError:
     """The server's answer is an error."""
     text = str(error)
@@ -90,6 +95,8 @@ def answered(error: said.RedisError, writes: bool) -> LodestoreError:
         return Refused(f"the server refuses: {text}")
     if isinstance(error, _NOT_YET) or text.startswith(_LATER):
         return Unavailable(f"the server does not write now: {text}")
+    if text.startswith("LOST "):
+        return lost_store()
     if "WRONGTYPE" in text:
         return Corrupt(f"a key of the store is not what lodestore made: {text}")
     if "unknown command" in text or "Unknown Redis command" in text:

@@ -198,3 +198,31 @@ def test_a_script_that_is_killed_leaves_no_server_waiting(stores: Stores, tmp_pa
     child.wait()
     assert process("migrate", source, target, "--resume").code == 0
     fill(target)
+
+
+def other_names(kind: str, url: str, tmp_path: Path) -> list[str]:
+    """The same store under other names."""
+    path, mark, query = url.partition("?")
+    if kind == "redis":  # of the tests' own server, or of one that is given
+        base, slash, number = path.removeprefix("redis://").partition("/")
+        names = [f"redis://{host}{slash}{number}" for host in (base.replace("127.0.0.1", "localhost"), f"{base},h:1")]
+        return [f"{name}{mark}{query}" for name in names] + [f"{url}&db={number or 0}"]
+    if kind == "postgres":
+        bare = f"{path.removesuffix('/postgres')}{mark}{query}"
+        return [url.replace("127.0.0.1", "localhost"), bare, url.replace("postgresql:", "postgres:")]
+    linked = tmp_path / "linked.db"
+    linked.hardlink_to(path.removeprefix("sqlite:///"))
+    return [f"sqlite:///{linked}"]
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgres", "sqlite"])
+def test_one_store_by_another_name_is_no_target(stores: Stores, tmp_path: Path, kind: str) -> None:
+    url = stores.url(kind)
+    fill(url)
+    for other in other_names(kind, url, tmp_path):
+        for source, target in ((url, other), (other, url)):
+            for how in (["--merge", "overwrite"], ["--merge", "skip", "--dry-run"]):
+                answer = process("migrate", source, target, *how)
+                assert (answer.code, "one store" in answer.error) == (2, True), (other, answer.error)
+    different = stores.url(kind)
+    assert process("migrate", url, different).code == 0

@@ -86,6 +86,7 @@ class TestFactory:
         config = {"url": postgres_url, "namespace": "test-factory", "pool_size": 2}
         assert roundtrip(StorageFactory.create_storage("postgres", config))["storage_type"] == "postgres"
         assert roundtrip(lodestore.create_storage("postgres", **config))["conversation_count"] == 1
+        assert roundtrip(lodestore.create_storage("postgresql", **config))["conversation_count"] == 1
 
     @pytest.mark.parametrize("config", [{}, {"url": None}, {"url": "redis://localhost"}, {"url": "localhost"}])
     def test_a_server_of_another_kind_is_refused(self, config: dict[str, Any]) -> None:

@@ -122,6 +122,14 @@ class TestPasswords:
             assert state in said, url
             assert "canary" not in said + caplog.text, url
 
+    def test_a_missing_password_is_asked_for(self, server: Server) -> None:
+        url = f"postgresql://secure@127.0.0.1:{server.port}/postgres"
+        where = r"LODESTORE_PASSWORD .*LODESTORE_TARGET_PASSWORD.*password="
+        assert re.search(where, refused(url))
+        assert re.search(where, refused(url, password=""))
+        assert not re.search(where, refused(url, password="wrong"))
+        assert not re.search(where, refused(url.replace("@", ":wrong@")))
+
     def test_a_password_that_changes_under_way(self, server: Server) -> None:
         def say(what: str) -> None:
             close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'secure'"

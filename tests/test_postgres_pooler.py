@@ -1,4 +1,4 @@
-"""PostgreSQL behind PgBouncer in transaction mode, where every transaction may run on another connection.
+"""PostgreSQL behind PgBouncer, mostly in transaction mode, where every transaction may run on another connection.
 
 PgBouncer is no wheel: where it is not on PATH these tests do not run, except that under CI they then fail.
 """
@@ -21,7 +21,7 @@ import pytest
 from lodestore.backends.postgres import PostgresBackend
 from lodestore.catalogue import RAW_MESSAGE, STATE
 from lodestore.conformance import InterfacePromises, KernelLaws
-from lodestore.errors import Unavailable, Unknown
+from lodestore.errors import Refused, Unavailable, Unknown
 from lodestore.kernel import Append, Page
 from tests import postgres_server
 from tests.postgres_server import Server
@@ -38,7 +38,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {users}
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = 3
 max_client_conn = 200
 server_login_retry = 1
@@ -48,13 +48,13 @@ server_login_retry = 1
 class Bouncer:
     """One PgBouncer before a server; its three connections are shared by all who come."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path, mode: str = "transaction") -> None:
         assert BINARY, "under CI the tests need PgBouncer: apt-get install pgbouncer"
         self.port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         users, self._settings = folder / "users.txt", folder / "pgbouncer.ini"
         users.write_text('"postgres" ""\n')
-        self._settings.write_text(SETTINGS.format(server=server.port, port=self.port, users=users))
+        self._settings.write_text(SETTINGS.format(server=server.port, port=self.port, users=users, mode=mode))
         for path in (folder, users, self._settings):
             path.chmod(0o755)
 
@@ -136,6 +136,24 @@ def test_older_stores_are_upgraded(bouncer: Bouncer, server: Server, monkeypatch
         version = f"CREATE TABLE {place.namespace}.alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
         place.sql(f"CREATE SCHEMA {place.namespace}", version, "SELECT 1")
         place.url = bouncer.url
+        place.on(nothing, pgbouncer=True)
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_in_either_mode_it_must_be_said(server: Server, tmp_path: Path, mode: str) -> None:
+    async def work(handle: PostgresBackend) -> None:
+        for number in range(3):
+            await handle.apply([put(f"{number}"), Append(RAW_MESSAGE, ("c",), (b"{}",), 1000)])
+            await asyncio.gather(*(handle.fetch(STATE, [(f"{number}",)]) for _ in range(5)))
+        assert len(await handle.keys(Page(RAW_MESSAGE))) == 3
+        assert await handle.verify() == []
+
+    made = Bouncer(server, tmp_path, mode)
+    with made.running():
+        with pytest.raises(Refused, match="pgbouncer=true"):
+            Place(made.url).on(nothing)
+        place = Place(made.url)
+        place.on(work, pgbouncer=True, pool_size=2)
         place.on(nothing, pgbouncer=True)
 
 

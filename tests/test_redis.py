@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lodestore
+from lodestore import registry
 from lodestore.backends.memory import MemoryBackend, Space
 from lodestore.backends.redis import RedisBackend, door
 from lodestore.catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, Family
 from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsupported
-from lodestore.kernel import VERSION, Append, Copy, Drop, Page, Put
+from lodestore.kernel import VERSION, Append, Backend, Copy, Drop, Page, Put
 
 from . import servers
 
@@ -141,6 +142,86 @@ class TestLoss:
             with_backend(made.url, work, max_connections=1, timeout=0.5)
 
 
+class TestLostStores:
+    LOST = "lost the store this handle had open: open it again"
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_a_store_that_is_gone_or_another_is_noticed_before_anything_is_written(self, after: bool) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT, append])
+            client.flushdb()
+            if after:
+                other = RedisBackend(made.url)
+                await other.open()
+                await other.apply([PUT])
+                await other.close()
+            before = {key: client.dump(key) for key in client.keys("*")}
+            for attempt in ([PUT], [PUT, append], []):
+                with pytest.raises(Corrupt, match=self.LOST):
+                    await backend.apply(attempt)
+            for read in (backend.keys(Page(STATE)), backend.vitals(NOW), backend.sweep(NOW, 5), backend.probe()):
+                with pytest.raises(Corrupt, match=self.LOST):
+                    await read
+            with pytest.raises(Corrupt, match=self.LOST):
+                await backend.open()
+            assert {key: client.dump(key) for key in client.keys("*")} == before
+            await backend.close()
+            await backend.open()
+            await backend.apply([append])
+            assert len(await backend.keys(Page(RAW_MESSAGE))) == 1
+            assert len(await backend.keys(Page(STATE))) == after
+
+        append = Append(RAW_MESSAGE, ("c",), (b"{}",), NOW)
+        with server() as made, redis.Redis.from_url(made.url) as client:
+            with_backend(made.url, work)
+
+    def test_health_says_so(self) -> None:
+        async def main() -> None:
+            async with lodestore.open(made.url) as store:
+                await store.store_system_state("k", {})
+                assert (await store.health_check())["status"] == "healthy"
+                client.flushdb()
+                told = await store.health_check()
+                assert told["status"] == "unhealthy"
+                assert self.LOST in told["error"]
+
+        with server("--appendonly", "yes") as made, redis.Redis.from_url(made.url) as client:
+            asyncio.run(main())
+
+    def test_a_store_without_an_identity_gets_one_at_its_next_write(self) -> None:
+        async def main() -> None:
+            first, second = RedisBackend(made.url), RedisBackend(made.url)
+            await first.open()
+            await first.apply([PUT])
+            await first.close()
+            client.hdel("{lodestore}:meta", "id")
+            for each in (first, second):
+                await each.open()
+            assert len(await second.keys(Page(STATE))) == 1
+            await asyncio.gather(*(each.apply([PUT]) for each in (first, second, first, second)))
+            assert await first.apply([PUT]) == [6]
+            assert len(bytes(client.hget("{lodestore}:meta", "id") or b"")) == 16
+            client.hset("{lodestore}:meta", "id", "another")
+            for each in (first, second):
+                with pytest.raises(Corrupt, match=self.LOST):
+                    await each.apply([PUT])
+                await each.close()
+
+        with server() as made, redis.Redis.from_url(made.url) as client:
+            asyncio.run(main())
+
+    def test_a_write_is_one_question(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
+            before = client.info("stats")["total_reads_processed"]
+            for _ in range(10):
+                await backend.apply([PUT])
+            assert client.info("stats")["total_reads_processed"] == before + 11  # with this look at the figures
+
+        with server() as made, redis.Redis.from_url(made.url) as client:
+            with_backend(made.url, work)
+
+
 class TestRefusal:
     def test_a_password_opens_and_is_never_repeated(self) -> None:
         with server("--requirepass", "right-canary") as made:
@@ -152,6 +233,44 @@ class TestRefusal:
                     asyncio.run(RedisBackend(url).open())
                 assert "canary" not in f"{caught.value!r} {caught.value.__cause__!r} {RedisBackend(url)!r}"
                 assert "canary" not in repr(lodestore.open(url)) + lodestore.registry.describe(url)
+
+    def test_a_missing_password_is_asked_for(self) -> None:
+        with server("--requirepass", "right-canary") as made:
+            with pytest.raises(Refused, match=r"LODESTORE_PASSWORD .*LODESTORE_TARGET_PASSWORD.*password=") as caught:
+                asyncio.run(RedisBackend(made.url).open())
+            with pytest.raises(Refused, match="refuses the user or the password"):
+                asyncio.run(RedisBackend(made.url, password="x").open())
+        assert "HELLO" not in str(caught.value)
+
+    def test_a_password_that_is_set_under_way_is_refused(self) -> None:
+        async def work(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
+            with redis.Redis.from_url(made.url) as client:
+                client.config_set("requirepass", "new")
+                client.execute_command("AUTH", "new")
+                client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                await asyncio.sleep(0.05)  # until this side knows
+                for _ in range(2):
+                    with pytest.raises(Refused, match="LODESTORE_PASSWORD"):
+                        await backend.apply([PUT])
+                client.config_set("requirepass", "")
+            await backend.apply([PUT])
+
+        with server() as made:
+            with_backend(made.url, work)
+
+    @pytest.mark.parametrize("path", ["/77", "/999999999", "?db=77"])
+    def test_a_database_that_is_not_there_is_refused(self, path: str) -> None:
+        with server() as made, pytest.raises(Refused, match="no such database"):
+            asyncio.run(_opened(registry.backend(f"{made.url}{path}")))
+
+    def test_a_database_is_the_one_that_was_named(self) -> None:
+        with server() as made, redis.Redis.from_url(f"{made.url}/3") as client:
+            for url in (f"{made.url}/3", f"{made.url}?db=3", f"{made.url}/3?db=3"):
+                with_backend(made.url, probed)
+                asyncio.run(_opened(registry.backend(url)))
+                assert client.dbsize() == 1, url
+                client.flushdb()
 
     def test_out_of_memory_is_full_and_dropping_makes_room(self) -> None:
         async def work(backend: RedisBackend) -> None:
@@ -208,6 +327,12 @@ class TestRefusal:
     def test_a_wrong_url_is_refused(self, url: str) -> None:
         with pytest.raises(Refused):
             lodestore.open(url)
+
+
+async def _opened(backend: Backend) -> None:
+    await backend.open()
+    await backend.apply([])
+    await backend.close()
 
 
 class TestDamage:

@@ -225,7 +225,54 @@ def replicates(node: redis.Redis, identity: str) -> bool:
     return False
 
 
+class Reluctant:
+    """A server that greets, knows of no store, and answers to every script with an error."""
+
+    def __init__(self, error: bytes) -> None:
+        self._error = error
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = b"%2\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+        while line := await reader.readline():
+            words = []
+            for _ in range(int(line[1:])):
+                length = int((await reader.readline())[1:])
+                words.append((await reader.readexactly(length + 2))[:-2])
+            answers = {b"HELLO": greeting, b"EVALSHA": b"-" + self._error + b"\r\n"}
+            answers[b"HMGET"] = b"*%d\r\n" % (len(words) - 2) + b"_\r\n" * (len(words) - 2)
+            writer.write(answers.get(words[0], b"+OK\r\n"))
+        writer.close()
+
+
 class TestServersThatSayNo:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            b"LOADING Valkey is loading the dataset in memory",
+            b"BUSY Redis is busy running a script.",
+            b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            b"MISCONF Errors writing to the AOF file",
+            b"NOREPLICAS Not enough good replicas to write.",
+            b"TRYAGAIN Multiple keys request during rehashing of slot",
+            b"CLUSTERDOWN The cluster is down",
+        ],
+    )
+    def test_an_answer_that_nothing_was_done_is_no_unknown(self, error: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+
+        async def main() -> None:
+            async with await asyncio.start_server(Reluctant(error).serve, "127.0.0.1", 0) as made:
+                backend = RedisBackend(f"redis://127.0.0.1:{made.sockets[0].getsockname()[1]}")
+                await backend.open()
+                assert backend._door is not None
+                backend._door._may_write = True
+                for _ in range(2):
+                    with pytest.raises(Unavailable, match="does not write now"):
+                        await backend.apply([put("k")])
+                await backend.close()
+
+        asyncio.run(main())
+
     def test_a_missing_right_is_refused_before_anything_is_written(self) -> None:
         async def work(backend: RedisBackend) -> None:
             for right in ("+zadd", "+evalsha", "~{lodestore}:*", "+hincrby"):

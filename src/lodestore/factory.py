@@ -29,6 +29,7 @@ _KEYS: dict[str, dict[str, str | None]] = {
     "redis": {},
     "postgres": {},
 }
+_OTHER_NAMES = {"postgresql": "postgres"}
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "file": {"root": "./storage_data"},
     "sqlite": {"path": "./storage_data/lodestore.db"},
@@ -60,6 +61,7 @@ class StorageFactory:
         config = dict(storage_config or {})
         if storage_type in cls._registered:
             return cls._registered[storage_type](config)
+        storage_type = _OTHER_NAMES.get(storage_type, storage_type)
         if storage_type not in _KEYS:
             available = ", ".join(cls.get_available_backends())
             raise Refused(f"Unsupported storage type: {storage_type}. Available types: {available}")

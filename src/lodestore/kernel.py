@@ -240,6 +240,10 @@ class Backend(ABC):
         """Whether there is a store to open already; for stores on a server, where opening may make one."""
         return True
 
+    async def identity(self) -> str | None:
+        """What tells this open store from every other, whatever it was called by; None where nothing does."""
+        return None
+
     async def keys(self, page: Page) -> list[Key]:
         """The keys of a page."""
         return [row[KEY:] for row in await self.scan(page)]

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote
 from .errors import Refused, Unsupported
 from .kernel import Backend
 from .settings import FileSettings, MemorySettings, PostgresSettings, RedisSettings, Settings, SQLiteSettings, make
+from .urls import HOST, server
 
 PREFIX = "LODESTORE_"  # of variables in the environment
 
@@ -90,6 +91,9 @@ def backend(url: str, **options: Any) -> Backend:
     """The backend a URL names, not yet open; `options` are settings beside those in the URL."""
     scheme, path, asked = split(url)
     kind = SCHEMES[scheme]
+    for name in (kind.path, kind.whole):
+        if name and (name in asked or name in options):
+            raise Refused(f"{name}: the URL says where the store is; leave this out")
     for name in asked:
         if name in kind.settings.SECRETS:
             raise Refused(
@@ -129,33 +133,43 @@ def whereabouts(url: str) -> str | None:
         return None
     kind = SCHEMES[scheme].backend.rpartition(":")[2]
     host = whole.partition("//")[2].rpartition("@")[2].rstrip("/")
-    defaults = {f.name: f.default for f in dataclasses.fields(SCHEMES[scheme].settings)}
-    named = [str(asked.get(name, defaults.get(name))) for name in ("namespace", "db", "host")]
+    named = [str(asked.get(name, default)) for name, default in (("namespace", "lodestore"), ("db", 0), ("host", None))]
     return " ".join([kind, host, _user(whole).partition(":")[0], *named])
 
 
 def split(url: str) -> tuple[str, str, dict[str, str]]:
     """Scheme, path and query of a URL; Refused with what would be right where one of them is not."""
-    if not isinstance(url, str) or ":" not in url:
-        raise Refused(f"{describe(str(url))!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:")
+    if not isinstance(url, str):
+        raise Refused(f"a store URL is text, not {type(url).__name__}")
+    if ":" not in url:
+        raise Refused(f"{describe(url)!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:")
     scheme, rest = url.split(":", 1)
     if scheme not in SCHEMES:
-        near = difflib.get_close_matches(scheme, SCHEMES, 1)
-        hint = f"; did you mean {near[0]}:?" if near else ""
-        raise Refused(f"no backend for {scheme}:{hint} There are: {', '.join(f'{name}:' for name in SCHEMES)}")
+        raise _no_backend(scheme, url)
     rest, _, query = rest.partition("?")
     if "#" in rest + query:
-        raise Refused(f"{describe(url)}: a store URL has no fragment; write %23 for a # in a path")
+        raise Refused(f"{describe(url)}: a store URL has no fragment; write %23 for a # in a path or a password")
+    if "@" in query:
+        raise Refused(f"{describe(url)}: an @ behind the ?; write %3F for a ? in a password, %40 for an @ in a setting")
     pairs: list[tuple[str, str]] = parse_qsl(query, keep_blank_values=True)
     if len(dict(pairs)) != len(pairs):
         raise Refused(f"{describe(url)}: a setting is given twice")
     return scheme, _path(scheme, rest, describe(url)), dict(pairs)
 
 
+def _no_backend(scheme: str, url: str) -> Refused:
+    near = difflib.get_close_matches(scheme, SCHEMES, 1)
+    hint = f"; did you mean {near[0]}:?" if near else ""
+    said = describe(url) if "@" in url else f"{scheme}:"  # what seems a scheme may be half a password
+    return Refused(f"no backend for {said}{hint} There are: {', '.join(f'{name}:' for name in SCHEMES)}")
+
+
 def _path(scheme: str, rest: str, url: str) -> str:
     if SCHEMES[scheme].whole:
-        if not rest.startswith("//") or rest == "//":
-            raise Refused(f"{url}: a host or a path is missing, as in {scheme}://...")
+        try:
+            server(f"{scheme}:{rest}")
+        except Refused as problem:
+            raise Refused(f"{url}: {problem}") from None
         return f"{scheme}:{rest}"
     if SCHEMES[scheme].path is None:
         if rest.strip("/"):
@@ -163,7 +177,7 @@ def _path(scheme: str, rest: str, url: str) -> str:
         return ""
     if rest in ("", "//", "///") or ":memory:" in rest:
         raise Refused(f"{url}: a path is missing, as in {scheme}:///agent; for a store in memory write memory:")
-    if rest.startswith("//") and not rest.startswith("///"):
+    if (rest.startswith("//") and not rest.startswith("///")) or re.match("/*[^/]*:[^/]*@", rest):
         raise Refused(f"{url}: no host here; write {scheme}:///relative or {scheme}:////absolute")
     return _place(scheme, unquote(rest))
 
@@ -181,10 +195,23 @@ def _place(scheme: str, rest: str) -> str:
     return f"/{path}" if absolute else path
 
 
+_PLAIN = re.compile(rf"{HOST}(?::[0-9]*)?(?:,{HOST}(?::[0-9]*)?)*(?:/[^:@?#]*)?")
+_LOGIN = re.compile(r"/*[^/]*@|//[^/].*@", re.DOTALL)
+
+
 def describe(url: str) -> str:
-    """A URL fit for messages: settings that are secrets are left out."""
-    if re.match(r"[a-z+]+://[^/]", url):  # a host and perhaps a password, in which anything may stand unescaped
-        url = re.sub(r"//.*@", "//...@", url, flags=re.DOTALL)
+    """A URL fit for messages, however it is written: settings are left out, and all in which a password may stand.
+
+    That is what comes before the last @, in a path alone excepted, and what is neither host, port nor path.
+    """
+    scheme, _, rest = url.partition(":")
+    kind = SCHEMES.get(scheme)
     head, mark, _ = url.partition("?")
-    head = re.sub(r"//[^/]*@", "//...@", head)
-    return f"{head}{mark}..." if mark else head
+    if not (kind and kind.whole) and not (_LOGIN.match(rest) if kind and kind.path else "@" in url):
+        return f"{head}{mark}..." if mark else head
+    _, at, behind = (rest if kind else url).rpartition("@")
+    head, mark, _ = behind.partition("?")
+    host = head.partition("/")[0] if at else head.removeprefix("//")
+    if not _PLAIN.fullmatch(host) or not (at or head.startswith("//")):
+        host = "..."
+    return f"{scheme if kind else ''}://{'...' if at else ''}{at}{host}{mark}{'...' if mark else ''}".removeprefix(":")

@@ -75,8 +75,8 @@ class RedisSettings(Settings):
     url: str = field(repr=False)
     namespace: str = "lodestore"
     password: str | None = field(default=None, repr=False)
-    ca_file: str = ""
-    db: int = 0
+    ca_file: str | Path = ""
+    db: int | None = None
     max_connections: int = 16
     timeout: float = 10.0
     strict: bool = False
@@ -85,7 +85,7 @@ class RedisSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class PostgresSettings(Settings):
-    """One schema (`namespace`) of a PostgreSQL database; `pgbouncer` for a pooler in transaction mode.
+    """One schema (`namespace`) of a PostgreSQL database; `pgbouncer` for a pooler of that name.
 
     `pool_wait`, `recycle` and `timeout` (of one statement) are in seconds. `password` may stand in the URL or here.
     `sslrootcert` is a file of certificates that prove the server, or "system" for those the machine trusts.
@@ -98,7 +98,7 @@ class PostgresSettings(Settings):
     namespace: str = "lodestore"
     host: str | None = None
     sslmode: str | None = None
-    sslrootcert: str | None = None
+    sslrootcert: str | Path | None = None
     pool_size: int = 5
     pool_wait: float = 30.0
     recycle: float = 1800.0
@@ -109,12 +109,14 @@ class PostgresSettings(Settings):
 
 def make(kind: type[S], options: dict[str, Any]) -> S:
     """Settings of `kind` from named values, texts from a URL or the environment included."""
-    known = [f.name for f in dataclasses.fields(kind)]
+    known = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(kind)}
+    there = [name for name, needed in known.items() if not needed]  # what is needed is where the store is: its URL
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+            near = difflib.get_close_matches(name, there, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise Refused(f"unknown setting {name!r}{hint} There are: {', '.join(known) or 'none'}")
+            said = "a setting is unknown" if set(name) & set("@:/?#") else f"unknown setting {name!r}"
+            raise Refused(f"{said}{hint} There are: {', '.join(there) or 'none'}")
     return kind(**options)
 
 
@@ -125,15 +127,22 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
         return value
     if hint is bool:
         return truth(name, value)
-    if hint in (int, float):
-        return _number(name, value, hint)
+    if hint in (int, float) or (hint == int | None and value is not None):
+        return _number(name, value, float if hint is float else int)
     if hint is Path:
         if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
             raise Refused(f"{name}: expected a path, not {value!r}")
         return Path(value)
     if name == "key" and not (value is None or _is_key(value)):
         raise Refused("key: expected a passphrase (text, without NUL) or 32 bytes")
+    if not isinstance(value, get_args(hint) or hint):
+        raise Refused(f"{name}: expected {_said(hint)}, not {type(value).__name__}")
     return value
+
+
+def _said(hint: Any) -> str:
+    words = {str: "text", bytes: "bytes", Path: "a path"}
+    return " or ".join(words[kind] for kind in get_args(hint) or (hint,) if kind in words)
 
 
 def _is_key(value: object) -> bool:
@@ -159,8 +168,12 @@ def truth(name: str, value: object) -> bool:
 def _number(name: str, value: Any, kind: type[int] | type[float]) -> int | float:
     try:
         number = kind(value) if not isinstance(value, bool) else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
-    if number is None or not 0 <= number < (2**53 if name.endswith("_bytes") else 1e9):
-        raise Refused(f"{name}: expected a number from 0, not {value!r}")
+    if number is None or (isinstance(value, float) and number != value):
+        number = -1
+    if not 0 <= number < (2**53 if name.endswith("_bytes") else 1e9):
+        raise Refused(f"{name}: expected a {'whole ' if kind is int else ''}number from 0, not {value!r}")
+    if name == "timeout" and not number:  # which would mean "at once" to one backend and "never" to another
+        raise Refused("timeout: expected seconds above 0")
     return number

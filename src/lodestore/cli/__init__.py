@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..errors import Conflict, LodestoreError, Refused
 from .parser import parser
@@ -37,10 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (LodestoreError, Negative) as error:
         if isinstance(error.__context__, BrokenPipeError):
             return _leave_quietly()
-        return _complain(str(error), type(error).__name__, _code(error), as_json)
+        return _complain(_masked(str(error), argv), type(error).__name__, _code(error), as_json)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _complain(message, "OSError", FAILED, as_json)
+        return _complain(_masked(message, argv), "OSError", FAILED, as_json)
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -74,6 +75,18 @@ def _complain(message: str, kind: str, code: int, as_json: bool) -> int:
         except BrokenPipeError:
             return _leave_quietly()
     return code
+
+
+def _masked(message: str, argv: Sequence[str] | None) -> str:
+    """A message in which words that may be URLs, whatever they were given for, keep their passwords to themselves."""
+    from ..registry import SCHEMES, describe
+
+    for word in sys.argv[1:] if argv is None else argv:
+        url = word.partition("=")[2] if word.startswith("--") else word
+        if ":" in url and ("@" in url or url.partition(":")[0] in SCHEMES):
+            for form in (url, repr(url)[1:-1], str(Path(url))):
+                message = message.replace(form, describe(url))
+    return message
 
 
 def _speak_utf8() -> None:

@@ -81,6 +81,8 @@ def _check(source: str, target: str) -> None:
     inner, outer = Path(os.path.realpath(one)), Path(os.path.realpath(other))
     if inner == outer or inner in outer.parents or outer in inner.parents:
         raise Refused("source and target must not be one store, nor lie in one another")
+    if one.exists() and other.exists() and one.samefile(other):  # by two hard links, say
+        raise Refused("source and target are one store, by two names")
 
 
 def _origin(url: str) -> str:

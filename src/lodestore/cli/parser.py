@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
+from ..errors import Refused
 
 _URL = (
     "the store: sqlite:///agent.db (relative; four slashes: absolute), file:///folder, redis://host or "
@@ -30,7 +31,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"lodestore: {message}; see `{self.prog} --help`\n")
+        raise Refused(f"{message}; see `{self.prog} --help`")
 
 
 def parser() -> Parser:

@@ -56,6 +56,8 @@ async def migrate(
     """
     began = time.perf_counter()
     _check(source, target, merge)
+    if await source.identity() is not None and await source.identity() == await target.identity():
+        raise Refused("source and target are one store, by two names")
     chosen = _chosen(families)
     report = MigrationReport(dry_run=dry_run, merge=merge)
     total = await _total(source, families, now) if progress else None

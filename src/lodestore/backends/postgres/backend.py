@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ...catalogue import FAMILIES, Family
@@ -30,8 +31,8 @@ class PostgresBackend(Backend):
 
     `pool_size` connections at most, `pool_wait` seconds until no free one is Unavailable, `recycle` seconds until one
     is replaced; `timeout` is how many seconds one statement may take. `sslrootcert` is a file of certificates that
-    prove the server, or "system". `pgbouncer` gives up prepared statements and session settings, for a pooler in
-    transaction mode. Without `dictionaries` none is trained, and none used to write.
+    prove the server, or "system". `pgbouncer` gives up prepared statements and session settings, for a pooler of
+    that name in either mode. Without `dictionaries` none is trained, and none used to write.
     """
 
     name = "postgres"
@@ -44,7 +45,7 @@ class PostgresBackend(Backend):
         namespace: str = "lodestore",
         host: str | None = None,
         sslmode: str | None = None,
-        sslrootcert: str | None = None,
+        sslrootcert: str | Path | None = None,
         pool_size: int = 5,
         pool_wait: float = 30.0,
         recycle: float = 1800.0,
@@ -103,6 +104,9 @@ class PostgresBackend(Backend):
             return await pool.read("looking", lambda run: creation.revision(run, self._namespace)) is not None
         finally:
             await pool.close()
+
+    async def identity(self) -> str:
+        return await self._read(lambda run: maintenance.identity(run, self._namespace))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()

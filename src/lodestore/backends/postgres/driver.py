@@ -6,20 +6,24 @@ No message or repr here carries the URL: it may hold a password.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import asyncpg
 
 from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown
+from ...urls import server
 
 Connection = Any  # asyncpg's own types differ between its versions
 Lost = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 Error = (*Lost, asyncpg.PostgresError, asyncpg.InternalClientError)
 
 AGAIN = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing happened, try again
+_LONGEST = 2**31 - 1  # milliseconds the server can count
 GRACE = 5.0  # seconds the server's own timeout gets before the client gives up
 
 _BY_STATE: dict[str, type[LodestoreError]] = {
@@ -38,6 +42,10 @@ _BY_CLASS: dict[str, type[LodestoreError]] = {
 _GOING = ("08", "57P")
 
 
+_NO_PASSWORD = (
+    "where none was given, say it in the environment as LODESTORE_PASSWORD (for the target of a migration "
+    "LODESTORE_TARGET_PASSWORD) or PGPASSWORD, or as password=... in Python"
+)
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SYSTEM = "system"  # as `sslrootcert`: the certificates this machine trusts
 
@@ -50,11 +58,13 @@ class Address:
     password: str | None = field(repr=False)
     host: str | None = None
     sslmode: str | None = None
-    sslrootcert: str | None = None
+    sslrootcert: str | Path | None = None
     timeout: float = 30.0
     pgbouncer: bool = False
 
     def __post_init__(self) -> None:
+        if "\0" in (self.password or ""):
+            raise Refused("password: PostgreSQL knows none with a NUL")
         if self.sslmode not in (None, *SSLMODES):
             raise Refused(f"sslmode: expected {' or '.join(SSLMODES)}, not {self.sslmode!r}")
         proving = SSLMODES[5:] if self.sslrootcert == SYSTEM else SSLMODES[3:]
@@ -65,7 +75,7 @@ class Address:
         """A new connection."""
         settings = {"application_name": "lodestore"}
         if not self.pgbouncer:  # which refuses settings it does not know
-            settings["statement_timeout"] = str(int(self.timeout * 1000))
+            settings["statement_timeout"] = str(min(max(1, int(self.timeout * 1000)), _LONGEST))
             settings["default_transaction_isolation"] = "read committed"  # whatever the role's own default is
         url = self._proving()
         try:
@@ -82,19 +92,37 @@ class Address:
         except asyncpg.ClientConfigurationError as error:
             raise _misread(error) from None
         except Error as error:
-            raise _unconnected(error) from error
-        except ValueError as error:
+            raise self._unconnected(error) from error
+        except (ValueError, OverflowError) as error:
             raise _misread(error) from None
 
+    def _unconnected(self, error: BaseException) -> LodestoreError:
+        doing = "connecting to PostgreSQL"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            why = f"{error.verify_message} (see sslrootcert)"
+            return Refused(f"{doing}: the server's certificate proves nothing: {why}")
+        if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
+            return Refused(f"{doing}: the server offers no TLS, which sslmode asks for")
+        if "unsupported startup parameter" in str(error):
+            return Refused(f"{doing}: this is PgBouncer, which passes no settings on: add pgbouncer=true to the URL")
+        if isinstance(error, asyncpg.InvalidPasswordError) and not self._has_password():
+            return Refused(f"{renamed(error, doing)}; {_NO_PASSWORD}")
+        return renamed(error, doing)
+
+    def _has_password(self) -> bool:
+        return bool(self.password or server(self.url.partition("?")[0]).password or os.environ.get("PGPASSWORD"))
+
     def _proving(self) -> str:
+        url, _, query = self.url.partition("?")
+        plain = server(url).plain + (f"?{query}" if query else "")
         # Only in the URL does the driver take the name of that file.
         if not self.sslrootcert or self.sslrootcert == SYSTEM:
-            return self.url
+            return plain
         try:  # the driver would not say which file it is
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self.sslrootcert)
         except OSError as error:
             raise Refused(f"sslrootcert: {self.sslrootcert} cannot be used: {error}") from None
-        return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode({'sslrootcert': self.sslrootcert})}"
+        return f"{plain}{'&' if query else '?'}{urlencode({'sslrootcert': os.fspath(self.sslrootcert)})}"
 
     def _ssl(self) -> str | bool | None:
         if self.sslrootcert == SYSTEM:
@@ -102,26 +130,18 @@ class Address:
         return self.sslmode or ("verify-full" if self.sslrootcert else None)
 
 
-def _misread(error: ValueError) -> Refused:
+def _misread(error: Exception) -> Refused:
     if "root certificate" in str(error):
         return Refused("sslmode: no certificates to check the server's by: name a file of them as sslrootcert")
     # Other reasons may quote the URL, and with it the password.
     return Refused("the PostgreSQL URL cannot be read: write postgresql://user@host:5432/database")
 
 
-def _unconnected(error: BaseException) -> LodestoreError:
-    doing = "connecting to PostgreSQL"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Refused(f"{doing}: the server's certificate proves nothing: {error.verify_message} (see sslrootcert)")
-    if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
-        return Refused(f"{doing}: the server offers no TLS, which sslmode asks for")
-    return renamed(error, doing)
-
-
 def renamed(error: BaseException, doing: str, *, committing: bool = False) -> LodestoreError:
     """The lodestore error for one of the driver; `committing` when the server may have committed already."""
     state = getattr(error, "sqlstate", None) or ""
-    text = f"{doing}: {str(error) or type(error).__name__}" + (f" ({state})" if state else "")
+    silent = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    text = f"{doing}: {str(error) or silent}" + (f" ({state})" if state else "")
     if committing and lost(error):
         return unknown(text)
     return _class(state)(text)

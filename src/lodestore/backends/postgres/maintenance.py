@@ -55,6 +55,13 @@ async def details(run: Connection, namespace: str) -> dict[str, Any]:
     return {"namespace": namespace, "schema": REVISION, "server_version": version}
 
 
+async def identity(run: Connection, namespace: str) -> str:
+    """The schema by its numbers, and the server by when it was started: anybody may ask for these."""
+    text = "SELECT d.oid, n.oid, pg_postmaster_start_time() FROM pg_database AS d, pg_namespace AS n"
+    found = await run.fetchrow(f"{text} WHERE d.datname = current_database() AND n.nspname = $1", namespace)
+    return " ".join(map(str, found))
+
+
 async def warnings(run: Connection) -> list[str]:
     """What an operator should know before it hurts."""
     rows = await run.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1::text[])", list(RISKS))

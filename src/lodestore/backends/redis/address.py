@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ...errors import Refused
+from ...urls import Server, server
 
 Place = tuple[str, int] | None  # host and port; None for a socket in the file system
+
+_KINDS: dict[str, type[AbstractConnection]] = {
+    "redis": Connection,
+    "redis+cluster": Connection,
+    "rediss": SSLConnection,
+    "unix": UnixDomainSocketConnection,
+}
 
 
 class Address:
     """The servers a URL names. `connection` makes a connection, not yet made, to the first or to a place."""
 
-    def __init__(self, url: str, password: str | None, ca_file: str, db: int, timeout: float) -> None:
-        try:
-            found: dict[str, Any] = dict(parse_url(_plain(url)))
-            if "path" not in found and url.partition("://")[2].rpartition("@")[2].count("/") > 1:
-                raise ValueError("more than a number behind the host")
-            self.seeds = [_place(part, found) for part in _hosts(url)]
-        except ValueError:
-            raise Refused("the URL of a Redis store is redis://user:password@host:6379/0 or unix:///path") from None
-        self._kind: type[AbstractConnection] = found.pop("connection_class", Connection)
-        for part in ("host", "port"):
-            found.pop(part, None)
-        found.setdefault("db", db)
+    def __init__(
+        self, url: str, password: str | None, ca_file: str | os.PathLike[str], db: int | None, timeout: float
+    ) -> None:
+        scheme = url.partition(":")[0]
+        if scheme not in _KINDS:
+            raise Refused("the URL of a Redis store is redis://user:password@host:6379/0 or unix:///path")
+        found = server(url)
+        self._kind = _KINDS[scheme]
+        self._options: dict[str, Any] = {"username": found.user or None, "password": found.password}
         if password is not None:
-            found["password"] = password
+            self._options["password"] = password
+        if scheme == "unix":
+            self.seeds, self.db = _socket(found, self._options), db or 0
+        else:
+            self.seeds, self.db = _seeds(found), _database(found.path, db)
+        if scheme == "redis+cluster" and self.db:
+            raise Refused("a cluster has no database but 0")
         if ca_file:
-            found["ssl_ca_certs"] = ca_file
+            self._options["ssl_ca_certs"] = _authorities(scheme, os.fspath(ca_file))
         # What is sent twice may be done twice: retrying is decided in one place, and not in the driver.
         retry = Retry(NoBackoff(), 0)
-        self._options: dict[str, Any] = {**found, "protocol": 3, "retry": retry, "socket_timeout": None}
+        self._options |= {"db": self.db, "protocol": 3, "retry": retry, "socket_timeout": None}
         self._options["socket_connect_timeout"] = timeout
 
     def connection(self, place: Place) -> AbstractConnection:
@@ -43,21 +56,33 @@ class Address:
         return self._kind(**self._options, **where)
 
 
-def _plain(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    head, mark, hosts = rest.rpartition("@")
-    first = hosts.partition(",")[0] + ("" if "," not in hosts else "/" + hosts.partition("/")[2])
-    return f"{scheme.removesuffix('+cluster')}://{head}{mark}{first}"
+def _socket(found: Server, options: dict[str, Any]) -> list[Place]:
+    if found.places != [("", None)] or not found.path:
+        raise Refused("unix: expected the path of a socket, as in unix:///run/redis.sock")
+    options["path"] = f"/{found.path}"
+    return [None]
 
 
-def _hosts(url: str) -> list[str]:
-    if url.startswith("unix:"):
-        return [""]
-    return url.partition("://")[2].rpartition("@")[2].partition("/")[0].split(",")
+def _seeds(found: Server) -> list[Place]:
+    if not all(host for host, _ in found.places):
+        raise Refused("the URL of a Redis store names a host, as in redis://host:6379/0")
+    return [(host, port or 6379) for host, port in found.places]
 
 
-def _place(part: str, found: dict[str, Any]) -> Place:
-    if "path" in found:
-        return None
-    host = parse_url(f"redis://{part}")
-    return str(host.get("host") or "localhost"), int(host.get("port") or 6379)
+def _database(path: str, db: int | None) -> int:
+    if path and not (path.isascii() and path.isdigit() and len(path) < 10):
+        raise Refused("behind the host of a Redis store stands the number of a database, as in redis://host:6379/0")
+    named = int(path) if path else None
+    if named is not None and db is not None and named != db:
+        raise Refused(f"db: the URL says {named}, the setting {db}")
+    return db or 0 if named is None else named
+
+
+def _authorities(scheme: str, ca_file: str) -> str:
+    if scheme != "rediss":
+        raise Refused(f"ca_file: proves the server of a rediss: URL, and this is {scheme}:")
+    try:  # the driver would fail at each connection, and not say at what
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+    except (OSError, ValueError) as error:
+        raise Refused(f"ca_file: {ca_file} cannot be used: {error}") from None
+    return ca_file

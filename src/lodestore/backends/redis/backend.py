@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ...catalogue import FAMILIES, Family
@@ -15,7 +16,7 @@ from . import rows
 from .address import Address
 from .dictionaries import HashShelf
 from .door import Door
-from .health import inspect
+from .health import inspect, run_of
 from .scripts import APPLY, FETCH, FORMAT, PAGE, VITALS
 
 _STEP = 500  # rows verified per question
@@ -38,8 +39,8 @@ class RedisBackend(Backend):
         *,
         namespace: str = "lodestore",
         password: str | None = None,
-        ca_file: str = "",
-        db: int = 0,
+        ca_file: str | Path = "",
+        db: int | None = None,
         max_connections: int = 16,
         timeout: float = 10.0,
         strict: bool = False,
@@ -47,8 +48,10 @@ class RedisBackend(Backend):
     ) -> None:
         if not namespace or set(namespace) & set("{}"):
             raise Refused(f"namespace: expected text without braces, not {namespace!r}")
+        if max_connections < 1:
+            raise Refused(f"max_connections: expected 1 or more, not {max_connections}")
         self._address = Address(url, password, ca_file, db, timeout)
-        self._connections, self._timeout, self._strict = max(1, max_connections), timeout, strict
+        self._connections, self._timeout, self._strict = max_connections, timeout, strict
         self._tag = f"{{{namespace}}}"
         self._dictionaries = dictionaries
         self._door: Door | None = None
@@ -69,11 +72,12 @@ class RedisBackend(Backend):
             return await self._welcome(self._door)
 
     async def _welcome(self, door: Door) -> int:
-        written, latest = await door.ask("HMGET", f"{self._tag}:meta", "format", "latest")
+        written, latest, identity = await door.ask("HMGET", f"{self._tag}:meta", "format", "latest", "id")
         if written is not None and written != b"%d" % FORMAT:
             raise Unsupported(f"the store has format {written.decode(errors='replace')}, this lodestore {FORMAT}")
         if self._strict and (warnings := (await inspect(door))["warnings"]):
             raise Refused(f"strict: {'; '.join(warnings)}")
+        door.meet(identity)
         return int(latest or 0)
 
     async def _prepare(self, door: Door) -> None:
@@ -96,6 +100,10 @@ class RedisBackend(Backend):
         finally:
             await door.close()
 
+    async def identity(self) -> str | None:
+        run = await run_of(self._opened())
+        return None if run is None else f"{run} {self._address.db} {self._tag}"
+
     def _opened(self) -> Door:
         if self._door is None:
             raise Unavailable("the store is not open: await store.initialize() first")
@@ -108,6 +116,7 @@ class RedisBackend(Backend):
             put = writes[told[0]]
             assert isinstance(put, Put)
             raise conflict(put, told[1])
+        door.meet(told[1])
         if self._packer.due:
             self.trainer.wake()
         return rows.results_of(told[0])
@@ -160,7 +169,7 @@ class RedisBackend(Backend):
         door, removed = self._opened(), 0
         while removed < limit:
             asked = min(limit - removed, _SWEEP)
-            _, answer = await door.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
+            _, answer, _ = await door.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
             [swept] = rows.results_of(answer)
             removed += swept
             if swept < asked:
@@ -192,22 +201,23 @@ class RedisBackend(Backend):
             page: Page | None = Page(family, partial=True, limit=_STEP)
             while page is not None:
                 try:
-                    page = await self._verify_page(page, problems)
+                    page = await _look_at(self, page, problems)
                 except Corrupt as problem:
                     problems.append(str(problem))
                     page = None
         return problems
 
-    async def _verify_page(self, page: Page, problems: list[str]) -> Page | None:
-        """Look at the rows of a page; the page after it."""
-        keys, stored = rows.split(page, await self._ask(page, "rows"))
-        await self._shelf.learn()
-        for key, row in zip(keys, stored, strict=True):
-            try:
-                rows.rows(self._packer, page.family, [key], [row])
-            except Corrupt as problem:
-                problems.append(str(problem))
-        return page._replace(after=await _order(self._opened(), self._tag, page.family, keys[-1])) if keys else None
+
+async def _look_at(store: RedisBackend, page: Page, problems: list[str]) -> Page | None:
+    """Add what is wrong with the rows of a page; the page after it."""
+    keys, stored = rows.split(page, await store._ask(page, "rows"))
+    await store._shelf.learn()
+    for key, row in zip(keys, stored, strict=True):
+        try:
+            rows.rows(store._packer, page.family, [key], [row])
+        except Corrupt as problem:
+            problems.append(str(problem))
+    return page._replace(after=await _order(store._opened(), store._tag, page.family, keys[-1])) if keys else None
 
 
 async def _order(door: Door, tag: str, family: Family, key: Key) -> Key:

@@ -13,3 +13,8 @@ local function at(kind, family, outer) return base .. ':' .. kind .. ':' .. fami
 -- Of a row cut short by damage there is nothing to tell; who reads it finds out.
 local function number(row, offset) return #row < HEAD and -1 or (struct.unpack('<i8', row, offset)) end
 local function text(value) return string.format('%.0f', value) end
+
+-- The last argument names the store the caller has open, or, behind a "?", a name for one that has none yet.
+local named = table.remove(ARGV)
+local knows = named:sub(1, 1) ~= '?'
+if knows and call('HGET', meta, 'id') ~= named then error({err = 'LOST the store is another one, or gone'}) end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from ...errors import Refused, Unavailable
 from .address import Address, Place
-from .failures import NETWORK, Unsent, answered, lacks_right, lost, not_yet, unreachable
+from .failures import ANSWERS, NETWORK, Unsent, answered, lacks_right, lost, lost_store, not_yet, unreachable
 from .limits import Limits
 from .rows import Word
 from .scripts import RIGHTS, Script
@@ -42,6 +43,13 @@ class Door:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._shut = self._may_write = False
+        self._store = b"?" + secrets.token_hex(8).encode()  # what scripts are told of the store that is open
+
+    def meet(self, identity: bytes | None) -> None:
+        """The store is this one from now on; Corrupt where another one was open, or there is none any more."""
+        if identity != self._store and not self._store.startswith(b"?"):
+            raise lost_store()
+        self._store = identity or self._store
 
     async def close(self, ending: Callable[[], Awaitable[None]] | None = None) -> None:
         """Wait for an ending and for the questions that were asked, then hang up."""
@@ -92,9 +100,9 @@ class Door:
     async def _run(self, script: Script, tag: str, words: list[Word], writes: bool) -> Any:
         keys = (2, f"{tag}:meta", f"{tag}:nothing")
         try:
-            return await self._ask("EVALSHA", script.sha, *keys, *words, writes=writes)
+            return await self._ask("EVALSHA", script.sha, *keys, *words, self._store, writes=writes)
         except said.NoScriptError:  # a server that has not seen it, or was restarted: it did nothing
-            return await self._ask("EVAL", script.text, *keys, *words, writes=writes)
+            return await self._ask("EVAL", script.text, *keys, *words, self._store, writes=writes)
 
     async def _ask(self, *words: Word, writes: bool = False) -> Any:
         parts = packed(words)
@@ -190,7 +198,9 @@ class Door:
         except (said.NoScriptError, said.AskError):
             whole = True
             raise
-        except said.ResponseError as error:
+        except ANSWERS as error:
+            if isinstance(error, said.AuthenticationError):  # another password is wanted since
+                raise answered(error, request.writes) from None
             if isinstance(error, said.ReadOnlyError):  # another is master now, perhaps under the same name
                 await self._leave()
             else:

@@ -8,6 +8,7 @@ from redis import exceptions as said
 
 from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
 
+ANSWERS = (said.ResponseError, said.BusyLoadingError, said.AuthenticationError)  # all errors a server answers with
 NETWORK = (said.ConnectionError, said.TimeoutError, OSError, TimeoutError)
 # The server answers and does nothing: another try a little later may find it ready, or another in its place.
 _NOT_YET = (
@@ -18,6 +19,10 @@ _NOT_YET = (
     said.ReadOnlyError,
 )
 _LATER = ("READONLY", "NOREPLICAS", "MISCONF", "BUSY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
+_NO_PASSWORD = (
+    "the server wants a password: say it in the environment as LODESTORE_PASSWORD (for the target of a migration "
+    "LODESTORE_TARGET_PASSWORD) or as password=... in Python"
+)
 _NO_RIGHT = ("ACL failure in script", "can't run this command", "can't access at least one of the keys")
 
 
@@ -31,15 +36,26 @@ class Unsent(Exception):
 
 def unreachable(error: BaseException) -> LodestoreError:
     """No connection: nothing was sent."""
+    if "NOAUTH" in f"{getattr(error, 'status_code', '')} {error}" or "called without any password" in str(error):
+        return Refused(_NO_PASSWORD)
     if isinstance(error, said.AuthenticationError):
         return Refused(f"the server refuses the user or the password: {error}")
-    if isinstance(error, said.ResponseError):
+    if "DB index" in str(error) or "SELECT is not allowed" in str(error):
+        return Refused(f"the server has no such database: {error}")
+    if isinstance(error, (said.ResponseError, said.BusyLoadingError)):
         return answered(error, False)
     if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Refused(f"the server's certificate is not to be trusted: {error}")
     if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) or "certificate" in str(error):
         return Unavailable(f"no TLS with the server: {error}")
-    return Unavailable(f"the server cannot be reached: {error or type(error).__name__}")
+    return Unavailable(f"the server cannot be reached: {reason(error)}")
+
+
+def reason(error: BaseException) -> str:
+    """What an error says; of those that say nothing, what they are."""
+    if isinstance(error, (TimeoutError, said.TimeoutError)) and not str(error):
+        return "no answer in time"
+    return str(error) or type(error).__name__
 
 
 def not_yet(error: BaseException) -> bool:
@@ -54,18 +70,24 @@ def lacks_right(text: str) -> bool:
 
 def lost(error: BaseException, writes: bool) -> LodestoreError:
     """Asked, but not answered."""
-    reason = str(error) or "no answer in time"
     if writes:
-        return Unknown(f"the server was asked to write and did not answer: {reason}")
-    return Unavailable(f"the server did not answer: {reason}")
+        return Unknown(f"the server was asked to write and did not answer: {reason(error)}")
+    return Unavailable(f"the server did not answer: {reason(error)}")
 
 
-def answered(error: said.ResponseError, writes: bool) -> LodestoreError:
+def lost_store() -> Corrupt:
+    """There is nothing left of the store a handle had open, or another one in its place."""
+    return Corrupt("the server has lost the store this handle had open: open it again")
+
+
+def answered(error: said.RedisError, writes: bool) -> LodestoreError:
     """The server's answer is an error."""
     text = str(error)
+    if isinstance(error, said.AuthenticationError):
+        return unreachable(error)
     if isinstance(error, said.OutOfMemoryError) or "OOM" in text:
         return Full(f"the server is out of memory: {text}")
-    if isinstance(error, (said.AuthenticationError, said.NoPermissionError)) or text.startswith(("NOAUTH", "NOPERM")):
+    if isinstance(error, said.NoPermissionError) or text.startswith("NOPERM"):
         return Refused(f"the server refuses: {text}")
     if "Protocol error" in text:
         return Refused(f"the server takes no request of this size: {text}")
@@ -73,6 +95,8 @@ def answered(error: said.ResponseError, writes: bool) -> LodestoreError:
         return Refused(f"the server refuses: {text}")
     if isinstance(error, _NOT_YET) or text.startswith(_LATER):
         return Unavailable(f"the server does not write now: {text}")
+    if text.startswith("LOST "):
+        return lost_store()
     if "WRONGTYPE" in text:
         return Corrupt(f"a key of the store is not what lodestore made: {text}")
     if "unknown command" in text or "Unknown Redis command" in text:

@@ -21,6 +21,16 @@ async def inspect(door: Door) -> dict[str, Any]:
     return {"warnings": _warnings(told, details), **details}
 
 
+async def run_of(door: Door) -> str | None:
+    """The server's name for itself, another after each start; None where it does not say."""
+    try:
+        return _parse(await door.ask("INFO", "server")).get("run_id")
+    except Unavailable:
+        raise
+    except LodestoreError:  # not everybody may ask
+        return None
+
+
 def _warnings(told: dict[str, str], details: dict[str, Any]) -> list[str]:
     warnings = []
     if not details["aof"]:

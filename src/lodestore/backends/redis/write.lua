@@ -255,6 +255,7 @@ end
 -- A server out of memory refuses the first command that may grow, and none after a first write: so what only frees
 -- starts with a command that frees, and what grows starts with one that is refused before anything else is done.
 if grows then call('HSETNX', meta, 'format', FORMAT) else call('UNLINK', KEYS[2]) end
+if not knows then call('HSETNX', meta, 'id', named:sub(2)) end
 local writers, results = {P = put, A = append, C = copy, D = drop, S = sweep}, {}
 for _, op in ipairs(ops) do
   local result = writers[op.kind](op, results)
@@ -271,4 +272,4 @@ for family, outers in pairs(sizes) do
 end
 call('HSET', meta, 'commits', text(version), 'latest', text(latest))
 for n, result in ipairs(results) do results[n] = struct.pack('<i8', result) end
-return {1, table.concat(results)}
+return {1, table.concat(results), call('HGET', meta, 'id')}

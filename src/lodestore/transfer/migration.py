@@ -55,9 +55,7 @@ async def migrate(
     `progress` is told the records of a pass seen, those there are, and what is being done.
     """
     began = time.perf_counter()
-    _check(source, target, merge)
-    if await source.identity() is not None and await source.identity() == await target.identity():
-        raise Refused("source and target are one store, by two names")
+    await _check(source, target, merge)
     chosen = _chosen(families)
     report = MigrationReport(dry_run=dry_run, merge=merge)
     total = await _total(source, families, now) if progress else None
@@ -78,11 +76,13 @@ async def migrate(
     return report
 
 
-def _check(source: Backend, target: Backend, merge: str | None) -> None:
+async def _check(source: Backend, target: Backend, merge: str | None) -> None:
     if merge not in (None, *MERGES):
         raise Refused(f"merge: {merge!r} is none of {', '.join(MERGES)}")
     if source is target:
         raise Refused("source and target are one store")
+    if await source.identity() is not None and await source.identity() == await target.identity():
+        raise Refused("source and target are one store, by two names")
 
 
 def _chosen(names: Sequence[str] | None) -> tuple[Family, ...]:

@@ -121,7 +121,10 @@ def _unconnected(error: BaseException) -> LodestoreError:
 def renamed(error: BaseException, doing: str, *, committing: bool = False) -> LodestoreError:
     """The lodestore error for one of the driver; `committing` when the server may have committed already."""
     state = getattr(error, "sqlstate", None) or ""
-    text = f"{doing}: {str(error) or type(error).__name__}" + (f" ({state})" if state else "")
+    said = str(error) or type(error).__name__
+    if isinstance(error, asyncpg.InternalClientError):  # "cannot switch to state 12; another operation (2) ..."
+        said = "the connection to the server broke"
+    text = f"{doing}: {said}" + (f" ({state})" if state else "")
     if committing and lost(error):
         return unknown(text)
     return _class(state)(text)

@@ -31,6 +31,8 @@ TARGET = "LODESTORE_TARGET_"  # before the names of the target's secrets
 
 async def migrate(arguments: Namespace) -> int:
     """Everything in one store, copied into another and compared."""
+    if arguments.drop_strangers and not arguments.resume:
+        raise Refused("--drop-strangers: only with --resume")
     require(arguments.source)
     _check(arguments.source, arguments.target)
     async with existing(arguments.source, **_lean(arguments.source)) as source, _target(arguments) as target:

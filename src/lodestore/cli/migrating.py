@@ -64,11 +64,14 @@ async def _patiently(moving: Coroutine[Any, Any, MigrationReport]) -> MigrationR
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
+        asyncio.get_running_loop().call_later(SOON, _say_why_it_lasts)  # here, or while the target is closed
         task.cancel()
-        if not (await asyncio.wait({task}, timeout=SOON))[0]:
-            print("lodestore: finishing the write under way", file=sys.stderr, flush=True)
-            await asyncio.wait({task})
+        await asyncio.wait({task})
         raise
+
+
+def _say_why_it_lasts() -> None:
+    print("lodestore: finishing the write under way", file=sys.stderr, flush=True)
 
 
 def _check(source: str, target: str) -> None:

@@ -224,6 +224,7 @@ class TestTheCommand:
         answer = process("migrate", source, target, "--resume")
         assert (answer.code, "state('mine')" in answer.error, "--drop-strangers" in answer.error) == (2, True, True)
         assert "mine" in process("list", target, "state").lines
+        assert process("migrate", source, target, "--drop-strangers").code == 2
         assert process("migrate", source, target, "--resume", "--drop-strangers").code == 0
         assert "mine" not in process("list", target, "state").lines
 

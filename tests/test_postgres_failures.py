@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from lodestore.backends.postgres import PostgresBackend, writer
+from lodestore.backends.postgres import PostgresBackend, driver, writer
 from lodestore.catalogue import RAW_MESSAGE, STATE
 from lodestore.errors import Full, Refused, Unavailable, Unknown
 from lodestore.kernel import Append, Page
@@ -34,6 +34,13 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def place(server: Server) -> Place:
     return Place(server.url)
+
+
+def test_the_inner_words_of_the_driver_are_nobodys_business() -> None:
+    error = asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+    for found in (driver.renamed(error, "reading"), driver.renamed(error, "writing", committing=True)):
+        assert "state 12" not in str(found)
+        assert "the connection to the server broke" in str(found)
 
 
 class TestTooMany:

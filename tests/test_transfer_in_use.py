@@ -17,7 +17,7 @@ from lodestore.store import Store
 from lodestore.transfer import MigrationReport, catching_up, migrate
 from lodestore.transfer.streaming import MARK
 from tests.stores import KINDS, Stores, on
-from tests.test_transfer import Lossy, state, talk, text
+from tests.test_transfer import Forgetful, Lossy, exported, state, talk, text
 
 NOW = 10**13
 SERVED = ("sqlite", "file", "redis", "postgres")
@@ -313,6 +313,19 @@ class TestStrangers:
 
         on(work, stores.backend("sqlite"), stores.backend(kind))
 
+    def test_versions_of_its_own_prove_nothing(self, stores: Stores) -> None:
+        async def work(a: Backend, b: Backend) -> None:
+            for n in range(30):
+                await a.apply([state(f"s{n}")])
+            await killed(a, b, 3)
+            await b.apply([state("mine")])
+            with pytest.raises(Refused, match=r"state\('mine'\)"):
+                await migrate(a, b, now=NOW, resume=True)
+            await b.apply([Drop(STATE, ("mine",), 6)])
+            assert (await migrate(a, b, now=NOW, resume=True)).ok
+
+        on(work, stores.backend("sqlite"), Forgetful())
+
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_record_written_while_it_is_copied_stays_too(self, stores: Stores, kind: str) -> None:
         async def work(a: Backend, b: Backend) -> None:
@@ -342,6 +355,7 @@ class TestTheMark:
                 assert await store.list_system_states(limit=2) == ["a", "m"]
                 assert await store.list_system_states(limit=1, after="a") == ["m"]
                 assert (await store.get_storage_stats())["state_count"] == 3
+                assert MARK[0].encode() not in await exported(store.backend)
                 assert (await store.health_check())["status"] == "degraded"
                 assert (await store.verify())["ok"]
 

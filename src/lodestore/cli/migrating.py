@@ -31,6 +31,8 @@ TARGET = "LODESTORE_TARGET_"  # before the names of the target's secrets
 
 async def migrate(arguments: Namespace) -> int:
     """Everything in one store, copied into another and compared."""
+    if arguments.drop_strangers and not arguments.resume:
+        raise Refused("--drop-strangers: only with --resume")
     require(arguments.source)
     _check(arguments.source, arguments.target)
     async with existing(arguments.source, **_lean(arguments.source)) as source, _target(arguments) as target:
@@ -62,11 +64,14 @@ async def _patiently(moving: Coroutine[Any, Any, MigrationReport]) -> MigrationR
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
+        asyncio.get_running_loop().call_later(SOON, _say_why_it_lasts)  # here, or while the target is closed
         task.cancel()
-        if not (await asyncio.wait({task}, timeout=SOON))[0]:
-            print("lodestore: finishing the write under way", file=sys.stderr, flush=True)
-            await asyncio.wait({task})
+        await asyncio.wait({task})
         raise
+
+
+def _say_why_it_lasts() -> None:
+    print("lodestore: finishing the write under way", file=sys.stderr, flush=True)
 
 
 def _check(source: str, target: str) -> None:

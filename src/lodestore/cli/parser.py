@@ -24,7 +24,8 @@ the target of migrate with that in LODESTORE_TARGET_KEY where it is set (empty: 
 The password for a server is that in its URL, else that in LODESTORE_PASSWORD; for the target
 of migrate that in LODESTORE_TARGET_PASSWORD (or LODESTORE_PASSWORD, from a source on no server).
 Exit codes: 0 done; 1 the answer is no (unhealthy, problems, absent, broken records, conflicts); 2 wrong usage;
-3 the store failed; 130 interrupted; 141 the reader of the output left."""
+3 the store failed; 130 interrupted; 141 the reader of the output left.
+With --json an error is an object on standard output too: {"error": ..., "class": ...}."""
 
 
 class Parser(argparse.ArgumentParser):

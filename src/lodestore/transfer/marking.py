@@ -30,6 +30,7 @@ class Mark:
         self._target, self._about, self._sequence = target, about, sequence
         self._strangers = strangers or sequence is None
         self._version = ABSENT
+        self._proves = sequence is not None
         self.bound: int | None = None
 
     async def begin(self) -> None:
@@ -48,7 +49,7 @@ class Mark:
 
     def advance(self) -> None:
         """From now on records up to the commit this run reads may be copied: the next batch says so, too."""
-        self.bound = max(self.bound or 0, self._sequence) if self._sequence is not None else None
+        self.bound = max(self.bound or 0, self._sequence or 0) if self._proves else None
 
     def copied(self, row: Row, now: int) -> bool:
         """Whether a record of the target that the source does not hold came from this migration, or goes anyway."""
@@ -70,10 +71,10 @@ class Mark:
         copy = Copy(STATE, (self._body(), self._sequence, 0, 0, None, None, *MARK))
         results = await self._apply([copy] if self._sequence else [], taken)
         if results:
-            self._version = results[-1]
-            if results[-1] != self._sequence:  # it gives out versions of its own, which prove nothing
-                self._sequence, self.bound = 0, None
+            self._version = found = results[-1]
             await self._apply([], taken)  # a version nobody else has seen
+            if found != self._sequence or self._version <= found:  # versions of its own prove nothing
+                self._proves, self.bound = False, None
 
     async def _apply(self, writes: Sequence[Write], lost: str) -> list[int]:
         # At time 0: it leaves no trace in the newest time either.

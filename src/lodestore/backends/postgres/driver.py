@@ -141,7 +141,10 @@ def renamed(error: BaseException, doing: str, *, committing: bool = False) -> Lo
     """The lodestore error for one of the driver; `committing` when the server may have committed already."""
     state = getattr(error, "sqlstate", None) or ""
     silent = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-    text = f"{doing}: {str(error) or silent}" + (f" ({state})" if state else "")
+    said = str(error) or silent
+    if isinstance(error, asyncpg.InternalClientError):  # "cannot switch to state 12; another operation (2) ..."
+        said = "the connection to the server broke"
+    text = f"{doing}: {said}" + (f" ({state})" if state else "")
     if committing and lost(error):
         return unknown(text)
     return _class(state)(text)

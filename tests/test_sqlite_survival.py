@@ -81,7 +81,7 @@ def test_kill_9_loses_nothing_acknowledged_and_tears_nothing(tmp_path: Path) -> 
     assert len(acknowledged) > KILLS
 
     async def verify(store: Store) -> None:
-        assert await store.verify() == {"ok": True, "problems": [], "backend": "sqlite"}
+        assert await store.verify() == {"ok": True, "problems": [], "warnings": [], "backend": "sqlite"}
 
     run(verify, path)
 

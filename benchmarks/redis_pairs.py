@@ -18,8 +18,8 @@ import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.catalogue import FAMILIES
 from lodestore.clock import system_clock
-from lodestore.codec import pack
 from lodestore.kernel import Page
+from lodestore.packing import Packer
 from lodestore.store import Store
 from lodestore.transfer import migrate
 from tests import servers
@@ -101,6 +101,7 @@ async def _fill(path: Path) -> SQLiteBackend:
 
 async def _load_bare(source: SQLiteBackend, client: Redis) -> None:
     """The same records by hand: HSET of the record and ZADD of its place, a thousand of them in a pipeline."""
+    packer = Packer(use=False)
     for family in FAMILIES:
         rows = await source.scan(Page(family, partial=True))
         for start in range(0, len(rows), PIPELINE):
@@ -111,7 +112,7 @@ async def _load_bare(source: SQLiteBackend, client: Redis) -> None:
                 head = _HEAD.pack(
                     version, created, written, -1 if ends is None else ends, -1 if place is None else place
                 )
-                pipeline.hset(f"r:{family.name}:{outer}", str(key[-1]), head + pack(body))
+                pipeline.hset(f"r:{family.name}:{outer}", str(key[-1]), head + packer.pack(family, body))
                 pipeline.zadd(f"o:{family.name}:{outer}", {str(key[-1]): place or 0})
             await pipeline.execute()
 

@@ -189,6 +189,13 @@ async def postgres(folder: Path, rounds: int) -> list[Result]:
     return results
 
 
+# With the columns PostgreSQL has: there a log carries its key.
+_MESSAGES = (
+    "SELECT o.conversation_id, r.id & 4294967295, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at)"
+    " FROM raw_message AS r CROSS JOIN conversation AS o ON o.id = r.id >> 32"
+)
+
+
 async def _to_postgres(path: Path, url: str, connection: Any, rounds: int) -> list[Result]:
     here, number = await source(path), itertools.count()
     loaded = [f"loaded_{n}" for n in range(2 * rounds + 2)]
@@ -202,7 +209,7 @@ async def _to_postgres(path: Path, url: str, connection: Any, rounds: int) -> li
         name = loaded.pop()
         for family in (CONVERSATION, RAW_MESSAGE):
             columns = (*family.key, *stored_columns(family))
-            rows = reader.execute(f"SELECT {', '.join(columns)} FROM {family.name}")
+            rows = reader.execute(_MESSAGES if family.log else f"SELECT {', '.join(columns)} FROM {family.name}")
             while some := rows.fetchmany(2000):
                 await connection.copy_records_to_table(family.name, schema_name=name, columns=columns, records=some)
 

@@ -20,21 +20,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from .ports import free_port
+
 PATIENCE = 60.0  # seconds a server may take to start
 
 
 class Missing(Exception):
     """No server to be had."""
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on; below 55536, since a cluster node also uses the one 10000 above."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port < 55_536:
-            return port
 
 
 def wait_for(ready: Callable[[], bool], what: str) -> None:

@@ -24,8 +24,9 @@ from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.errors import Refused, Unavailable, Unknown
 from lodestore.kernel import Append, Page
 from tests import postgres_server
+from tests.ports import free_port
 from tests.postgres_server import Server
-from tests.servers import free_port, wait_for
+from tests.servers import wait_for
 from tests.test_postgres import Place, nothing, put
 
 BINARY = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

@@ -25,6 +25,7 @@ from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsup
 from lodestore.kernel import VERSION, Append, Backend, Copy, Drop, Page, Put
 
 from . import servers
+from .ports import free_port
 
 NOW = 1_700_000_000_000
 BINARY = next(iter(servers.redis_binaries().values()), "")
@@ -117,7 +118,7 @@ class TestLoss:
     def test_no_server_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(door, "PATIENCE", (0.01,))
         with pytest.raises(Unavailable, match="cannot be reached"):
-            asyncio.run(RedisBackend(f"redis://127.0.0.1:{servers.free_port()}").open())
+            asyncio.run(RedisBackend(f"redis://127.0.0.1:{free_port()}").open())
 
     def test_a_server_that_says_nothing_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(door, "PATIENCE", (0.01,))
@@ -294,7 +295,7 @@ class TestRefusal:
         async def work(backend: RedisBackend) -> None:
             await backend.apply([PUT])
             with redis.Redis.from_url(made.url) as client:
-                client.execute_command("REPLICAOF", "127.0.0.1", servers.free_port())
+                client.execute_command("REPLICAOF", "127.0.0.1", free_port())
                 with pytest.raises(Unavailable):
                     await backend.apply([PUT])
                 client.execute_command("REPLICAOF", "NO", "ONE")

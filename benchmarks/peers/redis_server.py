@@ -16,6 +16,8 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
+from tests.ports import free_port
+
 from .base import Document, KeyValue
 
 PATIENCE = 30.0  # seconds a server may take to start
@@ -44,9 +46,7 @@ class RedisServer(KeyValue):
         self._redis = Redis(port=port, max_connections=200)
 
     def _start(self) -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         aof = ["--appendonly", "yes", "--appendfsync", "always"] if self.durability == "power" else []
         listen = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(self.folder), "--save", ""]
         self._server = subprocess.Popen([binary(), *listen, *aof], stdout=subprocess.DEVNULL, cwd=self.folder)

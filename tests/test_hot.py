@@ -9,22 +9,26 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lodestore.backends.sqlite import SQLiteBackend, driver, execute
-from lodestore.backends.sqlite.hot import Commit, Hot
-from lodestore.catalogue import CACHE
+from lodestore.backends.sqlite.hot import Hot
+from lodestore.backends.sqlite.tails import Tail
+from lodestore.backends.sqlite.watch import Commit
+from lodestore.catalogue import CACHE, CONVERSATION, RAW_MESSAGE
 from lodestore.errors import Refused, Unavailable
-from lodestore.kernel import MISS, Copy, Drop, Page, Put
+from lodestore.kernel import MISS, Append, Copy, Drop, Page, Put, Row, Write
 from lodestore.store import Store
 
-from .rival_writer import board
+from .rival_writer import add_message, board
 from .sqlite_tools import backend, run
 
 KEYS = 40
@@ -292,6 +296,143 @@ class TestOwnWrites:
         asyncio.run(main())
 
 
+class TestLogs:
+    @given(st.lists(st.integers(0, 9), max_size=12), st.booleans(), st.integers(0, 30), st.data())
+    def test_a_tail_is_the_end_of_its_list(
+        self, sizes: list[int], whole: bool, count: int, data: st.DataObject
+    ) -> None:
+        bodies = [b'{"n":"%b"}' % (b"x" * size) for size in sizes]
+        first = data.draw(st.integers(0, len(bodies)))
+        tail = Tail(bodies[:first], whole=whole)
+        tail.extend(bodies[first:])
+        for wanted in (count, None):
+            found = tail.newest(wanted)
+            if whole or (wanted is not None and wanted <= len(bodies)):
+                rest = bodies[max(0, len(bodies) - wanted) :] if wanted is not None else bodies
+                assert found == b"[%b]" % b",".join(rest)
+            else:
+                assert found is None, "it cannot tell"
+
+    def test_an_agent_reads_its_conversation_without_a_statement(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            messages = [{"n": n} for n in range(100)]
+            for family in ("raw_messages", "chains"):
+                append = store.append_raw_messages if family == "raw_messages" else chains(store)
+                load = store.load_raw_messages if family == "raw_messages" else store.load_reasoning_chains
+                await append("c", messages[:90])
+                assert await load("c") == messages[:90]
+                with statements(store) as seen:
+                    for n in range(90, 100):
+                        await append("c", messages[n : n + 1])
+                        assert await load("c") == messages[: n + 1]
+                        assert await load("c", limit=20) == messages[n - 19 : n + 1]
+                        assert await load("c", limit=0) == []
+                assert seen == ["PRAGMA data_version", "SELECT commits FROM store"] * 10
+
+        run(work, tmp_path / "a.db", max_staleness=A_LONG_TURN)
+
+    def test_a_short_end_answers_for_what_it_holds(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            messages = [{"n": n} for n in range(30)]
+            await store.append_raw_messages("c", messages[:20])
+            assert await store.load_raw_messages("c", limit=5) == messages[15:20]
+            await store.append_raw_messages("c", messages[20:])
+            with statements(store) as seen:
+                assert await store.load_raw_messages("c", limit=15) == messages[15:]
+                assert not any("raw_message" in text for text in seen)
+                assert await store.load_raw_messages("c", limit=16) == messages[14:]
+                assert await store.load_raw_messages("c") == messages
+                assert sum("JOIN raw_message" in text for text in seen) == 2
+
+        run(work, tmp_path / "a.db", max_staleness=A_LONG_TURN)
+
+    def test_each_kind_of_write_is_seen_at_once(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            async def seen() -> list[int]:
+                return [message["n"] for message in await store.load_raw_messages("c")]
+
+            kernel = backend(store)
+            numbers = [{"n": n} for n in range(4)]
+            for _ in range(2):
+                assert await seen() == []
+                await store.append_raw_messages("c", numbers)
+                assert await seen() == [0, 1, 2, 3]
+                await kernel.apply([Drop(RAW_MESSAGE, ("c", 2), 1)])
+                assert await seen() == [0, 1, 3]
+                [row] = await kernel.fetch(RAW_MESSAGE, [("c", 1)])
+                assert row is not None
+                await kernel.apply([Copy(RAW_MESSAGE, (b'{"n":9}', None, *row[2:]))])
+                assert await seen() == [0, 9, 3]
+                async with store.transaction() as tx:
+                    await tx.store_raw_messages("c", numbers[:1])
+                    await tx.append_raw_messages("c", numbers[1:2])
+                assert await seen() == [0, 1]
+                await store.delete_raw_messages("c")
+                assert await seen() == []
+                await store.append_raw_messages("c", numbers)
+                assert await seen() == [0, 1, 2, 3]
+                await store.delete_conversation("c")
+                assert await seen() == []
+                await store.append_raw_messages("c", numbers[3:])
+                assert await seen() == [3]
+                await kernel.apply([Drop(CONVERSATION, (), 1)])
+
+        run(work, tmp_path / "a.db")
+
+    def test_what_was_read_beside_an_untold_commit_is_not_kept(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            await store.append_raw_messages("c", [{"n": 0}])
+            assert await store.load_raw_messages("c", limit=0) == []
+            tier, append = hot(store), Append(RAW_MESSAGE, ("c",), (b'{"n":1}',), 1)
+            tier.drop()
+            assert tier.newest(RAW_MESSAGE, ("c",), None) is None, "it looks, and what is read now may be kept"
+            [before] = backend(store)._reading.execute("SELECT commits FROM store").fetchone()
+            tier.hand_over()
+            await on_another_handle(tmp_path / "a.db", append)
+            assert await backend(store).bodies(Page(RAW_MESSAGE, ("c",))) == [b'{"n":0}', b'{"n":1}']
+            tier.take_in(1, [Commit(before, before + 1, [append])])
+            assert await store.load_raw_messages("c") == [{"n": 0}, {"n": 1}]
+
+        run(work, tmp_path / "a.db", max_staleness=A_LONG_TURN)
+
+    def test_bytes_are_bounded(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            for n in range(100):
+                name = f"c{n % 30}"
+                await store.append_raw_messages(name, [{"text": "x" * 300}])
+                await store.load_raw_messages(name)
+                await store.load_raw_messages("c0")
+                assert 0 < hot(store).bytes <= 20_000
+            assert (RAW_MESSAGE, "c0") in held(store)
+            long = [{"text": "x" * 300} for _ in range(10)]
+            await store.append_raw_messages("long", long)
+            assert await store.load_raw_messages("long") == long
+            assert (RAW_MESSAGE, "long") not in held(store), "not worth the others"
+            for key in list(hot(store)._kept):
+                hot(store)._remove(key)
+            assert hot(store).bytes == 0
+
+        run(work, tmp_path / "a.db", hot_bytes=20_000)
+
+
+def chains(store: Store) -> Callable[[str, list[Any]], Coroutine[Any, Any, None]]:
+    """Many chains at once, as messages are appended."""
+
+    async def append(agent: str, documents: list[Any]) -> None:
+        async with store.transaction() as tx:
+            for document in documents:
+                await tx.store_reasoning_chain(agent, document)
+
+    return append
+
+
+async def on_another_handle(path: Path, write: Write) -> None:
+    other = SQLiteBackend(path)
+    await other.open()
+    await other.apply([write])
+    await other.close()
+
+
 class TestContract:
     """The order of things that a loop brings about only now and then."""
 
@@ -304,10 +445,10 @@ class TestContract:
             tier.hand_over()
             tier.hand_over()
             change(tmp_path / "a.db", *["UPDATE store SET commits = commits + 1"] * 2)
-            tier.take_in(1, [Commit(before, before + 1, [("k", b'{"n":1}', None)])])
+            tier.take_in(1, [Commit(before, before + 1, [Put(CACHE, ("k",), b'{"n":1}', 1)])])
             assert tier.recall("k", clock) is MISS
             tier.keep("k", None)
-            tier.take_in(1, [Commit(before + 1, before + 2, [("k", b'{"n":2}', None)])])
+            tier.take_in(1, [Commit(before + 1, before + 2, [Put(CACHE, ("k",), b'{"n":2}', 1)])])
             assert tier.recall("k", clock) == {"n": 2}
             assert "other" in held(store), "own commits explain everything"
 
@@ -318,14 +459,14 @@ class TestContract:
             await store.store_cache_entry("k", {"n": 0})
             await store.load_cache_entry("k")
             tier, state = hot(store), hot(store).state
-            sequence, rows = execute.snapshot(backend(store)._reading, CACHE, [("k",)])
+            sequence, rows = snapshot(store, "k")
             await store.store_cache_entry("k", {"n": 1})
             await store.load_cache_entry("other")
             tier.keep_all(state, sequence, ["k"], rows)
             assert await store.load_cache_entry("k") == {"n": 1}
             tier.keep_all(tier.state, sequence, ["k"], rows)
             assert await store.load_cache_entry("k") == {"n": 1}
-            sequence, rows = execute.snapshot(backend(store)._reading, CACHE, [("k",)])
+            sequence, rows = snapshot(store, "k")
             tier.drop()
             state = tier.state
             tier.keep_all(state, sequence, ["k"], rows)
@@ -337,6 +478,11 @@ class TestContract:
             assert await store.load_cache_entry("k") is None
 
         run(work, tmp_path / "a.db")
+
+
+def snapshot(store: Store, key: str) -> tuple[int, list[Row | None]]:
+    """An entry as the file holds it now, and the commit sequence."""
+    return execute.as_of(backend(store)._reading, lambda run: execute.fetch_all(run, CACHE, [(key,)]))
 
 
 def change(path: Path, *statements: str) -> None:
@@ -410,7 +556,7 @@ class Watch:
 
     def __init__(self, store: Store, published: memoryview) -> None:
         self.store, self.published = store, published
-        self.acknowledged = [0] * KEYS
+        self.acknowledged = [0] * (KEYS + 1)  # the last one is of messages
         self.reads = self.stale = self.misses = self.own = 0
         self.dice = random.Random(2)
         keys = self.dice.choices(range(KEYS), k=1009)
@@ -419,27 +565,43 @@ class Watch:
         self._writing: set[asyncio.Task[None]] = set()
 
     def _count(self, text: str) -> None:
-        self.misses += " FROM cache " in text
+        self.misses += " FROM cache " in text or " JOIN raw_message " in text
 
     async def _write(self, key: int, number: int) -> None:
         await self.store.store_cache_entry(f"ours {key}", {"n": number})
         self.acknowledged[key] = max(self.acknowledged[key], number)
 
+    async def _say(self, number: int) -> None:
+        await add_message(self.store, "ours", number)
+        self.acknowledged[-1] = max(self.acknowledged[-1], number)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
     async def turn(self) -> None:
         """Whatever was committed when the turn begins must be seen in it."""
         if len(self._writing) < 3 and self.dice.random() < 0.2:
             self.own += 1
-            task = asyncio.ensure_future(self._write(self.dice.randrange(KEYS), self.own))
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
-        await asyncio.sleep(0)
-        load = self.store.load_cache_entry
-        for names, wanted in ((self._theirs, self.published.tolist()), (self._ours, self.acknowledged.copy())):
+            say, write = self._say, self._write
+            self._begin(write(self.dice.randrange(KEYS), self.own) if self.own % 3 else say(self.own // 3))
+        await asyncio.sleep(self.dice.random() * 0.0004)  # the writer's thread needs the interpreter too
+        theirs, ours = self.published.tolist(), self.acknowledged.copy()
+        for names, wanted in ((self._theirs, theirs), (self._ours, ours)):
             for name, key in islice(names, 200):
-                found = await load(name)
+                found = await self.store.load_cache_entry(name)
                 if (found["n"] if found else 0) < wanted[key]:
                     self.stale += 1
-        self.reads += 400
+        for name, wanted in (("theirs", theirs), ("ours", ours)):
+            for limit in (None, 3):
+                messages = await self.store.load_raw_messages(name, limit=limit)
+                numbers = [0, *(message["n"] for message in messages)]
+                assert numbers[1:] == list(range(numbers[-1] - len(messages) + 1, numbers[-1] + 1)), (
+                    "no gap, none twice"
+                )
+                self.stale += numbers[-1] < wanted[-1]
+        self.reads += 404
 
     async def watch(self, seconds: float, enough: int) -> None:
         """Until the time is over, or `enough` stale reads were seen."""
@@ -458,11 +620,11 @@ def wait_for_the_first(published: memoryview) -> None:
 
 def stress(folder: Path, seconds: float, enough: int = 10**9, **settings: Any) -> Watch:
     path, numbers = folder / "a.db", folder / "numbers"
-    numbers.write_bytes(bytes(8 * KEYS))
+    numbers.write_bytes(bytes(8 * (KEYS + 1)))
 
     async def main() -> Watch:
         async with Store(SQLiteBackend(path, durability="process", **settings)) as store:
-            watch = Watch(store, board(numbers, KEYS))
+            watch = Watch(store, board(numbers, KEYS + 1))
             with rival(path, numbers):
                 await asyncio.to_thread(wait_for_the_first, watch.published)
                 await watch.watch(seconds, enough)
@@ -472,7 +634,7 @@ def stress(folder: Path, seconds: float, enough: int = 10**9, **settings: Any) -
 
 
 def test_no_stale_read_beside_another_process(tmp_path: Path) -> None:
-    """LODESTORE_COHERENCE gives the seconds; 4 make millions of reads."""
+    """LODESTORE_COHERENCE gives the seconds; 4 make about a million reads."""
     watch = stress(tmp_path, float(os.environ.get("LODESTORE_COHERENCE", "4")))
     foreign = max(watch.published)
     print(f"{watch.reads:,} reads, {watch.misses:,} misses, {watch.own:,} own and {foreign:,} foreign commits")

@@ -119,6 +119,12 @@ class Page(NamedTuple):
     alive_at: int | None = None
     partial: bool = False
 
+    @property
+    def tail(self) -> bool:
+        """Whether this is the end of one log, or all of it."""
+        whole_log = self.family.log and len(self.prefix) == len(self.family.key) - 1
+        return whole_log and self.after is self.before is None and (self.newest or self.limit is None)
+
 
 def order_of(family: Family, row: Row) -> Key:
     """The tuple by which rows of `family` are ordered."""
@@ -196,17 +202,20 @@ class Sequenced(Protocol):
 
 
 class Tier(Protocol):
-    """Cache entries a backend keeps in the process."""
+    """Cache entries and ends of logs a backend keeps in the process."""
 
     def recall(self, key: str, clock: Clock) -> Any:
         """The document under `key`, the caller's own; None where there is none; MISS where the tier cannot say."""
+
+    def newest(self, family: Family, prefix: Key, count: int | None) -> bytes | None:
+        """The last `count` messages of a log, all for None, as a JSON array; None where the tier cannot say."""
 
 
 class Backend(ABC):
     """Where records live. Seven methods are needed; the others have right, if slow, defaults."""
 
     name: str = "backend"
-    hot: Tier | None = None  # asked first for cache entries, where there is one
+    hot: Tier | None = None  # asked first for cache entries and logs, where there is one
 
     @abstractmethod
     async def open(self) -> int:

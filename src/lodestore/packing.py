@@ -29,6 +29,9 @@ from .errors import Corrupt
 RAW, ZSTD = 1, 2
 MOST = 110  # dictionaries in one store; a family needs one for each time it grows to eight times its size
 LEVEL, DENSE_LEVEL = 3, 15  # for a write, which somebody waits for; for `compact`
+# Long bodies that will expire: half the time, bodies 3 % larger. Others share long texts with the dictionary, which
+# the lowest level does not see (docs/decisions/0010).
+LONG, PASSING_LEVEL = 4096, 1
 # Below these sizes zstd saves little of a real store and costs more than reading the record.
 COMPRESS_FROM, COMPRESS_FROM_WITH_DICTIONARY = 2048, 64
 
@@ -108,7 +111,7 @@ class Packer:
         left = self._left[family] = self._left.get(family, 0) - len(body)
         if left < 0:
             self.due.add(family)
-        return self._tools.pack(body, self._newest.get(family, 0))
+        return self._tools.pack(body, self._newest.get(family, 0), passing=family.expires)
 
     def pack_densely(self, family: Family, body: bytes) -> bytes:
         """`pack`, with effort: for upkeep, where nobody waits, and of bodies that were counted when they came."""
@@ -167,13 +170,14 @@ class _Tools:
         self._known = known
         self._level = level
         self._flag = _DENSE if level == DENSE_LEVEL else 0
-        self._compressors: dict[int, zstandard.ZstdCompressor] = {}
+        self._compressors: dict[tuple[int, int], zstandard.ZstdCompressor] = {}  # by dictionary and level
         self._decompressors: dict[int, Callable[[bytes], bytes]] = {}
 
-    def pack(self, body: bytes, number: int) -> bytes:
+    def pack(self, body: bytes, number: int, *, passing: bool = False) -> bytes:
         framed = _RAW_BYTE + body
         if len(body) >= (COMPRESS_FROM_WITH_DICTIONARY if number else COMPRESS_FROM):
-            compressor = self._compressors.get(number) or self._compressor(number)
+            level = PASSING_LEVEL if passing and len(body) >= LONG else self._level
+            compressor = self._compressors.get((number, level)) or self._compressor(number, level)
             frame = compressor.compress(body)
             small = bytes((self._flag | _kind(number),)) + (frame[4:] if number else frame)
             if len(small) < len(framed):
@@ -208,14 +212,14 @@ class _Tools:
             raise Corrupt(f"a stored body does not decompress ({error})") from None
         return bodies
 
-    def _compressor(self, number: int) -> zstandard.ZstdCompressor:
+    def _compressor(self, number: int, level: int) -> zstandard.ZstdCompressor:
         common = self._dictionary(number, "record") if number else None
         if common is not None:
-            common.precompute_compress(level=self._level)
+            common.precompute_compress(level=level)
         made = zstandard.ZstdCompressor(
-            level=self._level, dict_data=common, write_content_size=True, write_dict_id=False, write_checksum=False
+            level=level, dict_data=common, write_content_size=True, write_dict_id=False, write_checksum=False
         )
-        return self._compressors.setdefault(number, made)
+        return self._compressors.setdefault((number, level), made)
 
     def _decompressor(self, first: int, where: str) -> Callable[[bytes], bytes]:
         kind = first & ~_DENSE

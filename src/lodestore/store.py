@@ -275,11 +275,17 @@ class Store(Writing, StorageInterface):
         low, high = check_count(after, "after"), check_count(before, "before")
         bounds = (None if low is None else (low,), None if high is None else (high,))
         page = Page(family, prefix, *bounds, limit=count, newest=count is not None)
+        documents: list[Document] = codec.loads(await self._array(page))
+        return documents
+
+    async def _array(self, page: Page) -> bytes:
+        hot = self.backend.hot
+        if hot is not None and page.tail and (text := hot.newest(page.family, page.prefix, page.limit)):
+            return text
         bodies = await self.backend.bodies(page)
         if page.newest:
             bodies.reverse()
-        documents: list[Document] = codec.loads(b"[" + b",".join(bodies) + b"]")
-        return documents
+        return b"[%b]" % b",".join(bodies)
 
     async def _ids(self, family: Family, limit: int | None, after: str | None, partial: bool = False) -> list[str]:
         bound = None if after is None else (check_id(after, "after"),)

@@ -18,8 +18,9 @@ from . import creation, door, driver, execute, maintenance, packing, sealing
 from .bounding import Bound
 from .connections import Connections
 from .dictionaries import TableShelf
-from .hot import HOT_BYTES, MAX_STALENESS, Hot
+from .hot import HOT_BYTES, Hot
 from .snapshot import Snapshot
+from .watch import MAX_STALENESS
 from .writer import Writer
 
 T = TypeVar("T")
@@ -33,9 +34,9 @@ class SQLiteBackend(Backend):
     `key` opens or creates an encrypted file: a passphrase, or 32 bytes used as they are. `durability` is "power" (an
     acknowledged record survives a power cut; cache entries survive the end of the process) or "process" (all survive
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
-    MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries held in this
-    process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer without
-    looking at the file again (0: not at all). `max_cache_bytes` bounds the stored cache (0: no bound). Without
+    MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries and ends of logs held
+    in this process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer
+    without looking at the file again (0: not at all). `max_cache_bytes` bounds the stored cache (0: no bound). Without
     `dictionaries` none is trained, and none used to write.
     """
 
@@ -118,7 +119,7 @@ class SQLiteBackend(Backend):
         if len(keys) > SHORT_PAGE:
             return await self._fetch_many(hot, family, keys)
         try:
-            rows = _fetch(self._reading, family, keys)
+            rows = execute.fetch_all(self._reading, family, keys)
         except driver.Error as error:
             raise driver.renamed(error, "reading") from error
         if hot is not None:
@@ -128,8 +129,9 @@ class SQLiteBackend(Backend):
 
     async def _fetch_many(self, hot: Hot | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         state = hot.state if hot is not None else None
-        read = partial(execute.snapshot, family=family, keys=keys)
-        sequence, rows = await self._scanning.run("reading", lambda c: read(driver.cursor(c, self._packer)))
+        read = partial(execute.fetch_all, family=family, keys=keys)
+        moment = await self._scanning.run("reading", lambda c: execute.as_of(driver.cursor(c, self._packer), read))
+        sequence, rows = moment
         if hot is not None:
             hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
         return rows
@@ -141,11 +143,13 @@ class SQLiteBackend(Backend):
         return await self._page(execute.keys, page)
 
     async def bodies(self, page: Page) -> list[bytes]:
+        self._check()
+        short = page.limit is not None and page.limit <= SHORT_PAGE
         # A branch is nearly always a conversation: read it here, without the hop, unless it turns out to be large.
-        if page.limit is None and page.prefix:
-            self._check()
+        if page.prefix and (short or page.limit is None):
+            read, run = execute.bodies if short else execute.few_bodies, self._reading
             with driver.renaming("reading"):
-                found = execute.few_bodies(self._reading, page)
+                found = read(run, page) if self.hot is None else self.hot.through(run, read, page)
             if found is not None:
                 return found
         return await self._page(execute.bodies, page)
@@ -220,10 +224,6 @@ class SQLiteBackend(Backend):
         except asyncio.CancelledError:
             asking.connection.interrupt()  # a question nobody waits for would keep the next one waiting
             raise
-
-
-def _fetch(run: driver.Cursor, family: Family, keys: Sequence[Key]) -> list[Row | None]:
-    return [execute.fetch(run, family, key) for key in keys]
 
 
 def _counts(connection: driver.Connection, now: int) -> dict[Family, tuple[int, int]]:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 
 from ...catalogue import CACHE
 from ...errors import LodestoreError
-from ...kernel import Put, Write
+from ...kernel import Drop, Put, Write
 from . import driver
-from .hot import Change, Commit
 from .threads import Thread
+from .watch import Commit
 from .writer import Writer
 
 PART = 10  # a tenth: what is written between two counts, and what is freed beyond the bound
@@ -122,5 +122,4 @@ def drop(connection: driver.Connection, victims: Sequence[Victim]) -> tuple[int,
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    changes: list[Change] = [(key, None, None) for key in gone]
-    return len(gone), Commit(before, before + 1, changes)
+    return len(gone), Commit(before, before + 1, [Drop(CACHE, (key,), 0) for key in gone])

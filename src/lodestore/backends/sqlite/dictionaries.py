@@ -11,8 +11,8 @@ from ...packing import MOST, Dictionary, Packer, close_dictionary, damaged
 from ...sql import dictionaries, logs, render
 from ...training import distinct
 from . import chunks, driver, packing
-from .hot import Commit
 from .threads import Thread
+from .watch import Commit
 from .writer import Writer, transacted
 
 T = TypeVar("T")

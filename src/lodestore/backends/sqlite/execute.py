@@ -7,7 +7,7 @@ carries the packer of the store.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ...catalogue import OWNED, Family, owner_of
 from ...errors import Corrupt, Refused
@@ -34,6 +34,8 @@ from . import log_pages, logs
 from .driver import Cursor, IntegrityError
 from .log_pages import FEW_AT_ONCE, FEW_BYTES
 from .packing import another, unpack_all, unpack_named
+
+T = TypeVar("T")
 
 MANY = 4_096  # rows in a portion at most, for those without much of a body
 
@@ -129,12 +131,17 @@ def fetch(run: Cursor, family: Family, key: Key) -> Row | None:
     return (unpack_named(run, row[0], family, key), *row[1:], *key)
 
 
-def snapshot(run: Cursor, family: Family, keys: Sequence[Key]) -> tuple[int, list[Row | None]]:
-    """Many rows as of one moment, and the commit sequence of that moment."""
-    run.execute("BEGIN")  # one lock for all of them, which is half of what a short read costs
+def fetch_all(run: Cursor, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+    """Many rows, unpacked."""
+    return [fetch(run, family, key) for key in keys]
+
+
+def as_of(run: Cursor, read: Callable[[Cursor], T]) -> tuple[int, T]:
+    """What `read` reads as of one moment, and the commit sequence of that moment."""
+    run.execute("BEGIN")  # one lock for all that is read, which is half of what a short read costs
     try:
         [sequence] = run.execute("SELECT commits FROM store").fetchone()
-        return sequence, [fetch(run, family, key) for key in keys]
+        return sequence, read(run)
     finally:
         run.execute("COMMIT")
 

@@ -1,79 +1,47 @@
-"""The hot tier: cache documents in this process, in front of the file, kept true by the commit sequence.
-
-The row `store` counts the commits of every handle and process (`commits`). The tier holds what the file held when
-that number was `seen`. Three things keep it so:
-
-- The writer tells, with each commit of this handle, the number before and after and what it wrote to the cache. Where
-  `before` is `seen`, nobody else wrote in between: the tier takes the changes in. Otherwise it is dropped.
-- The first read of each turn of the event loop, and any read later than `staleness` after the last look, looks at the
-  file: PRAGMA data_version, which moves when another connection has committed, then the number. One that this
-  handle's commits do not explain drops the tier; so does a file that moved without its number (a hand not ours).
-- A number that moved while commits of this handle are under way says nothing yet: reads go through to the file.
+"""The hot tier: cache documents and the ends of logs in this process, in front of the file; `watch` keeps them true.
 
 Values are kept as atoms, which the garbage collector does not visit: packed-away bytes, or a dict of plain values.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from sys import getsizeof
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from ... import codec
+from ...catalogue import CACHE, OWNED, Family
 from ...clock import Clock
-from ...kernel import BODY, EXPIRES_AT, MISS, Row
-from . import driver
+from ...kernel import BODY, EXPIRES_AT, KEY, MISS, Append, Copy, Drop, Key, Page, Row, Write
+from . import driver, execute
+from .tails import MOST, Tail
+from .watch import Watch
 
 HOT_BYTES = 32 * 1024 * 1024
-MAX_STALENESS = 1.0  # milliseconds
 SHARE = 8  # an entry larger than this part of the tier is not worth the others
 ENTRY = 240  # bytes an entry takes beside its key and value: two slots of tables, a node of the list
 ATOMS = frozenset({str, int, float, bool, type(None)})
 
-Change = tuple[str, bytes | None, int | None]  # key, body (None: gone), when it ends
+
+Read = Callable[[driver.Cursor, Page], list[bytes] | None]
 
 
-class Commit(NamedTuple):
-    """What the writer tells of one commit: the sequence around it, and what it did to the cache.
-
-    `changes` of None: nobody knows, or too much.
-    """
-
-    before: int
-    after: int
-    changes: Sequence[Change] | None
-
-
-LOST = Commit(-1, -1, None)  # a commit of which nobody knows whether it happened
-
-
-class Hot:
-    """Recently used cache entries, at most `limit` bytes of them. Lives on the event loop alone.
-
-    `check` raises where the handle may not be used; `staleness` is in milliseconds, 0 looks before every read.
-    """
+class Hot(Watch):
+    """Recently used cache entries and logs, at most `limit` bytes of them."""
 
     def __init__(self, reading: driver.Cursor, check: Callable[[], None], limit: int, staleness: float) -> None:
-        self._reading = reading
-        self._check = check
+        super().__init__(reading, check, staleness)
         self._limit = limit
-        self._staleness = staleness / 1000
-        self._loop = asyncio.get_running_loop()
-        # A flat document is a dict, bytes are a body nobody has asked for yet, a tuple holds the body of a nested
-        # document, which is decoded for each who asks; None: there is no such entry.
-        self._kept: OrderedDict[str, Any] = OrderedDict()
+        # Of the cache, under its key: a flat document is a dict, bytes are a body nobody has asked for yet, a tuple
+        # holds the body of a nested document, which is decoded for each who asks; None: there is no such entry.
+        # Of a log, under its family and the key of its owner: a Tail.
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
         self._ends: dict[str, int] = {}
         self.bytes = 0
-        self._until = 0.0  # up to when reads need no look
-        self._armed = False  # the end of this turn will be noticed
-        self._moved: int | None = None  # PRAGMA data_version when the tier was last known to be true
-        self._seen: int | None = None  # the commit sequence the tier stands for
-        self._true = False  # what is read from the file now may be kept
-        self._told = False  # commits of this handle were taken in since `_moved`
-        self._pending = 0  # units of this handle that are under way
+
+    # -- the cache
 
     def recall(self, key: str, clock: Clock) -> Any:
         """The document under `key`, the caller's own; None where there is none; MISS where the tier cannot say."""
@@ -112,25 +80,68 @@ class Hot:
 
     def keep_all(self, state: object, sequence: int, keys: Iterable[str], rows: Iterable[Row | None]) -> None:
         """Take in a snapshot read elsewhere, if nothing happened since: `state` from before, its own `sequence`."""
-        if self._true and state == self.state and sequence == self._seen:
+        if state == self.state and self.fits(sequence):
             for key, row in zip(keys, rows, strict=True):
                 self.keep(key, row)
 
-    def hand_over(self) -> None:
-        """A unit of this handle goes to the writer."""
-        self._pending += 1
+    # -- logs
 
-    def take_in(self, units: int, commits: Iterable[Commit]) -> None:
-        """So many units have been decided, by these commits."""
-        self._pending -= units
-        for before, after, changes in commits:
-            if before != self._seen or changes is None:
-                self.drop()
-            self._seen = None if after < 0 else after
-            for key, body, ends in changes or ():
-                self._put(key, body, ends)
-            self._told = True
-        self._true, self._until = False, 0.0  # whatever comes next looks first
+    def newest(self, family: Family, prefix: Key, count: int | None) -> bytes | None:
+        """The last `count` messages of a log, all for None, as a JSON array; None where the tier cannot say."""
+        if monotonic() >= self._until and not self._look():
+            return None
+        tail: Tail | None = self._kept.get((family, *prefix))
+        if tail is None:
+            return None
+        self._kept.move_to_end((family, *prefix))
+        return tail.newest(count)
+
+    def through(self, run: driver.Cursor, read: Read, page: Page) -> list[bytes] | None:
+        """What `read` reads, on the loop; the end of a log is kept."""
+        if not page.tail:
+            return read(run, page)
+        sequence, bodies = execute.as_of(run, lambda run: read(run, page))
+        if bodies is not None and self.fits(sequence):
+            key, whole = (page.family, *page.prefix), page.limit is None or len(bodies) < page.limit
+            self._remove(key)
+            self._add(key, Tail(reversed(bodies) if page.newest else bodies, whole=whole))
+        return bodies
+
+    # -- what was written
+
+    def learn(self, write: Write) -> None:
+        """Do to the tier what a write of this handle did to the file."""
+        if isinstance(write, Append):
+            self._extend((write.family, *write.prefix), write.bodies)
+        elif isinstance(write, Drop):
+            self._learn_drop(write.family, write.prefix)
+        elif isinstance(write, Copy):
+            self._learn_copy(write.family, write.row)
+        elif write.family is CACHE:
+            self._put(str(write.key[0]), write.body, write.expires_at)
+
+    def _extend(self, key: Any, bodies: Sequence[bytes]) -> None:
+        if (tail := self._kept.get(key)) is not None:
+            self._remove(key)
+            tail.extend(bodies)
+            self._add(key, tail)
+
+    def _learn_copy(self, family: Family, row: Row) -> None:
+        if family is CACHE:
+            self._put(row[KEY], row[BODY], row[EXPIRES_AT])
+        elif family.log:
+            self._remove((family, row[KEY]))
+
+    def _learn_drop(self, family: Family, prefix: Key) -> None:
+        if not prefix:
+            self.drop()
+        elif family is CACHE:
+            self._put(str(prefix[0]), None, None)
+        else:
+            for log in (family, *OWNED[family]):
+                self._remove((log, prefix[0]))
+
+    # -- room
 
     def drop(self) -> None:
         """Forget everything."""
@@ -138,56 +149,31 @@ class Hot:
         self._ends.clear()
         self.bytes = 0
 
-    def _look(self) -> bool:
-        self._check()
-        now = monotonic()  # before looking: what is written after the look counts against it
-        try:
-            self._true = self._compare()
-        except driver.Error as error:
-            raise driver.renamed(error, "reading") from error
-        if self._true and self._staleness:
-            self._until = now + self._staleness
-            if not self._armed:
-                self._armed = True
-                self._loop.call_soon(self._turn)
-        return self._true
-
-    def _compare(self) -> bool:
-        moved = self._reading.execute("PRAGMA data_version").fetchone()[0]
-        if moved != self._moved:
-            [sequence] = self._reading.execute("SELECT commits FROM store").fetchone()
-            if sequence != self._seen and self._pending:
-                return False
-            if sequence != self._seen or not self._told:
-                self.drop()
-            self._seen, self._moved, self._told = sequence, moved, False
-        return True
-
-    def _turn(self) -> None:
-        self._armed, self._until = False, 0.0
-
     def _put(self, key: str, body: bytes | None, ends: int | None) -> None:
-        if key in self._kept:
-            self._remove(key)
-        size = _size(key, body)
-        if size * SHARE > self._limit:
-            return
-        self._kept[key] = body
-        if ends is not None:
+        self._remove(key)
+        if self._add(key, body) and ends is not None:
             self._ends[key] = ends
+
+    def _add(self, key: Any, kept: Any) -> bool:
+        size = _size(key, kept)
+        if size * SHARE > self._limit or (type(kept) is Tail and size > MOST):
+            return False
+        self._kept[key] = kept
         self.bytes += size
         self._shrink()
+        return True
 
-    def _remove(self, key: str) -> None:
-        self.bytes -= _size(key, self._kept.pop(key))
-        self._ends.pop(key, None)
+    def _remove(self, key: Any) -> None:
+        if key in self._kept:
+            self.bytes -= _size(key, self._kept.pop(key))
+            self._ends.pop(key, None)
 
     def _shrink(self) -> None:
         while self.bytes > self._limit:
             self._remove(next(iter(self._kept)))
 
 
-def _size(key: str, kept: Any) -> int:
+def _size(key: Any, kept: Any) -> int:
     size = getsizeof(key) + ENTRY
     if type(kept) is dict:
         return size + getsizeof(kept) + sum(map(getsizeof, kept.values()))

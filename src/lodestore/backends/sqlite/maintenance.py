@@ -16,7 +16,7 @@ from ...packing import Packer
 from ...sql import render
 from . import dictionaries, driver, execute
 from .creation import Site, publish, sync
-from .hot import Commit
+from .watch import Commit
 
 _EXPIRING = [family for family in FAMILIES if family.expires]
 PAGES_A_STEP = 500

@@ -15,8 +15,8 @@ from ...packing import Packer
 from ...sql import logs as sql
 from . import chunks, driver
 from .driver import Connection, Cursor
-from .hot import Commit
 from .packing import readable
+from .watch import Commit
 from .writer import Writer, transacted
 
 MESSAGES = 50  # in a chunk at most

@@ -12,14 +12,14 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
-from ...catalogue import CACHE
 from ...errors import LodestoreError
-from ...kernel import BODY, EXPIRES_AT, KEY, VERSION, Copy, Put, Write
+from ...kernel import VERSION, Copy, Write
 from . import driver
 from .execute import execute
-from .hot import LOST, Change, Commit, Hot
+from .watch import LOST, Commit, Watch
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Writer:
         check: Callable[[], None] = lambda: None,
         *,
         power: bool,
-        hot: Hot | None = None,
+        hot: Watch | None = None,
     ) -> None:
         self._connection = run.connection
         self._cursor = run
@@ -163,18 +163,8 @@ class Writer:
             if isinstance(error, LodestoreError):
                 raise _Lost(error) from error
             raise
-        return self._end(outcomes, Commit(before, commits, self._changes(batch, outcomes)))
-
-    def _changes(self, batch: list[Unit], outcomes: list[_Outcome]) -> list[Change] | None:
-        if self._hot is None:
-            return None
-        changes = []
-        for unit, outcome in zip(batch, outcomes, strict=True):
-            if outcome[2] is None:
-                for write in unit.writes:
-                    if write.family is CACHE:
-                        changes.append(_change(write))
-        return None if None in changes else changes  # type: ignore[return-value]
+        done = [unit.writes for unit, outcome in zip(batch, outcomes, strict=True) if outcome[2] is None]
+        return self._end(outcomes, Commit(before, commits, list(chain.from_iterable(done))))
 
     def _begin(self, batch: list[Unit]) -> LodestoreError | None:
         synced = self._power and any(_lasting(unit) for unit in batch)
@@ -247,15 +237,6 @@ def _advance(unit: Unit, commits: int, latest: int) -> tuple[int, int]:
         if write.time > latest:
             latest = write.time
     return commits, latest
-
-
-def _change(write: Write) -> Change | None:
-    """What a write of the cache does to the tier; None where it empties the family."""
-    if isinstance(write, Put):
-        return str(write.key[0]), write.body, write.expires_at
-    if isinstance(write, Copy):
-        return write.row[KEY], write.row[BODY], write.row[EXPIRES_AT]
-    return (str(write.prefix[0]), None, None) if write.prefix else None
 
 
 def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:

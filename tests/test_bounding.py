@@ -161,7 +161,7 @@ class TestBeside:
                 await store.store_cache_entry(f"k{n}", entry(n))
                 await store.load_cache_entry(f"k{n}")
             await settled(store)
-            assert len(hot._kept) > 100
+            assert len(list(hot._recent)) > 100
             left = set(await store.list_cache_keys())
             for n in range(400):
                 found = await store.load_cache_entry(f"k{n}")

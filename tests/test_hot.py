@@ -43,7 +43,8 @@ def hot(store: Store) -> Hot:
 
 def held(store: Store) -> dict[str, Any]:
     """What the tier holds, whether or not it would answer with it."""
-    return dict(hot(store)._kept)
+    recent = hot(store)._recent
+    return {**recent.old, **recent.young}
 
 
 @contextmanager
@@ -203,7 +204,7 @@ class TestBounds:
                 await store.load_cache_entry("k0")
                 await store.load_cache_entry(f"none {n}")
                 await store.load_cache_entry(f"k{n}")
-                assert 0 < hot(store).bytes <= 50_000
+                assert 0 < hot(store)._recent.bytes <= 50_000
             kept = held(store)
             assert "k0" in kept
             assert "k399" in kept
@@ -223,10 +224,10 @@ class TestBounds:
                 await store.store_cache_entry(key, document, dice.choice((None, 60)))
                 await store.load_cache_entry(f"k{dice.randrange(12)}")
             tier = hot(store)
-            assert tier.bytes > 0
-            for key in list(tier._kept):
-                tier._remove(key)
-            assert (tier.bytes, tier._ends) == (0, {})
+            assert tier._recent.bytes > 0
+            for key in tier._recent:
+                tier._recent.remove(key)
+            assert tier._recent.bytes == 0
 
         run(work, tmp_path / "a.db")
 
@@ -402,15 +403,15 @@ class TestLogs:
                 await store.append_raw_messages(name, [{"text": "x" * 300}])
                 await store.load_raw_messages(name)
                 await store.load_raw_messages("c0")
-                assert 0 < hot(store).bytes <= 20_000
+                assert 0 < hot(store)._recent.bytes <= 20_000
             assert (RAW_MESSAGE, "c0") in held(store)
             long = [{"text": "x" * 300} for _ in range(10)]
             await store.append_raw_messages("long", long)
             assert await store.load_raw_messages("long") == long
             assert (RAW_MESSAGE, "long") not in held(store), "not worth the others"
-            for key in list(hot(store)._kept):
-                hot(store)._remove(key)
-            assert hot(store).bytes == 0
+            for key in hot(store)._recent:
+                hot(store)._recent.remove(key)
+            assert hot(store)._recent.bytes == 0
 
         run(work, tmp_path / "a.db", hot_bytes=20_000)
 

@@ -5,7 +5,6 @@ Values are kept as atoms, which the garbage collector does not visit: packed-awa
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from sys import getsizeof
 from time import monotonic
@@ -16,12 +15,13 @@ from ...catalogue import CACHE, OWNED, Family
 from ...clock import Clock
 from ...kernel import BODY, EXPIRES_AT, KEY, MISS, Append, Copy, Drop, Key, Page, Row, Write
 from . import driver, execute
+from .recent import Recent
 from .tails import MOST, Tail
 from .watch import Watch
 
 HOT_BYTES = 32 * 1024 * 1024
 SHARE = 8  # an entry larger than this part of the tier is not worth the others
-ENTRY = 240  # bytes an entry takes beside its key and value: two slots of tables, a node of the list
+ENTRY = 200  # bytes an entry takes beside its key and value: a slot of a table that is half empty, a tuple or two
 ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -33,13 +33,11 @@ class Hot(Watch):
 
     def __init__(self, reading: driver.Cursor, check: Callable[[], None], limit: int, staleness: float) -> None:
         super().__init__(reading, check, staleness)
-        self._limit = limit
-        # Of the cache, under its key: a flat document is a dict, bytes are a body nobody has asked for yet, a tuple
-        # holds the body of a nested document, which is decoded for each who asks; None: there is no such entry.
-        # Of a log, under its family and the key of its owner: a Tail.
-        self._kept: OrderedDict[Any, Any] = OrderedDict()
-        self._ends: dict[str, int] = {}
-        self.bytes = 0
+        self._largest = limit // SHARE
+        # Of the cache, under its key: a flat document is a dict, bytes are a body nobody has asked for yet, a tuple of
+        # one holds the body of a nested document, which is decoded for each who asks; None: there is no such entry. One
+        # that expires is a pair, of the time and any of these. Of a log, under its family and owner: a Tail.
+        self._recent = Recent(limit, _size)
 
     # -- the cache
 
@@ -47,25 +45,29 @@ class Hot(Watch):
         """The document under `key`, the caller's own; None where there is none; MISS where the tier cannot say."""
         if monotonic() >= self._until and not self._look():
             return MISS
-        found = self._kept.get(key, MISS)
-        if found is MISS:
-            return MISS
-        self._kept.move_to_end(key)
-        if key in self._ends and clock() >= self._ends[key]:
-            return None
+        found = self._recent.young.get(key, MISS)
         if type(found) is dict:
             return found.copy()
-        return found if found is None else self._decode(key, found)
+        return self._open(key, self._recent.get(key), clock)
 
-    def _decode(self, key: str, found: Any) -> Any:
+    def _open(self, key: str, found: Any, clock: Clock) -> Any:
+        ends = None
+        if type(found) is tuple and len(found) == 2:
+            ends, found = found
+            if clock() >= ends:
+                return None
+        if found is None or found is MISS:
+            return found
+        if type(found) is dict:
+            return found.copy()
+        return self._decode(key, found, ends)
+
+    def _decode(self, key: str, found: Any, ends: int | None) -> Any:
         if type(found) is tuple:
             return codec.loads(found[0])
         document = codec.loads(found)
         flat = ATOMS.issuperset(map(type, document.values()))
-        self.bytes -= _size(key, found)
-        self._kept[key] = kept = document.copy() if flat else (found,)
-        self.bytes += _size(key, kept)
-        self._shrink()
+        self._put(key, document.copy() if flat else (found,), ends)
         return document
 
     def keep(self, key: str, row: Row | None) -> None:
@@ -90,11 +92,8 @@ class Hot(Watch):
         """The last `count` messages of a log, all for None, as a JSON array; None where the tier cannot say."""
         if monotonic() >= self._until and not self._look():
             return None
-        tail: Tail | None = self._kept.get((family, *prefix))
-        if tail is None:
-            return None
-        self._kept.move_to_end((family, *prefix))
-        return tail.newest(count)
+        tail = self._recent.get((family, *prefix))
+        return None if tail is MISS else tail.newest(count)
 
     def through(self, run: driver.Cursor, read: Read, page: Page) -> list[bytes] | None:
         """What `read` reads, on the loop; the end of a log is kept."""
@@ -103,7 +102,6 @@ class Hot(Watch):
         sequence, bodies = execute.as_of(run, lambda run: read(run, page))
         if bodies is not None and self.fits(sequence):
             key, whole = (page.family, *page.prefix), page.limit is None or len(bodies) < page.limit
-            self._remove(key)
             self._add(key, Tail(reversed(bodies) if page.newest else bodies, whole=whole))
         return bodies
 
@@ -121,8 +119,9 @@ class Hot(Watch):
             self._put(str(write.key[0]), write.body, write.expires_at)
 
     def _extend(self, key: Any, bodies: Sequence[bytes]) -> None:
-        if (tail := self._kept.get(key)) is not None:
-            self._remove(key)
+        tail = self._recent.get(key)
+        if tail is not MISS:
+            self._recent.remove(key)  # by the size it has
             tail.extend(bodies)
             self._add(key, tail)
 
@@ -130,7 +129,7 @@ class Hot(Watch):
         if family is CACHE:
             self._put(row[KEY], row[BODY], row[EXPIRES_AT])
         elif family.log:
-            self._remove((family, row[KEY]))
+            self._recent.remove((family, row[KEY]))
 
     def _learn_drop(self, family: Family, prefix: Key) -> None:
         if not prefix:
@@ -139,42 +138,29 @@ class Hot(Watch):
             self._put(str(prefix[0]), None, None)
         else:
             for log in (family, *OWNED[family]):
-                self._remove((log, prefix[0]))
+                self._recent.remove((log, prefix[0]))
 
     # -- room
 
     def drop(self) -> None:
         """Forget everything."""
-        self._kept.clear()
-        self._ends.clear()
-        self.bytes = 0
+        self._recent.clear()
 
-    def _put(self, key: str, body: bytes | None, ends: int | None) -> None:
-        self._remove(key)
-        if self._add(key, body) and ends is not None:
-            self._ends[key] = ends
+    def _put(self, key: str, content: Any, ends: int | None) -> None:
+        self._add(key, content if ends is None else (ends, content))
 
-    def _add(self, key: Any, kept: Any) -> bool:
+    def _add(self, key: Any, kept: Any) -> None:
         size = _size(key, kept)
-        if size * SHARE > self._limit or (type(kept) is Tail and size > MOST):
-            return False
-        self._kept[key] = kept
-        self.bytes += size
-        self._shrink()
-        return True
-
-    def _remove(self, key: Any) -> None:
-        if key in self._kept:
-            self.bytes -= _size(key, self._kept.pop(key))
-            self._ends.pop(key, None)
-
-    def _shrink(self) -> None:
-        while self.bytes > self._limit:
-            self._remove(next(iter(self._kept)))
+        if size > self._largest or (type(kept) is Tail and size > MOST):
+            self._recent.remove(key)
+        else:
+            self._recent.put(key, kept)
 
 
 def _size(key: Any, kept: Any) -> int:
-    size = getsizeof(key) + ENTRY
-    if type(kept) is dict:
-        return size + getsizeof(kept) + sum(map(getsizeof, kept.values()))
-    return size + getsizeof(kept[0] if type(kept) is tuple else kept)
+    if type(kept) is tuple:
+        kept = kept[-1]
+    if type(kept) is tuple:
+        kept = kept[0]
+    size = getsizeof(key) + getsizeof(kept) + ENTRY
+    return size + sum(map(getsizeof, kept.values())) if type(kept) is dict else size

@@ -343,10 +343,17 @@ class TestPictures:
         assert text.endswith("\nafter\n")
         assert "old" not in text
         assert "![Bars](benchmarks/bars.svg)" in text
-        assert "| y | 6 | 6 | 6 | 6 (6 to 6) |" in (tmp_path / "benchmarks" / "figures.md").read_text()
+        assert "| y | 6 | 6 | 6 | 6 | 6 (6 to 6) |" in (tmp_path / "benchmarks" / "figures.md").read_text()
         kept = orjson.loads((tmp_path / "benchmarks" / "results.json").read_bytes())
         assert kept["scenarios"] == report().as_dict()["scenarios"]
         assert "./dev bench" in text
+
+
+def test_kept_figures_without_p95_are_drawn_without() -> None:
+    kept = report().as_dict()["scenarios"][0]
+    for variant in kept["variants"]:
+        del variant["p95"]
+    assert "| y | 6 | 6 | 6 | 6 (6 to 6) |" in page._scenario(kept)
 
 
 def test_the_report_is_the_same_for_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:

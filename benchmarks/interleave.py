@@ -15,7 +15,7 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +38,7 @@ class Variant:
 
 @dataclass
 class Timing:
-    """What a variant took: microseconds an operation, one figure a round; and of single operations p50 and p99."""
+    """What a variant took: microseconds an operation, one figure a round; and of single operations p50, p95 and p99."""
 
     name: str
     rounds: list[float] = field(default_factory=list)
@@ -113,11 +113,12 @@ async def _block(variant: Variant, tasks: int) -> float:
     items = variant.prepare()
     with _no_collection():
         begun = time.perf_counter()
-        await _perform(variant.call, items, tasks)
+        await perform(variant.call, items, tasks)
         return (time.perf_counter() - begun) / len(items) * 1e6
 
 
-async def _perform(call: Call, items: Items, tasks: int) -> None:
+async def perform(call: Call, items: Iterable[tuple[Any, ...]], tasks: int) -> None:
+    """The call for each item, by so many tasks at once; each takes the next item when it is done with one."""
     if tasks == 1:
         for item in items:
             await call(*item)
@@ -141,7 +142,7 @@ async def _clocked(variant: Variant, tasks: int, into: list[float]) -> None:
 
     items = variant.prepare()
     with _no_collection():
-        await _perform(clocked, items, tasks)
+        await perform(clocked, items, tasks)
 
 
 @contextmanager

@@ -94,19 +94,20 @@ def _targets(targets: list[dict[str, Any]]) -> str:
 def _scenario(scenario: dict[str, Any]) -> str:
     ours = list(dict.fromkeys(r["ours"] for r in scenario["ratios"]))
     ratios = {(r["ours"], r["theirs"]): r for r in scenario["ratios"]}
+    columns = [c for c in ("median", "p50", "p95", "p99") if c in scenario["variants"][0]]  # older results lack one
 
     def cell(mine: str, name: str) -> str:
         found = ratios.get((mine, name))
         return f"{found['value']:.3g} ({found['low']:.3g} to {found['high']:.3g})" if found else ""
 
     def row(v: dict[str, Any]) -> str:
-        figures = " | ".join("" if v[name] is None else f"{v[name]:.4g}" for name in ("median", "p50", "p99"))
+        figures = " | ".join("" if v[name] is None else f"{v[name]:.4g}" for name in columns)
         cells = " | ".join(cell(mine, v["name"]) for mine in ours)
         return f"| {v['name']} | {figures} | {cells} | {v['guarantee']} |"
 
     heads = " | ".join(f"times {mine}" for mine in ours)
     title = f"**{scenario['suite']}: {scenario['name']}**, {scenario['unit']}"
-    head = f"| | median | p50 | p99 | {heads} | durability |"
+    head = f"| | {' | '.join(columns)} | {heads} | durability |"
     return f"{title}\n\n" + _table(head, map(row, scenario["variants"]))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .core import message, message_sizes
 from .runner import Figure
+from .workload import REPOSITORY
 
 _OPEN = """
 import asyncio, sys, time, lodestore
@@ -25,10 +26,9 @@ asyncio.run(main())
 """
 
 _IMPORT = """
-import asyncio, resource, sys, lodestore
+import asyncio, sys, lodestore
+from benchmarks.peak import peak
 from lodestore.importers import import_files
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 async def main():
     async with lodestore.open(sys.argv[1]) as store:
         await store.store_system_state("warm", {})
@@ -42,7 +42,7 @@ asyncio.run(main())
 
 def _python(code: str, *arguments: str) -> str:
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, text=True).stdout
 
 
 def _seconds(code: str) -> float:

@@ -62,6 +62,7 @@ class Scenario:
                 "guarantee": self.guarantees.get(name, ""),
                 "median": short(timing.median),
                 "p50": short(timing.percentile(0.5)),
+                "p95": short(timing.percentile(0.95)),
                 "p99": short(timing.percentile(0.99)),
                 "rounds": [short(value) for value in timing.rounds],
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,8 @@ async def run(bench: Bench) -> None:
 async def _replay_all(
     bench: Bench, recorded: list[Conversation], peers: list[Any], count: int, mode: str, durability: str
 ) -> None:
-    run = f"{count}-{mode}"
+    run, each = f"{count}-{mode}", max(4, count)
+    appends: dict[str, list[int]] = {peer.name: [] for peer in peers}  # of each block
 
     def work(peer: History) -> tuple[Callable[..., Any], Callable[[], Any]]:
         numbers, feed = itertools.count(), itertools.cycle(recorded)
@@ -38,10 +40,28 @@ async def _replay_all(
         async def one(session: str, conversation: Conversation) -> None:
             await replay(peer, session, conversation, None if mode == "full reload" else LAST)
 
-        return one, lambda: [(f"{run}-{next(numbers)}", next(feed)) for _ in range(max(4, count))]
+        def block() -> list[tuple[str, Conversation]]:
+            chosen = [next(feed) for _ in range(each)]
+            appends[peer.name].append(sum(_appends(conversation) for conversation in chosen))
+            return [(f"{run}-{next(numbers)}", conversation) for conversation in chosen]
+
+        return one, block
 
     name = f"{count} session{'s' if count > 1 else ''}, {mode}, {durability}"
     await bench.compare(SUITE, name, "us per session", peers, work, tasks=count, rounds=max(5, bench.rounds // 2))
+    scenario = bench.report.find(SUITE, name)
+    for peer, counted in appends.items() if scenario else ():
+        rate = appends_a_second(scenario.timings[peer].rounds, counted[1:], each)
+        bench.note(SUITE, f"appends, {name}", peer, rate, "per second")
+
+
+def appends_a_second(rounds: list[float], appends: list[int], sessions: int) -> float:
+    """The median of the rounds, which are microseconds a session; later blocks have no figure."""
+    return statistics.median(n / (us * sessions / 1e6) for us, n in zip(rounds, appends, strict=False))
+
+
+def _appends(conversation: Conversation) -> int:
+    return len(list(steps(conversation.messages))) + (fate_of(conversation.id) == "forked")
 
 
 async def replay(peer: History, session: str, conversation: Conversation, last: int | None) -> None:
@@ -67,4 +87,4 @@ def fate_of(id: str) -> str:
 
 
 def _writes(recorded: list[Conversation]) -> float:
-    return sum(len(list(steps(c.messages))) for c in recorded) / len(recorded)
+    return sum(map(_appends, recorded)) / len(recorded)

@@ -12,7 +12,7 @@ import io
 import itertools
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,21 @@ class Documents:
     def keyed(self, count: int) -> Iterator[tuple[str, Document]]:
         """The keys 0 to `count`, each with a document."""
         return ((key(number), self.fresh()) for number in range(count))
+
+
+def save(conversations: Iterable[Conversation], path: Path) -> Path:
+    """As JSON lines, for another process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(orjson.dumps({"id": c.id, "messages": c.messages}) + b"\n" for c in conversations))
+    return path
+
+
+def saved(path: Path) -> Iterator[Conversation]:
+    """What `save` wrote, one at a time."""
+    with path.open("rb") as lines:
+        for line in lines:
+            row = orjson.loads(line)
+            yield Conversation(row["id"], tuple(row["messages"]))
 
 
 def key(number: int) -> str:

@@ -20,8 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import __main__ as program
-from benchmarks import bars, counting, page, peers, sessions, smoke, switches, targets
+from benchmarks import bars, counting, page, peers, sessions, size, smoke, switches, targets
+from benchmarks.bench import Bench
 from benchmarks.interleave import Timing, Variant, interleave, interval, paired, percentile
+from benchmarks.peers import ours
 from benchmarks.peers.ours import OurHistory
 from benchmarks.report import Measure, Report, Scenario, command
 from benchmarks.workload import Data, Documents, Zipf, key, steps
@@ -261,6 +263,34 @@ class TestGates:
         failed = {g.name for g in smoke.count_gates(asyncio.run(counting.count_all(tmp_path / "without"))) if not g.met}
         assert {"commits, 100 appends at once", "commits with fsync, 100 state sets at once"} <= failed
 
+    def test_without_the_hot_tier_a_count_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(counting, "can_trace", lambda: False)
+        monkeypatch.setattr(ours, "forced", {})
+        monkeypatch.setattr(switches, "off", set())
+        switches.switch_off(["hot"])
+        gates = smoke.count_gates(asyncio.run(counting.count_all(tmp_path)))
+        assert [gate.name for gate in gates if not gate.met] == ["statements, 100 cache hits, hot tier on"]
+
+    @pytest.mark.parametrize("off", [[], ["dictionaries"]])
+    def test_without_dictionaries_a_size_fails(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off: list[str]
+    ) -> None:
+        monkeypatch.setattr(ours, "forced", {})
+        monkeypatch.setattr(switches, "off", set())
+        switches.switch_off(off)
+        data = Data(standin_only=True)
+        bench = Bench(data, Report(data.label), tmp_path, light=True, told=lambda _: None)
+        asyncio.run(size.states(bench))
+        [gate] = [gate for gate in smoke.size_gates(bench.report) if gate.value is not None]
+        assert gate.met == (not off)
+
+    def test_a_ratio_that_vanished_fails(self) -> None:
+        found = Report("made up")
+        for suite, name, faster, slower, _ in smoke.RATIOS:
+            timings = {who: Timing(who, [1.0] * 7, [1.0]) for who in (faster, slower)}
+            found.scenarios.append(Scenario(suite, name, "us", [faster], timings))
+        assert [gate.met for gate in smoke.ratio_gates(found)] == [False] * len(smoke.RATIOS)
+
     def test_counting_leaves_the_driver_as_it_was(self) -> None:
         connect = driver.connect
         with counting.counted():
@@ -313,10 +343,17 @@ class TestPictures:
         assert text.endswith("\nafter\n")
         assert "old" not in text
         assert "![Bars](benchmarks/bars.svg)" in text
-        assert "| y | 6 | 6 | 6 | 6 (6 to 6) |" in (tmp_path / "benchmarks" / "figures.md").read_text()
+        assert "| y | 6 | 6 | 6 | 6 | 6 (6 to 6) |" in (tmp_path / "benchmarks" / "figures.md").read_text()
         kept = orjson.loads((tmp_path / "benchmarks" / "results.json").read_bytes())
         assert kept["scenarios"] == report().as_dict()["scenarios"]
         assert "./dev bench" in text
+
+
+def test_kept_figures_without_p95_are_drawn_without() -> None:
+    kept = report().as_dict()["scenarios"][0]
+    for variant in kept["variants"]:
+        del variant["p95"]
+    assert "| y | 6 | 6 | 6 | 6 (6 to 6) |" in page._scenario(kept)
 
 
 def test_the_report_is_the_same_for_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What docs/decisions/0010 chose between: `python -m benchmarks.choices [keys] [mmap] [pages] [checkpoints]`.
+"""What docs/decisions/0012 chose between: `python -m benchmarks.choices [keys] [mmap] [pages] [checkpoints]`.
 
 Each variant is a store of its own with 100,000 cache entries of about 1 kB. Blocks of the variants take turns in random
 order; quoted are medians of the ratios to the first variant, in time of the processor, with the quartiles.

@@ -171,7 +171,7 @@ class Writer:
         try:
             self._check()
             if synced != self._synced:
-                self._cursor.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").fetchall()
+                driver.sync_commits(self._cursor, synced)
                 self._synced = synced
             self._cursor.execute("BEGIN IMMEDIATE")
         except LodestoreError as reason:

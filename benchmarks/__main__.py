@@ -17,7 +17,8 @@ from .bench import Bench
 from .report import Report
 from .workload import REPOSITORY, Data
 
-PEERS = ("cache", "messages", "sessions", "replay", "size", "growth", "limit")  # modules with `async run(bench)`
+# Modules with `async run(bench)`.
+PEERS = ("cache", "messages", "sessions", "replay", "size", "growth", "limit", "where")
 # Modules with `run(folder, rounds)`: pairs and figures with limits of their own.
 OWN = ("core", "servers", "redis_pairs", "process")
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

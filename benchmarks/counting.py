@@ -31,7 +31,7 @@ HUNDRED = 100
 
 
 class Counts(Counter[str]):
-    """How many statements of a kind: `all`, `commit`, `synced` (a commit with synchronous=FULL)."""
+    """How many statements of a kind: `all`, `commit`, `synced` (synchronous=FULL), `messages` (a page of a log)."""
 
 
 @contextmanager
@@ -57,6 +57,7 @@ def _counter(counts: Counts) -> Callable[[str], None]:
     def count(statement: str) -> None:
         word = statement.split(None, 1)[0].upper() if statement.strip() else ""
         counts["all"] += 1
+        counts["messages"] += " JOIN raw_message " in statement
         if word == "COMMIT":
             counts["commit"] += 1
             counts["synced"] += synced[0]
@@ -124,6 +125,9 @@ async def _appends(folder: Path, counts: Counts, found: dict[str, float]) -> Non
     found["statements, 100 appends in turn"] = difference["all"]
     found["commits, 100 appends in turn"] = difference["commit"]
     found["pages written, 100 appends in turn"] = _pages(history.folder) - before
+    await history.load("in-turn")
+    difference = await _difference(counts, lambda: _reread(history))
+    found["reads of messages, 100 appends, the conversation loaded after each"] = difference["messages"]
     before = _pages(history.folder)
     difference = await _difference(counts, lambda: _at_once(history))
     found["statements, 100 appends at once"] = difference["all"]
@@ -135,6 +139,12 @@ async def _appends(folder: Path, counts: Counts, found: dict[str, float]) -> Non
 async def _sequence(history: OurHistory, count: int) -> None:
     for number in range(count):
         await history.append("in-turn", [document(number)])
+
+
+async def _reread(history: OurHistory) -> None:
+    for number in range(HUNDRED):
+        await history.append("in-turn", [document(number)])
+        await history.load("in-turn")
 
 
 async def _at_once(history: OurHistory) -> None:

@@ -31,6 +31,7 @@ COUNTS: dict[str, float] = {
     "statements, 100 appends in turn": 500,
     "commits, 100 appends in turn": 100,
     "pages written, 100 appends in turn": 228,
+    **({"reads of messages, 100 appends, the conversation loaded after each": 0} if HAS_HOT else {}),
     "statements, 100 appends at once": 184,
     "commits, 100 appends at once": 1,
     "pages written, 100 appends at once": 17,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import growth, killed, logged, operations, peak, peers, replay, resident, sessions, tools
+from benchmarks import growth, killed, logged, operations, peak, peers, replay, resident, sessions, tools, where
 from benchmarks.bench import Bench
 from benchmarks.operations import Clock
 from benchmarks.peers.ours import OurCache, OurHistory
@@ -243,3 +243,16 @@ def test_growth_is_filled_with_every_key_once(tmp_path: Path, monkeypatch: pytes
         return found
 
     assert asyncio.run(main()) == sorted(growth.key(number) for number in range(10, 30))
+
+
+def test_the_parts_of_an_operation_are_no_more_than_the_whole(tmp_path: Path) -> None:
+    run = bench(tmp_path)
+    run.keys, run.rounds = 300, 3
+    asyncio.run(where.run(run))
+    figures = {tuple(m.name.split(": ")): m.value for m in run.report.measures}
+    assert all(value > 0 for value in figures.values())
+    append = {part: value for (operation, part), value in figures.items() if "append" in operation}
+    whole = append.pop("in all, wall")
+    assert max(append.values()) < whole
+    assert figures["a set, 100 tasks", "of that, packing"] < figures["a set, 100 tasks", "the writer's thread"]
+    assert figures["a set, 100 tasks", "of that, encoding"] < figures["a set, 100 tasks", "the event loop"]

@@ -17,11 +17,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.catalogue import CACHE, CATALOGUE, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, Family
+from lodestore.catalogue import CACHE, CATALOGUE, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, UNFINISHED, Family
 from lodestore.codec import encode
 from lodestore.errors import Full, Refused, Unavailable
 from lodestore.export import HEADER, export, open_output
-from lodestore.kernel import BODY, CREATED_AT, Append, Copy, Drop, Key, Put, Write
+from lodestore.kernel import BODY, CREATED_AT, KEY, Append, Copy, Drop, Key, Put, Write
 from tests.importer_box import NOW, Box, jsonl, talk, write
 
 names = st.sampled_from(["a", "b", "a/b", "ü", "\U0001f600", "x" * 200])
@@ -226,6 +226,15 @@ def test_a_wrong_row_is_broken(tmp_path: Path, row: Any) -> None:
     report = box.take(write(tmp_path / "x", HEADER + b"\n".join(lines)))
     assert [line[:5] for line in report.broken] == ["x:3: "]
     assert box.ids() == ["good", "last"]
+
+
+def test_the_mark_of_a_migration_does_not_come_in(tmp_path: Path) -> None:
+    box = Box()
+    mark = {"family": "state", "key": [UNFINISHED], "created_at": 1, "written_at": 1, "body": {}}
+    lines = [json.dumps(record).encode() for record in (mark, {**mark, "key": ["mine"]})]
+    report = box.take(write(tmp_path / "x", HEADER + b"\n".join(lines)))
+    assert [("reserved" in line, line[:5]) for line in report.broken] == [(True, "x:2: ")]
+    assert [row[KEY] for row in box.rows(STATE)] == ["mine"]
 
 
 @pytest.mark.parametrize("header", ['{"lodestore":"export","version":2}', '{"lodestore":"backup"}', '{"a":1', "[]"])

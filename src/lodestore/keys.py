@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from .catalogue import UNFINISHED
 from .errors import Refused
 
 MAX_ID_BYTES = 1024
@@ -35,6 +36,13 @@ def _check_slowly(value: object, name: str) -> str:
     if size > MAX_ID_BYTES:
         raise Refused(f"{name}: an id takes at most {MAX_ID_BYTES} bytes in UTF-8, this one takes {size}")
     return str(value)
+
+
+def check_unreserved(state_key: str) -> str:
+    """`state_key` if it is for users; Refused where it is the one that lodestore keeps to itself."""
+    if state_key == UNFINISHED:
+        raise Refused(f"state_key: {UNFINISHED} is reserved: it marks a store that a migration has not finished")
+    return state_key
 
 
 def check_count(value: object, name: str) -> int | None:

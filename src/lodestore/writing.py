@@ -22,13 +22,12 @@ from .catalogue import (
     REASONING_CHAIN,
     RESULT,
     STATE,
-    UNFINISHED,
     Family,
 )
 from .clock import HighWater
 from .errors import Refused
 from .kernel import Append, Drop, Key, Put, Write
-from .keys import check_id, expiry
+from .keys import check_id, check_unreserved, expiry
 
 Value = Mapping[str, Any]
 
@@ -141,11 +140,11 @@ class RecordWriting(Committing):
 
     async def store_system_state(self, state_key: str, state_data: Value, *, expect: int | None = None) -> bool:
         """Store a piece of system state, in place of one that is there."""
-        return await self._put(STATE, _unreserved(key_of(STATE, state_key)), state_data, "state_data", expect)
+        return await self._put(STATE, key_of(STATE, check_unreserved(state_key)), state_data, "state_data", expect)
 
     async def delete_system_state(self, state_key: str) -> bool:
         """Delete a piece of system state; whether it was there."""
-        return await self._drop(STATE, _unreserved(key_of(STATE, state_key)))
+        return await self._drop(STATE, key_of(STATE, check_unreserved(state_key)))
 
     async def save_result(self, result: Value, result_id: str | None = None, *, expect: int | None = None) -> str:
         """Store a result and return its id: the argument, else the result's own `id`, else a new one."""
@@ -168,12 +167,6 @@ def _version(expect: int | None) -> int | None:
     if expect is not None and (type(expect) is not int or expect < 0):
         raise Refused(f"expect: a version as `version_of` gives it, or 0 for no record, not {expect!r}")
     return expect
-
-
-def _unreserved(key: Key) -> Key:
-    if key == (UNFINISHED,):
-        raise Refused(f"state_key: {UNFINISHED} is reserved: it marks a store that a migration has not finished")
-    return key
 
 
 def key_of(family: Family, *ids: str) -> Key:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..catalogue import CONVERSATION, RAW_MESSAGE, Family
+from ..catalogue import CONVERSATION, RAW_MESSAGE, STATE, Family
 from ..clock import milliseconds
 from ..codec import encode
 from ..errors import Refused
 from ..kernel import Append, Copy, Key, Put
-from ..keys import check_id
+from ..keys import check_id, check_unreserved
 from .streams import Input, lines, open_input
 
 # Where sources say how old something is, the surest first.
@@ -127,7 +127,10 @@ def told_time(value: Any) -> int | None:
 def attempt(where: str, build: Callable[..., Bundle], *arguments: Any) -> Item:
     """What `build` makes, or the report of why it refuses."""
     try:
-        return build(where, *arguments)
+        bundle = build(where, *arguments)
+        if bundle.family is STATE:
+            check_unreserved(str(bundle.key[0]))
+        return bundle
     except Refused as error:
         return Broken(where, str(error))
 

@@ -12,7 +12,7 @@ import sqlcipher3.dbapi2 as sqlcipher
 
 from lodestore import codec
 from lodestore.filters import Filter, matches
-from lodestore.sql.dialect import POSTGRES, SQLITE, Dialect
+from lodestore.sql.dialect import POSTGRES, SQLITE
 from lodestore.sql.filters import condition
 
 Engine = Callable[[Filter, list[dict[str, Any]]], list[bool]]
@@ -26,6 +26,11 @@ def bodies(documents: list[dict[str, Any]]) -> list[str]:
     return [codec.encode(document).decode() for document in documents]
 
 
+def truth(answer: object) -> bool:
+    assert answer in (0, 1), "neither true nor false"
+    return bool(answer)
+
+
 @contextmanager
 def sqlite() -> Iterator[Engine]:
     connection = sqlcipher.connect(":memory:")
@@ -37,7 +42,7 @@ def sqlite() -> Iterator[Engine]:
         connection.execute("DELETE FROM docs")
         connection.executemany("INSERT INTO docs (value) VALUES (?)", [(body,) for body in bodies(documents)])
         found = connection.execute(f"SELECT {text} FROM docs WHERE number > ?1 ORDER BY number", (0, *parameters))
-        return [{0: False, 1: True}[answer] for (answer,) in found]
+        return [truth(answer) for (answer,) in found]
 
     try:
         yield ask
@@ -54,12 +59,9 @@ def postgres(url: str) -> Iterator[Engine]:
             text, parameters = condition(tree, "document", POSTGRES, first=2)
             source = "unnest($1::text[]) WITH ORDINALITY AS docs(document, number)"
             rows = connection.fetch(f"SELECT {text} FROM {source} ORDER BY number", bodies(documents), *parameters)
-            return [{False: False, True: True}[answer] for (answer,) in runner.run(rows)]
+            return [truth(answer) for (answer,) in runner.run(rows)]
 
         try:
             yield ask
         finally:
             runner.run(connection.close())
-
-
-DIALECTS: dict[str, Dialect] = {"sqlite": SQLITE, "postgres": POSTGRES}

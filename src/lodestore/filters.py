@@ -23,7 +23,7 @@ MAX_NODES = 1000  # conditions, and values that stand in lists and objects
 MAX_MEMBERS = 10_000  # values of one $in or $nin
 
 Sign = Literal["<", "<=", ">", ">="]
-_SIGNS: dict[str, Sign] = {"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
+_SIGNS: dict[str, Sign] = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _COMPARE = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _LOGIC = ("$and", "$or", "$not")
 _OPERATORS = ("$eq", "$ne", *_SIGNS, "$in", "$nin", "$exists", "$contains", "$not")
@@ -189,22 +189,22 @@ def parse(where: object, name: str = "where") -> Filter:
 
 
 class _Reader:
-    """One reading of a filter; `nodes` counts what was met."""
+    """One reading of a filter; `nodes` counts its conditions, and the values within lists and objects."""
 
     def __init__(self) -> None:
         self.nodes = 0
 
-    def enter(self, path: str, depth: int) -> None:
-        self.nodes += 1
+    def enter(self, path: str, depth: int, nodes: int) -> None:
+        self.nodes += nodes
         if depth > MAX_DEPTH:
             raise Refused(f"{path[:80]}...: nested deeper than {MAX_DEPTH} levels")
         if self.nodes > MAX_NODES:
             raise Refused(f"{path[:80]}: more than {MAX_NODES} conditions and values; many values of a field go in $in")
 
     def mapping(self, where: object, path: str, depth: int) -> Filter:
-        self.enter(path, depth)
         if not isinstance(where, Mapping):
             raise Refused(f"{path}: expected a mapping of fields to values, not {type(where).__name__}")
+        self.enter(path, depth, 0 if where else 1)
         return _every(self.entry(key, item, path, depth) for key, item in where.items())
 
     def entry(self, key: object, item: object, path: str, depth: int) -> Filter:
@@ -213,7 +213,7 @@ class _Reader:
             return self.logic(str(key), item, path, depth)
         if str(key).startswith("$"):
             right = "stands below a field" if key in _OPERATORS else f"is no operator; there are {', '.join(_LOGIC)}"
-            raise Refused(f"{path}: {key} {right}. A field of that name is written \\{key}")
+            raise Refused(f"{path}: {_shown(key)} {right}. A dollar that begins a field is written \\$")
         keys = _keys(str(key), path)
         if isinstance(item, Mapping):
             return self.operators(keys, item, path, depth + 1)
@@ -228,7 +228,7 @@ class _Reader:
         return Some(parts) if key == "$or" else Not(_every(parts)) if key == "$not" else _every(parts)
 
     def operators(self, keys: Path, item: Mapping[Any, Any], path: str, depth: int) -> Filter:
-        self.enter(path, depth)
+        self.enter(path, depth, 0)
         if not item:
             raise Refused(f'{path}: expected a value or operators, not {{}}; the empty object is {{"$eq": {{}}}}')
         return _every(self.operator(keys, key, value, _below(path, key), depth) for key, value in item.items())
@@ -241,9 +241,11 @@ class _Reader:
         if key in _SIGNS:
             return self.order(keys, _SIGNS[key], item, path, depth)
         if key in ("$in", "$nin"):
+            self.enter(path, depth, 1)
             within = Same(keys, self.members(item, path, depth))
             return within if key == "$in" else Not(within)
         if key == "$exists":
+            self.enter(path, depth, 1)
             if not isinstance(item, bool):
                 raise Refused(f"{path}: expected True or False, not {_shown(item)}")
             return Exists(keys) if item else Not(Exists(keys))
@@ -277,7 +279,7 @@ class _Reader:
         return _scalar(item, path)  # not counted: many of them make one condition
 
     def value(self, item: object, path: str, depth: int) -> Value:
-        self.enter(path, depth)
+        self.enter(path, depth, 1)
         if isinstance(item, Mapping):
             return Fields(tuple((str(k), self.value(v, _below(path, k), depth + 1)) for k, v in item.items()))
         if isinstance(item, (list, tuple)):
@@ -309,7 +311,10 @@ def _every(parts: Iterable[Filter]) -> Filter:
 
 
 def _shown(item: object) -> str:
-    return f"{item!r}"[:60]
+    """A scalar itself, of anything else the type: it may be deep, or fail to show itself."""
+    if isinstance(item, (str, int, float, type(None))):
+        return repr(item) if len(repr(item)) <= 60 else f"{repr(item)[:57]}..."
+    return f"{'an empty ' if item in ([], (), {}) else ''}{type(item).__name__}"
 
 
 def _below(path: str, key: object) -> str:

@@ -87,24 +87,8 @@ class SQLitePlace(Place):
 
     def number(self, sign: Sign | str, value: int | float) -> str:
         if _BIG <= value <= _PAST:
-            return self._big(sign, int(value))
+            return _big(self, sign, int(value))
         return self.where(self.NUMBER, f"{self.text} {sign} {self.bind(value)}")
-
-    def _big(self, sign: str, value: int) -> str:
-        digits = str(value)
-        large = f"(length({self.digits}), {self.digits}) {sign} ({self.bind(len(digits))}, {self.bind(digits)})"
-        small = EVERYWHERE if sign in ("<", "<=") else NOWHERE
-        whole = f"CASE typeof({self.text}) WHEN 'integer' THEN {small} ELSE {large} END"
-        return self.where("'integer'", whole, self.where("'real'", self._between(sign, value)))
-
-    def _between(self, sign: str, value: int) -> str:
-        """A float against a whole number that may lie between two floats."""
-        below = float(value)
-        if below == value:
-            return f"{self.text} {sign} {self.bind(below)}"
-        below = below if below < value else math.nextafter(below, 0)
-        sides = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}
-        return f"{self.text} {sides[sign]} {self.bind(below)}" if sign in sides else NOWHERE
 
     def numbers(self, values: list[int | float]) -> str:
         if len(values) == 1:
@@ -131,3 +115,23 @@ class SQLitePlace(Place):
 
     def mark(self, text: str) -> str:
         return self.bind(without_nul(text))
+
+
+def _big(place: SQLitePlace, sign: str, value: int) -> str:
+    """A whole number from 2^63 to 2^64 against what is here: a smaller one, another such, or a float."""
+    digits = str(value)
+    bound = f"({place.bind(len(digits))}, {place.bind(digits)})"
+    large = f"(length({place.digits}), {place.digits}) {sign} {bound}"
+    small = EVERYWHERE if sign in ("<", "<=") else NOWHERE
+    whole = f"CASE typeof({place.text}) WHEN 'integer' THEN {small} ELSE {large} END"
+    return place.where("'integer'", whole, place.where("'real'", _float(place, sign, value)))
+
+
+def _float(place: SQLitePlace, sign: str, value: int) -> str:
+    """A float against a whole number that may lie between two floats."""
+    below = float(value)
+    if below == value:
+        return f"{place.text} {sign} {place.bind(below)}"
+    below = below if below < value else math.nextafter(below, 0)
+    sides = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}
+    return f"{place.text} {sides[sign]} {place.bind(below)}" if sign in sides else NOWHERE

@@ -326,6 +326,20 @@ def test_the_largest_filters_run(engines: dict[str, Engine]) -> None:
         )
 
 
+def test_null_is_a_document_without_fields() -> None:
+    connection = sqlcipher.connect(":memory:")
+    for where, answer in (
+        ({"a": None}, 1),
+        ({"a": {"$ne": 1}}, 1),
+        ({"a": 1}, 0),
+        ({}, 1),
+        ({"a": {"$exists": True}}, 0),
+    ):
+        text, parameters = condition(parse(where), "NULL")
+        assert connection.execute(f"SELECT {text}", parameters).fetchone() == (answer,)
+    connection.close()
+
+
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=5))
 def test_a_path_is_read_as_field_wrote_it(path: list[str]) -> None:
     assert parse({field(*path): 1}) == filters.Same(tuple(path), (1,))

@@ -21,7 +21,7 @@ PACKAGE = SOURCE / "lodestore"
 # By the first name below the package: `backends/sqlite/writer.py` lives on the floor of `backends`.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources"}),
-    frozenset({"catalogue", "codec", "keys", "packing", "urls"}),
+    frozenset({"catalogue", "codec", "filters", "keys", "moments", "packing", "urls"}),
     frozenset({"kernel", "interface", "turns", "training"}),
     frozenset({"backends", "sql", "search", "schema_upgrade"}),
     frozenset({"guards"}),

@@ -96,18 +96,19 @@ def _problems(value: Any, path: str, depth: int) -> Iterator[str]:
         for key, item in value.items():
             if not isinstance(key, str):
                 yield f"{path}: the key {key!r} is {type(key).__name__}, JSON keys are text"
-            elif problem := _text_problem(key):
+            elif problem := text_problem(key):
                 yield f"{path}: a key {problem}"
             else:
                 yield from _problems(item, f"{path}.{key}", depth + 1)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _problems(item, f"{path}[{index}]", depth + 1)
-    elif problem := _scalar_problem(value):
+    elif problem := scalar_problem(value):
         yield f"{path}: {problem}"
 
 
-def _text_problem(text: str) -> str | None:
+def text_problem(text: str) -> str | None:
+    """What keeps a text from being written as JSON, if anything does."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -115,11 +116,12 @@ def _text_problem(text: str) -> str | None:
     return None
 
 
-def _scalar_problem(value: Any) -> str | None:
+def scalar_problem(value: Any) -> str | None:
+    """What keeps a value that holds no others from coming back as it was, if anything does."""
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{'NaN' if value != value else 'infinity'} is not JSON"
     if isinstance(value, str):
-        return _text_problem(value)
+        return text_problem(value)
     if isinstance(value, int):
         return None if -(2**63) <= value < 2**64 else f"{value} does not fit 64 bits"
     try:

@@ -2,7 +2,7 @@
 
 PRAGMA application_id = 1280263237;
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 CREATE TABLE agent (
     id INTEGER NOT NULL,
@@ -97,6 +97,12 @@ CREATE TABLE store (
     CONSTRAINT ck_store_single CHECK (id = 1)
 ) STRICT;
 
+CREATE TABLE unindexed (
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    CONSTRAINT pk_unindexed PRIMARY KEY (first)
+) STRICT;
+
 CREATE TABLE chunk_info (
     conversation_id TEXT NOT NULL,
     created_at INTEGER NOT NULL,
@@ -121,6 +127,8 @@ CREATE TABLE memory (
 
 CREATE UNIQUE INDEX uq_memory_position ON memory (conversation_id, position);
 
+CREATE VIRTUAL TABLE posting USING fts5(t, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
+
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -128,5 +136,7 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');
+
+INSERT INTO unindexed (first, last) VALUES (-9223372036854775808, 9223372036854775807);
 

@@ -617,3 +617,96 @@ UPDATE result SET body = ?3 WHERE result_id = ?1 AND body = ?2;
 
 -- sample result
 SELECT body FROM result ORDER BY rowid DESC;
+
+-- search in 1
+SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
+
+-- search in 2
+SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?6 AND ?7 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
+
+-- search in 3
+SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?6 AND ?7 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?8 AND ?9 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
+
+-- asleep
+SELECT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807);
+
+-- queue
+INSERT INTO unindexed (first, last) SELECT ?1, ?2 WHERE true AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- anything queued
+SELECT 1 FROM unindexed LIMIT 1;
+
+-- queued
+SELECT first, last FROM unindexed WHERE first >= ?1 ORDER BY first LIMIT ?2;
+
+-- taken from the queue
+DELETE FROM unindexed WHERE first BETWEEN ?1 AND ?2;
+
+-- post
+INSERT INTO posting (rowid, t) VALUES (?1, ?2);
+
+-- unpost
+DELETE FROM posting WHERE rowid BETWEEN ?1 AND ?2;
+
+-- posted
+SELECT rowid FROM posting WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid LIMIT 1 OFFSET ?3;
+
+-- all posted
+SELECT rowid FROM posting ORDER BY rowid;
+
+-- unpost all
+INSERT INTO posting (posting) VALUES ('delete-all');
+
+-- merge postings
+INSERT INTO posting (posting, rank) VALUES ('merge', ?1);
+
+-- find posting
+SELECT 1 FROM posting WHERE posting MATCH ?1 AND rowid = ?2;
+
+-- owner
+SELECT id FROM conversation WHERE conversation_id = ?1;
+
+-- owner name
+SELECT conversation_id FROM conversation WHERE id = ?1;
+
+-- owners
+SELECT id, conversation_id FROM conversation WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1;
+
+-- queue branch raw_message
+INSERT INTO unindexed (first, last) SELECT (o.id << 32) + (0), (o.id << 32) + (0) + 4294967295 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- queue all raw_message
+INSERT INTO unindexed (first, last) SELECT 4294967296, 9223372036854775807 WHERE EXISTS (SELECT 1 FROM raw_message) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- number of raw_message
+SELECT (id << 32) + ?2 FROM conversation WHERE conversation_id = ?1;
+
+-- numbers raw_message
+SELECT id, sealed FROM raw_message ORDER BY id;
+
+-- queue memory
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 32 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- queue branch memory
+INSERT INTO unindexed (first, last) SELECT (o.id << 32) + (-9223372036854775808), (o.id << 32) + (-9223372036854775808) + 4294967295 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM memory AS r WHERE r.conversation_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- queue all memory
+INSERT INTO unindexed (first, last) SELECT -9223372032559808512, -1 WHERE EXISTS (SELECT 1 FROM memory) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- number of memory
+SELECT (o.id << 32 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2;
+
+-- numbers memory
+SELECT (o.id << 32 | r.position) + (-9223372036854775808), NULL FROM conversation AS o CROSS JOIN memory AS r ON r.conversation_id = o.conversation_id ORDER BY o.id, r.position;
+
+-- queue result
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT position FROM result WHERE result_id = ?1) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- queue all result
+INSERT INTO unindexed (first, last) SELECT 0, 4294967295 WHERE EXISTS (SELECT 1 FROM result) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- number of result
+SELECT position FROM result WHERE result_id = ?1;
+
+-- numbers result
+SELECT position, NULL FROM result ORDER BY position;

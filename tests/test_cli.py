@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -793,3 +794,40 @@ def test_health_of_what_cannot_be_opened_is_a_negative_answer(
     assert code == 1
     assert "unhealthy" in said
     assert "cannot be read" in said
+
+
+class TestSearch:
+    def test_hits_one_a_line(self, run: Run, url: str) -> None:
+        answer = run("search", url, "alphabet")
+        assert answer.code == 0
+        assert sorted(answer.out.splitlines()) == [
+            "memory ramen m1\tfirst in the alphabet",
+            "memory ramen m2\tsecond in the alphabet",
+        ]
+        [line] = run("search", url, "tonkotsu invoice", "--namespace", "soup", "--explain").out.splitlines()
+        rank, score, name, snippet = line.split("\t")
+        assert (rank, name, snippet) == ("1", "raw_message soup 0", "invoice")
+        assert float(score) > 0
+        assert len(run("search", url, "tonkotsu", "--limit", "2").out.splitlines()) == 2
+        assert len(run("search", url, "tonkotsu", "--offset", "1").out.splitlines()) == 2
+
+    def test_for_programs(self, run: Run, url: str) -> None:
+        [hit] = run("search", url, "first -tonkotsu", "--json", "--family", "memory", "--family", "result").json
+        assert (hit["family"], hit["key"], hit["marks"], hit["legs"]) == ("memory", ["ramen", "m1"], [[0, 5]], None)
+        assert hit["data"]["text"] == "first in the alphabet"
+
+    def test_nothing_found_is_no(self, run: Run, url: str) -> None:
+        answer = run("search", url, "nowhere")
+        assert (answer.code, answer.out, answer.error) == (1, "", "lodestore: nothing found for 'nowhere'\n")
+        answer = run("search", url, "nowhere", "--json")
+        assert (answer.code, answer.json) == (1, [])
+        assert run("search", url, "a", "--family", "cache").code == 2
+
+    def test_matches_stand_out_on_a_terminal(self, sqlite: str) -> None:
+        text = on_terminal("search", sqlite, "alphabet first", TERM="xterm")
+        assert "memory ramen m1" in text
+        assert re.search(r"\x1b\[[\d;]*mfirst\x1b\[0m", text)
+
+    def test_the_index_is_built_anew(self, run: Run, url: str) -> None:
+        assert run("reindex", url).out == "8 records indexed\n"
+        assert run("reindex", url, "--json").json == {"indexed": 8}

@@ -21,11 +21,11 @@ PACKAGE = SOURCE / "lodestore"
 # By the first name below the package: `backends/sqlite/writer.py` lives on the floor of `backends`.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources"}),
-    frozenset({"catalogue", "codec", "filters", "keys", "moments", "packing", "urls"}),
+    frozenset({"catalogue", "codec", "filters", "keys", "moments", "packing", "snippets", "texts", "urls", "words"}),
     frozenset({"kernel", "interface", "turns", "training"}),
     frozenset({"backends", "sql", "search", "schema_upgrade"}),
     frozenset({"guards"}),
-    frozenset({"store", "writing", "reading", "transaction", "counting", "purging"}),
+    frozenset({"store", "writing", "reading", "transaction", "counting", "purging", "finding"}),
     frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening", "memoizing"}),
     frozenset({"cli", "demo", "__main__"}),
 )

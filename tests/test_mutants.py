@@ -20,19 +20,22 @@ from lodestore.backends.files.layout import PARTIAL_FILE, Layout, Shape, layout_
 from lodestore.backends.files.lock import Lock
 from lodestore.backends.files.tree import Group, Tree
 from lodestore.backends.files.view import Shelf, View
-from lodestore.backends.sqlite import SQLiteBackend, driver, execute, log_pages, writer
+from lodestore.backends.sqlite import SQLiteBackend, driver, execute, log_pages, noting, searching, writer
 from lodestore.backends.sqlite.creation import Site
 from lodestore.catalogue import Family
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.kernel import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.search import mirror
 from lodestore.sql import logs as sql_logs
 from lodestore.sql import render
+from lodestore.sql import search as sql_search
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
 
 HISTORY = "test_equals_the_memory_model_in_every_history"
 HISTORY_OF = "cache"
+FOUND = "test_a_search_finds_what_is_there_and_nothing_else"
 
 
 class Trial(KernelLaws, InterfacePromises):
@@ -210,7 +213,57 @@ def a_copied_version_is_not_counted(patch: Patch) -> None:
     patch.setattr(writer, "_advance", lambda unit, commits, latest: (commits, real(unit, commits, latest)[1]))
 
 
+# Mistakes of searching: the queue, the ranges, the order.
+
+
+def a_put_tells_the_index_nothing(patch: Patch) -> None:
+    patch.setattr(noting, "note_record", lambda run, family, key: None)
+
+
+def a_search_takes_nothing_in(patch: Patch) -> None:
+    async def catch_up(self: searching.Index, tell: object = None) -> int:
+        return 0
+
+    patch.setattr(searching.Index, "catch_up", catch_up)
+
+
+def a_namespace_is_everything(patch: Patch) -> None:
+    real = sql_search.span
+    patch.setattr(sql_search, "span", lambda family, owner=None: real(family))
+
+
+def what_is_excluded_is_found(patch: Patch) -> None:
+    real = searching.expression
+    patch.setattr(searching, "expression", lambda query: real(query._replace(unwanted=())))
+
+
+def the_worst_come_first(patch: Patch) -> None:
+    reword(patch, "search", "score DESC", "score", sql_search)
+
+
+def a_page_begins_anew(patch: Patch) -> None:
+    reword(patch, "search", "OFFSET ?3", "OFFSET ?3 * 0", sql_search)
+
+
+def the_number_of_changes_stands_still(patch: Patch) -> None:
+    async def sequence(self: FileBackend) -> int:
+        return 1
+
+    patch.setattr(FileBackend, "sequence", sequence)
+
+
+def what_was_changed_is_not_taken_in(patch: Patch) -> None:
+    """A memory that was written anew is found by its old words."""
+    patch.setattr(mirror, "_STANDS", mirror._STANDS.replace("AND print = ?2", "AND ?2 IS NOT NULL"))
+
+
 SQLITE: dict[Mutant, str] = {
+    a_put_tells_the_index_nothing: FOUND,
+    a_search_takes_nothing_in: "test_what_one_handle_commits_another_finds_at_once",
+    a_namespace_is_everything: "test_a_namespace_is_a_wall",
+    what_is_excluded_is_found: FOUND,
+    the_worst_come_first: "test_pages_have_no_gaps_and_repeat_nothing",
+    a_page_begins_anew: "test_pages_have_no_gaps_and_repeat_nothing",
     one_failure_fails_the_group: "test_a_batch_that_fails_among_others_fails_alone",
     a_copied_version_is_not_counted: "test_a_copied_version_does_not_come_again",
     sweep_ignores_the_time: "test_a_record_that_expires_now_is_gone_for_everyone",
@@ -387,6 +440,8 @@ def a_listing_is_in_the_order_of_keys(patch: Patch) -> None:
 
 
 FILES: dict[Mutant, str] = {
+    the_number_of_changes_stands_still: FOUND,
+    what_was_changed_is_not_taken_in: FOUND,
     a_conflict_leaves_the_files_before_it: "test_a_conflict_undoes_the_block",
     names_fold_case: "test_hostile_ids_are_keys_like_others",
     long_names_are_cut: "test_hostile_ids_are_keys_like_others",

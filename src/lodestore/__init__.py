@@ -23,6 +23,7 @@ _HOMES = {
         "create_storage_from_env",
         "get_available_backends",
     ],
+    "finding": ["Hit"],
     "interface": ["StorageInterface"],
     "kernel": ["ABSENT"],
     "memoizing": ["memoize"],
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from .factory import (
         get_available_backends as get_available_backends,
     )
+    from .finding import Hit as Hit
     from .interface import StorageInterface as StorageInterface
     from .kernel import ABSENT as ABSENT
     from .memoizing import memoize as memoize

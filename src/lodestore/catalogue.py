@@ -18,6 +18,7 @@ class Family:
     `owner`    name of the family whose key is the outer part of this one: writing here creates the owner's record
                (empty) where there is none, and dropping the owner drops these too.
     `expires`  records may carry an expiry time.
+    `text`     what of a record is searched, as `texts` reads it: "message", "leaves" (all text in it), "" for nothing.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Family:
     arrival: bool = False
     owner: str | None = None
     expires: bool = False
+    text: str = ""
 
     @property
     def placed(self) -> bool:
@@ -34,18 +36,19 @@ class Family:
 
 
 CONVERSATION = Family("conversation", ("conversation_id",))
-RAW_MESSAGE = Family("raw_message", ("conversation_id", "position"), log=True, owner="conversation")
-MEMORY = Family("memory", ("conversation_id", "memory_id"), arrival=True, owner="conversation")
+RAW_MESSAGE = Family("raw_message", ("conversation_id", "position"), log=True, owner="conversation", text="message")
+MEMORY = Family("memory", ("conversation_id", "memory_id"), arrival=True, owner="conversation", text="leaves")
 CHUNK_INFO = Family("chunk_info", ("conversation_id",), owner="conversation")
 AGENT = Family("agent", ("agent_id",))
 REASONING_CHAIN = Family("reasoning_chain", ("agent_id", "position"), log=True, owner="agent")
 CACHE = Family("cache", ("cache_key",), expires=True)
 STATE = Family("state", ("state_key",))
-RESULT = Family("result", ("result_id",), arrival=True)
+RESULT = Family("result", ("result_id",), arrival=True, text="leaves")
 
 # Owners stand before what they own: this is the order of creation, of export and of migration.
 FAMILIES = (CONVERSATION, RAW_MESSAGE, MEMORY, CHUNK_INFO, AGENT, REASONING_CHAIN, CACHE, STATE, RESULT)
 CATALOGUE = {family.name: family for family in FAMILIES}
+SEARCHABLE = tuple(family for family in FAMILIES if family.text)
 
 UNFINISHED = "lodestore:migration"  # the state that stands in a store while a migration into it is unfinished
 

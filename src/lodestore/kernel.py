@@ -9,7 +9,7 @@ made once by `codec.encode`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 from .catalogue import FAMILIES, Family
 from .clock import Clock
 from .errors import Conflict, Corrupt, Unsupported
+from .words import Query
 
 Key = tuple[str | int, ...]
 
@@ -201,6 +202,37 @@ class Sequenced(Protocol):
         """The store as it stands now, whatever is written while it is read."""
 
 
+class Wanted(NamedTuple):
+    """What to search for: records of some families, below an outer key where there is one; a page of them."""
+
+    query: Query
+    families: tuple[Family, ...]
+    prefix: Key = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+class Match(NamedTuple):
+    """A record that was found; a higher score is a better one."""
+
+    family: Family
+    score: float
+    row: Row
+
+
+Tell = Callable[[int], None]  # how many records have been done
+
+
+class Searchable(Protocol):
+    """A backend's index of text. What was committed before a search began is found by it, on any handle."""
+
+    async def match(self, wanted: Wanted) -> list[Match]:
+        """The best first; records of one score in an order that stays."""
+
+    async def reindex(self, tell: Tell) -> int:
+        """Build the index anew from the records; how many there are."""
+
+
 class Tier(Protocol):
     """Cache entries and ends of logs a backend keeps in the process."""
 
@@ -216,6 +248,7 @@ class Backend(ABC):
 
     name: str = "backend"
     hot: Tier | None = None  # asked first for cache entries and logs, where there is one
+    index: Searchable | None = None  # where there is none, the store makes one from what it reads
 
     @abstractmethod
     async def open(self) -> int:
@@ -251,6 +284,10 @@ class Backend(ABC):
 
     async def identity(self) -> str | None:
         """What tells this open store from every other, whatever it was called by; None where nothing does."""
+        return None
+
+    async def sequence(self) -> int | None:
+        """A number that moves with every change to the store, whoever makes it; None where there is none."""
         return None
 
     async def keys(self, page: Page) -> list[Key]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from . import codec
+from . import codec, filters
 from .catalogue import (
     AGENT,
     CACHE,
@@ -27,8 +27,9 @@ from .catalogue import (
 from .clock import Clock, HighWater, iso, system_clock
 from .counting import Counters
 from .errors import LodestoreError, Refused, Unsupported
+from .finding import Finding, Hit, memory, wanted_of
 from .interface import Document, StorageInterface
-from .kernel import ABSENT, BODY, CREATED_AT, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
+from .kernel import ABSENT, BODY, KEY, MISS, VERSION, Backend, Key, Page, Row, Tell, Write, alive
 from .keys import check_count, check_id, check_seconds
 from .purging import STEP, Purging
 from .writing import Transaction, Writing, key_of
@@ -47,6 +48,7 @@ class Store(Writing, StorageInterface):
         self.backend = backend
         self._clock = HighWater(clock)
         self._counters = Counters(backend, self._commit, self._clock)
+        self._finding = Finding(backend)
         self._purging = Purging(self._sweep, check_seconds(purge_interval, "purge_interval"))
 
     async def initialize(self) -> bool:
@@ -59,6 +61,7 @@ class Store(Writing, StorageInterface):
         """Finish what was accepted and close; closing twice does nothing."""
         await self._purging.stop()
         await self._counters.finish()
+        await self._finding.close()
         await self.backend.close()
         return True
 
@@ -95,12 +98,12 @@ class Store(Writing, StorageInterface):
     async def load_memory(self, conversation_id: str, memory_id: str) -> Document | None:
         """One memory, as `load_memories` gives it; None where there is none."""
         row = await self._row(MEMORY, key_of(MEMORY, conversation_id, memory_id))
-        return None if row is None else _memory(row)
+        return None if row is None else memory(row)
 
     async def load_memories(self, conversation_id: str) -> list[Document]:
         """The memories in the order first stored, each with its `memory_id`, and `created_at` where it has none."""
         rows = await self.backend.scan(Page(MEMORY, key_of(CONVERSATION, conversation_id)))
-        return [_memory(row) for row in rows]
+        return [memory(row) for row in rows]
 
     async def load_chunk_info(self, conversation_id: str) -> Document | None:
         """The chunking decisions; None where there are none."""
@@ -169,6 +172,35 @@ class Store(Writing, StorageInterface):
             raise Refused(f"key: a {family} is found by {', '.join(wanted.key)}")
         row = await self._row(wanted, tuple(_part(wanted, n, part) for n, part in enumerate(key)))
         return ABSENT if row is None else int(row[VERSION])
+
+    # -- searching
+
+    async def search(
+        self,
+        query: str,
+        *,
+        namespace: str | tuple[str, ...] | None = None,
+        families: Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        limit: int | None = 10,
+        offset: int = 0,
+        mode: str = "auto",
+        explain: bool = False,
+    ) -> list[Hit]:
+        """Messages, memories and results that hold words of `query`, the best first.
+
+        Any of the words is enough, in any of its English forms; `"window seat"` asks for words in a row, `cancel*` for
+        beginnings, `-hotel` leaves out. Common words count only where nothing else is asked. No text is an error; one
+        without a word finds nothing. What was committed before is found, whoever wrote it. `namespace` is the id of a
+        conversation; results belong to none. `where` keeps those whose document, as it was stored, a filter is true of
+        (docs/filters.md). `limit` of None: all. `mode` is "auto" or "text".
+        """
+        wanted = wanted_of(query, namespace, families, limit, offset, mode)
+        return await self._finding.search(wanted, None if where is None else filters.parse(where), explain)
+
+    async def reindex(self, tell: Tell = lambda done: None) -> int:
+        """Build the search index anew from the records, which are left alone; how many it holds."""
+        return await self._finding.reindex(tell)
 
     # -- counting
 
@@ -322,10 +354,3 @@ def _part(family: Family, index: int, part: str | int) -> str | int:
     if position is None:
         raise Refused(f"{name}: expected a position, a whole number from 0")
     return position
-
-
-def _memory(row: Row) -> Document:
-    document: Document = codec.loads(row[BODY])
-    document["memory_id"] = row[KEY + 1]
-    document.setdefault("created_at", iso(row[CREATED_AT]))
-    return document

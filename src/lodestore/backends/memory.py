@@ -82,6 +82,10 @@ class MemoryBackend(Backend):
             del rows[key]
         return len(old[:limit])
 
+    async def sequence(self) -> int:
+        self._check_open()
+        return self._space.commits
+
     async def vitals(self, now: int) -> Vitals:
         self._check_open()
         live = {f.name: [row for row in rows.values() if alive(row, now)] for f, rows in self._space.rows.items()}

@@ -107,6 +107,20 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
         [_STORE, _FAMILY, _argument("key", metavar="KEY", nargs="+", help="the key, or its first part for a list")],
     ),
     (
+        "search",
+        "searching.search",
+        "find messages, memories and results by their words, the best first; exit code 1 when there are none",
+        [
+            _STORE,
+            _argument("query", metavar="WORDS", help='any of them; "a phrase", a beginning*, -without'),
+            _argument("--namespace", metavar="ID", help="only in this conversation"),
+            _argument("--family", metavar="FAMILY", action="append", help="raw_message, memory or result; repeatable"),
+            _argument("--limit", metavar="N", type=_count, default=10, help="at most so many (default: %(default)s)"),
+            _argument("--offset", metavar="N", type=_count, default=0, help="leave out the first N"),
+            _argument("--explain", action="store_true", help="the rank and the score of each"),
+        ],
+    ),
+    (
         "sql",
         "looking.sql",
         "ask a SQLite store one reading SQL statement, over its tables and views",
@@ -180,6 +194,7 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
         ],
     ),
     ("verify", "keeping.verify", "read everything back; exit code 1 and one line for each problem", [_STORE]),
+    ("reindex", "searching.reindex", "build the search index anew from the records", [_STORE]),
     ("purge", "keeping.purge", "remove what has expired", [_STORE]),
     ("compact", "keeping.compact", "give back space that is no longer needed", [_STORE]),
     ("upgrade", "keeping.upgrade", "bring the schema of a store up to date; creates an absent one", [_STORE]),

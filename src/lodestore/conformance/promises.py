@@ -6,10 +6,11 @@ from .counters import Counters
 from .documents import Documents
 from .lifetimes import Lifetimes
 from .names import Names
+from .searches import Searches
 from .sequences import Sequences
 from .service import Service
 from .transactions import Transactions
 
 
-class InterfacePromises(Documents, Names, Sequences, Lifetimes, Counters, Transactions, Service):
+class InterfacePromises(Documents, Names, Sequences, Lifetimes, Counters, Transactions, Searches, Service):
     """All that users of a store may count on; see `Kit` for how to use it."""

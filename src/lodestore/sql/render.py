@@ -13,7 +13,7 @@ from itertools import product
 
 from ..catalogue import FAMILIES, OWNED, Family
 from ..kernel import Page
-from . import dictionaries, logs
+from . import dictionaries, logs, search
 from .dialect import SQLITE, Dialect
 
 Shape = tuple[Family, int, bool, bool, bool, bool, bool]
@@ -253,6 +253,8 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
     for family in FAMILIES:
         yield from logs.statements(family) if family.log and d.clustered else _statements(family, d)
     yield from dictionaries.statements(d)
+    if d is SQLITE:
+        yield from search.statements()
 
 
 def _statements(family: Family, d: Dialect) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,10 @@ _NAMES = {
 
 
 def metadata(*, clustered: bool) -> MetaData:
-    """One table per family, `store`: one row with the commit sequence and the newest time written, `dictionary`."""
+    """One table per family, `store`: one row with the commit sequence and the newest time written, `dictionary`.
+
+    SQLite has `unindexed` too, and the search index, which SQLAlchemy has no words for (see `search`).
+    """
     tables = MetaData(naming_convention=_NAMES)
     for family in FAMILIES:
         if clustered and family.log:
@@ -66,6 +69,14 @@ def metadata(*, clustered: bool) -> MetaData:
         Column("body", LargeBinary, nullable=False),
         sqlite_strict=True,
     )
+    if clustered:
+        Table(
+            "unindexed",
+            tables,
+            Column("first", _WHOLE, primary_key=True),
+            Column("last", _WHOLE, nullable=False),
+            sqlite_strict=True,
+        )
     return tables
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import registry, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateTable
 
-from . import APPLICATION_ID, REVISION, revision_name, sets
+from . import APPLICATION_ID, REVISION, revision_name, search, sets
 from . import dialect as sql
 from .render import statements
 from .tables import alembic_version, ddl
@@ -24,8 +24,10 @@ def sqlite_schema() -> str:
         f"PRAGMA application_id = {APPLICATION_ID}",
         f"PRAGMA user_version = {REVISION}",
         *ddl(),
+        search.TABLE,
         version,
         *_rows(),
+        f"INSERT INTO unindexed (first, last) VALUES ({search.FIRST}, {search.END})",
     ]
     return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
 

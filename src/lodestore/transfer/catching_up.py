@@ -50,18 +50,24 @@ class Moments:
 
 
 async def catch_up(job: Job, moments: Moments, old: Moment) -> None:
-    """Until no commit has come in between, or for so many rounds: then the target is the source as of a commit."""
+    """Until nothing was written in between, or for so many rounds: then the target is the source as of a commit.
+
+    Commits that write no record come from the upkeep of a store, such as indexing.
+    """
     report, before = job.report, _written(job)
     for _ in range(MOST_ROUNDS):
         new = await moments.next()
         if new.sequence == old.sequence:
             break
-        if not await _arrived(job, old, new):
+        work = await _arrived(job, old, new)
+        if work is None:
             report.agreed = False
             report.note = "the target does not keep what it is given, or something else writes to it: verify it"
             break
         await moments.forget()
         old = new
+        if not work.needed:
+            break
     else:
         report.note = (
             f"verified: the target holds the source as of commit {old.sequence}; the source is still written to, "
@@ -77,14 +83,14 @@ def _written(job: Job) -> int:
     return job.report.total("copied") + job.report.total("dropped")
 
 
-async def _arrived(job: Job, old: Moment, new: Moment) -> bool:
-    """One round, done again where the target differs after it."""
+async def _arrived(job: Job, old: Moment, new: Moment) -> Round | None:
+    """One round, done again where the target differs after it; None where it goes on differing."""
     for _ in range(_TRIES):
         work = Round(job, old, new)
         await work.run()
         if not await work.differs():
-            return True
-    return False
+            return work
+    return None
 
 
 async def _count(job: Job) -> None:
@@ -105,6 +111,7 @@ class Round:
         self._job, self._old, self._new = job, old, new
         self._batch = Batch(job.apply)
         self._gone: dict[Family, list[Key]] = {}
+        self.needed = False  # something was written or deleted between the two
 
     async def run(self) -> None:
         """Write what has to be written."""
@@ -137,6 +144,7 @@ class Round:
         before, after = await self._old.count(family, now), await self._new.count(family, now)
         gone, come = await self._differences(family) if before + added != after else (set(), set())
         self._gone[family] = sorted(gone)
+        self.needed |= bool(changed or gone or come)
         for key in self._gone[family]:
             await self._batch.add(Drop(family, key, 0))
         figures.dropped += len(gone)

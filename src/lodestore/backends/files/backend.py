@@ -67,6 +67,9 @@ class FileBackend(Backend):
     async def scan(self, page: Page) -> list[Row]:
         return await self._worker.run(self._folder.scan, page)
 
+    async def sequence(self) -> int:
+        return await self._worker.run(self._folder.turn)
+
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
         groups = await self._worker.run(self._folder.outline, page)
         while groups:

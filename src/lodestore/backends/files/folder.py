@@ -34,6 +34,7 @@ class Folder:
         self._backups = Backups(disk, root, backups)
         unkept = tuple(layout_of(f).folder for f in FAMILIES if f.expires and layout_of(f).file is None)
         self._gate = Gate(disk, root, Journal(disk, root, self._backups, unkept), timeout)
+        self.turn = self._gate.turn
         self._finder = Finder(disk, root)
         self._tree = Tree(self._finder)
         self._remembered: tuple[tuple[int, ...], Tops] = (), {}

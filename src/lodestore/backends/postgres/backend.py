@@ -91,12 +91,13 @@ class PostgresBackend(Backend):
         async with self._turns.turn():
             if self._turns.open:
                 self._check()
-                await self._turns.finish(self._finish())
 
-    async def _finish(self) -> None:
-        await self.trainer.close()
-        await self._writer.drain()
-        await self._pool.close()
+                async def finish() -> None:
+                    await self.trainer.close()
+                    await self._writer.drain()
+                    await self._pool.close()
+
+                await self._turns.finish(finish())
 
     async def exists(self) -> bool:
         pool = Pool(self._address.connect, *self._pooling)
@@ -141,6 +142,9 @@ class PostgresBackend(Backend):
             return await self._shelf.unpacking(lambda: self._packer.unpack_all([row[0] for row in packed]))
         except Corrupt:  # read again with the names, for the one that is broken
             return await super().bodies(page)
+
+    async def sequence(self) -> int:
+        return int(await self._read(lambda run: run.fetchval(f"SELECT commits FROM {self._d.schema}store")))
 
     async def _select(self, columns: str, page: Page) -> list[Any]:
         text = render.scan(columns, render.shape(page), self._d)

@@ -138,7 +138,7 @@ class RedisBackend(Backend):
 
     async def scan(self, page: Page) -> list[Row]:
         if len(page.prefix) == len(page.family.key):
-            return await self._record(page)
+            return await _record(self, page)
         answer = await self._ask(page, "rows")
         return await self._shelf.unpacking(lambda: rows.rows_of(self._packer, page, answer))
 
@@ -153,17 +153,12 @@ class RedisBackend(Backend):
         answer = await self._ask(page, "bodies")
         return await self._shelf.unpacking(lambda: rows.bodies_of(self._packer, page, answer))
 
+    async def sequence(self) -> int:
+        return int(await self._opened().ask("HGET", f"{self._tag}:meta", "commits") or 0)
+
     async def _ask(self, page: Page, what: str) -> list[bytes]:
         answer: list[bytes] = await self._opened().run(PAGE, self._tag, rows.question(page, what))
         return answer
-
-    async def _record(self, page: Page) -> list[Row]:
-        """A page whose prefix is a whole key: nothing is left for bounds to compare."""
-        row = (await self.fetch(page.family, [page.prefix]))[0]
-        bounded = page.after is not None or page.before is not None or page.limit == 0
-        if row is None or bounded or not alive(row, page.alive_at) or not (row[0] or page.partial):
-            return []
-        return [row]
 
     async def sweep(self, now: int, limit: int) -> int:
         door, removed = self._opened(), 0
@@ -206,6 +201,15 @@ class RedisBackend(Backend):
                     problems.append(str(problem))
                     page = None
         return problems
+
+
+async def _record(store: RedisBackend, page: Page) -> list[Row]:
+    """A page whose prefix is a whole key: nothing is left for bounds to compare."""
+    row = (await store.fetch(page.family, [page.prefix]))[0]
+    bounded = page.after is not None or page.before is not None or page.limit == 0
+    if row is None or bounded or not alive(row, page.alive_at) or not (row[0] or page.partial):
+        return []
+    return [row]
 
 
 async def _look_at(store: RedisBackend, page: Page, problems: list[str]) -> Page | None:

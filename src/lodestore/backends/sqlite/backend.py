@@ -14,11 +14,12 @@ from ...packing import Packer
 from ...sql import render
 from ...training import Trainer
 from ...turns import Turns
-from . import creation, door, driver, execute, maintenance, packing, sealing
+from . import creation, door, driver, execute, indexing, maintenance, packing, sealing
 from .bounding import Bound
 from .connections import Connections
 from .dictionaries import TableShelf
 from .hot import HOT_BYTES, Hot
+from .searching import Index
 from .snapshot import Snapshot
 from .watch import MAX_STALENESS
 from .writer import Writer
@@ -42,6 +43,7 @@ class SQLiteBackend(Backend):
 
     name = "sqlite"
     hot: Hot | None = None
+    index: Index | None = None
 
     def __init__(
         self,
@@ -94,6 +96,9 @@ class SQLiteBackend(Backend):
         self._shelf = TableShelf(self._packer, self._scanning, self._writer, self._identity.check)
         self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open()
+        self.index = self._index = Index(self._scanning, self._writer, self._packer, self._check, self._identity.check)
+        if indexing.waits(self._reading):
+            self._index.wake()
         self._turns.opened()
 
     async def close(self) -> None:
@@ -101,7 +106,7 @@ class SQLiteBackend(Backend):
             if self._turns.open:
                 self._check()
                 self.hot = None
-                endings = [] if self._bound is None else [self._bound.stop]
+                endings = [self._index.stop, *([] if self._bound is None else [self._bound.stop])]
                 await self._turns.finish(self._connections.close(*endings, self.trainer.close, self._writer.drain))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
@@ -109,6 +114,7 @@ class SQLiteBackend(Backend):
         results = await self._writer.submit(writes)
         if self._bound is not None:
             self._bound.wrote(writes)
+        self._index.wrote(writes)
         if self._packer.due:
             self.trainer.wake()
         return results
@@ -209,6 +215,7 @@ class SQLiteBackend(Backend):
         trained = await self.trainer.train()
         sealed = await sealing.walk(self._writer, self._packer, self._identity.check)
         packed = await self._shelf.repack() if self._dictionaries else 0
+        await self._index.settle()
         await self._connections.writing.run("compacting", maintenance.compact)
         after = maintenance.size(self.path)
         done = {"dictionaries": trained, "sealed": sealed, "packed": packed}

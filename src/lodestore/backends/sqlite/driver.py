@@ -65,6 +65,11 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
     return connection
 
 
+def private() -> Connection:
+    """An empty database of this process alone, for any thread, one at a time."""
+    return sqlcipher.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
 class _Cursor(sqlcipher.Cursor):  # type: ignore[misc]
     packer: Packer
 

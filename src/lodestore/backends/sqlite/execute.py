@@ -30,7 +30,8 @@ from ...kernel import (
     name_of,
 )
 from ...sql import render
-from . import log_pages, logs
+from ...sql.logs import LAST
+from . import log_pages, logs, noting
 from .driver import Cursor, IntegrityError
 from .log_pages import FEW_AT_ONCE, FEW_BYTES
 from .packing import another, unpack_all, unpack_named
@@ -53,6 +54,8 @@ def _put(run: Cursor, put: Put, version: int) -> int:
         _expect(run, put)
     expiry = (expires_at,) if family.expires else ()
     _insert(run, render.put(family), (*key, run.packer.pack(family, body), version, at, *expiry), put)
+    if family.text:
+        noting.note_record(run, family, key)
     return version
 
 
@@ -73,12 +76,18 @@ def _copy(run: Cursor, copy: Copy, version: int) -> int:
     expiry = (row[EXPIRES_AT],) if family.expires else ()
     place = (_free_place(run, family, row),) if family.arrival else ()
     values = (*key, run.packer.pack(family, row[BODY]), version, *row[CREATED_AT:EXPIRES_AT], *expiry, *place)
+    if family.text:
+        noting.note_record(run, family, key)  # it may stand at another place so far
     _insert(run, render.copy(family), values, copy)
+    if family.text:
+        noting.note_record(run, family, key)
     return version
 
 
 def _free_place(run: Cursor, family: Family, row: Row) -> int:
     outer, place = row[KEY:-1], row[PLACE]
+    if not 0 <= place <= LAST:
+        raise Refused(f"{name_of(family, row[KEY:])}: places in a SQLite store go from 0 to {LAST}")
     taken = run.execute(render.at_place(family), (*outer, place)).fetchone()
     if taken is None or taken[0] == row[-1]:
         return int(place)
@@ -89,6 +98,7 @@ def _drop(run: Cursor, drop: Drop, _: int) -> int:
     family, prefix, at = drop
     if family.log:
         return logs.drop(run, family, prefix)
+    noting.note_drop(run, family, prefix)
     for owned in OWNED[family]:
         if owned.log:  # where the foreign keys do not reach
             logs.drop(run, owned, prefix)

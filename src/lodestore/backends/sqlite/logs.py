@@ -12,7 +12,7 @@ from ...errors import Refused
 from ...kernel import BODY, CREATED_AT, KEY, VERSION, WRITTEN_AT, Append, Copy, Key, name_of
 from ...sql import logs as sql
 from ...sql import render
-from . import chunks
+from . import chunks, noting
 from .driver import Cursor, IntegrityError
 from .packing import unpack_named
 
@@ -29,6 +29,8 @@ def append(run: Cursor, write: Append, version: int) -> int:
         raise Refused(f"{name_of(family, prefix)}: the log is full, its last position is {sql.LAST}")
     rows = [(number, run.packer.pack(family, body), version, at) for number, body in enumerate(bodies, first)]
     run.executemany(sql.insert(family), rows)
+    if family.text and rows:
+        noting.note(run, first, first + len(rows) - 1)
     return cast(int, first - base)
 
 
@@ -38,7 +40,10 @@ def _append_one(run: Cursor, family: Family, values: tuple[Any, ...]) -> int:
         run.execute(sql.append(family), values)
     except IntegrityError:
         return 0
-    return int(run.lastrowid) % sql.SPAN
+    number = int(run.lastrowid)
+    if family.text:
+        noting.note(run, number, number)
+    return number % sql.SPAN
 
 
 def copy(run: Cursor, write: Copy, version: int) -> int:
@@ -50,6 +55,8 @@ def copy(run: Cursor, write: Copy, version: int) -> int:
     base, _ = run.execute(sql.end(family), key[:-1]).fetchone() or _own(run, family, key[:-1], version, at)
     _take_apart(run, family, base, key)
     run.execute(sql.copy(family), (base + key[-1], run.packer.pack(family, row[BODY]), version, row[CREATED_AT], at))
+    if family.text:
+        noting.note(run, base + key[-1], base + key[-1])
     return version
 
 
@@ -69,6 +76,7 @@ def drop(run: Cursor, family: Family, prefix: Key) -> int:
         return _drop_one(run, family, prefix)
     count: int = run.execute(sql.size(family, depth), prefix).fetchone()[0]
     if count:
+        noting.note_drop(run, family, prefix)
         run.execute(sql.drop(family, depth), prefix)
     return count
 
@@ -80,6 +88,8 @@ def _drop_one(run: Cursor, family: Family, key: Key) -> int:
         return 0
     _take_apart(run, family, found[0], key)
     number = found[0] + position
+    if family.text:
+        noting.note(run, number, number)
     return int(run.execute(sql.erase(family), (number, number)).rowcount)
 
 

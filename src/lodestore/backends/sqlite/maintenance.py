@@ -14,7 +14,7 @@ from ...errors import Corrupt, Refused, Unavailable
 from ...kernel import Page
 from ...packing import Packer
 from ...sql import render
-from . import dictionaries, driver, execute
+from . import dictionaries, driver, execute, indexing
 from .creation import Site, publish, sync
 from .watch import Commit
 
@@ -81,13 +81,17 @@ def warnings(path: Path) -> list[str]:
 
 
 def verify(connection: driver.Connection, packer: Packer) -> list[str]:
-    """Pages, indexes, foreign keys, dictionaries and the checksum of every body; one line a problem."""
+    """Pages, indexes, foreign keys, dictionaries, every body's checksum and the index of text; one line a problem."""
     problems = [row[0] for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
     for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
         problems.append(f"{table} row {rowid}: its {parent} is missing")
     problems += dictionaries.problems(connection)
     for family in FAMILIES:
         problems += execute.broken(driver.cursor(connection, packer), Page(family, partial=True))
+    try:
+        problems += execute.as_of(driver.cursor(connection, packer), indexing.problems)[1]
+    except driver.Error as error:
+        problems.append(f"the index of text cannot be read ({error}): `lodestore reindex` builds it anew")
     return problems
 
 

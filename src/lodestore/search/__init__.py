@@ -1,0 +1,1 @@
+"""Search for backends that have no index of their own."""

@@ -823,6 +823,13 @@ class TestSearch:
         assert (answer.code, answer.json) == (1, [])
         assert run("search", url, "a", "--family", "cache").code == 2
 
+    def test_a_filter_is_json(self, run: Run, url: str) -> None:
+        answer = run("search", url, "alphabet", "--where", '{"text": {"$contains": "second"}}')
+        assert answer.out == "memory ramen m2\tsecond in the alphabet\n"
+        for wrong in ("{", "[]", '{"a": {"$near": 1}}'):
+            answer = run("search", url, "alphabet", "--where", wrong)
+            assert (answer.code, "where" in answer.error) == (2, True)
+
     def test_matches_stand_out_on_a_terminal(self, sqlite: str) -> None:
         text = on_terminal("search", sqlite, "alphabet first", TERM="xterm")
         assert "memory ramen m1" in text

@@ -35,7 +35,8 @@ def test_the_story(told: tuple[dict[str, Any], list[str]]) -> None:
     assert figures["seconds"] < 10
     assert figures["imported"]["conversation"] == 36
     assert [row["id"] for row in figures["found"]][0:1] != []
-    assert [line.strip()[0] for line in lines if line.startswith("\n") and line[1].isdigit()] == list("123456")
+    assert [line.strip()[0] for line in lines if line.startswith("\n") and line[1].isdigit()] == list("1234567")
+    assert figures["hits"][0][1] == "travel-refund-lisbon"
 
 
 def test_the_kill_lost_nothing(told: tuple[dict[str, Any], list[str]]) -> None:

@@ -115,6 +115,7 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
             _argument("query", metavar="WORDS", help='any of them; "a phrase", a beginning*, -without'),
             _argument("--namespace", metavar="ID", help="only in this conversation"),
             _argument("--family", metavar="FAMILY", action="append", help="raw_message, memory or result; repeatable"),
+            _argument("--where", metavar="JSON", help="a filter over the documents, see docs/filters.md"),
             _argument("--limit", metavar="N", type=_count, default=10, help="at most so many (default: %(default)s)"),
             _argument("--offset", metavar="N", type=_count, default=0, help="leave out the first N"),
             _argument("--explain", action="store_true", help="the rank and the score of each"),

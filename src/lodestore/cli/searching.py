@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import Any
 
+from .. import codec
 from ..catalogue import SEARCHABLE
+from ..errors import Refused
 from ..finding import Hit
 from . import NO, Negative, output
 from .progress import progress
@@ -20,6 +23,7 @@ async def search(arguments: Namespace) -> int:
             arguments.query,
             namespace=arguments.namespace,
             families=arguments.family,
+            where=None if arguments.where is None else _filter(arguments.where),
             limit=arguments.limit,
             offset=arguments.offset,
             explain=arguments.explain,
@@ -35,6 +39,13 @@ async def search(arguments: Namespace) -> int:
         for hit in hits:
             print(f"{_named(hit)}\t{output.one_line(hit.snippet)}")
     return 0
+
+
+def _filter(text: str) -> Any:
+    try:
+        return codec.loads(text)
+    except ValueError as problem:
+        raise Refused(f'--where: expected JSON, as in {{"role": "user"}}: {problem}') from None
 
 
 def _named(hit: Hit) -> str:

@@ -1,4 +1,4 @@
-"""The six steps, in order; each prints what it did and keeps the figures."""
+"""The seven steps, in order; each prints what it did and keeps the figures."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .figures import Say, Story
 
 CONVERSATIONS = Path(__file__).with_name("conversations.jsonl")
 WORD = "invoice"
+QUESTION = "can I get my money back for a cancelled train?"
 QUERY = """
     SELECT c.conversation_id AS id, json_extract(c.data, '$.title') AS title, count(*) AS messages
     FROM conversations AS c JOIN raw_messages AS m USING (conversation_id)
@@ -34,6 +35,7 @@ def run(at: str | None, say: Say) -> dict[str, Any]:
     asyncio.run(_fill(story))
     kept = kill_a_writer(story)
     same = asyncio.run(_move(story)) if kept else False
+    asyncio.run(_search(story))
     story.figures["ok"] = kept and same
     story.figures["seconds"] = round(time.perf_counter() - began, 2)
     _close(story)
@@ -115,6 +117,21 @@ async def _move(story: Story) -> bool:
     return same
 
 
+async def _search(story: Story) -> None:
+    story.step(7, f"Search: {QUESTION}")
+    async with open_store(story.url) as store:
+        began = time.perf_counter()
+        hits = await store.search(QUESTION, limit=3)
+        taken = [round((time.perf_counter() - began) * 1000, 1)]
+        began = time.perf_counter()
+        await store.search(QUESTION, limit=3)
+        taken.append(round((time.perf_counter() - began) * 1000, 1))
+    for hit in hits:
+        story.say(f"   {hit.key[0]:<24} {hit.snippet}")
+    names = [[hit.family, *hit.key] for hit in hits]
+    story.note("hits", names, f"found in {taken[0]} ms, which made the index; {taken[1]} ms the second time")
+
+
 async def _export(store: Any, path: Path, now: int) -> int:
     with open_output(path) as out:
         return (await export(store.backend, out, now=now)).records
@@ -127,6 +144,7 @@ def _close(story: Story) -> None:
         f"{python} -m lodestore stats {url}",
         f"{python} -m lodestore sql {url} {query}",
         f"{python} -m lodestore show {url} raw_message vat-question",
+        f"{python} -m lodestore search {url} {shlex.quote('how many kettles are left?')}",
     ]
     story.figures["next"] = commands
     done = f"Done in {story.figures['seconds']} s" if story.figures["ok"] else "A PROMISE WAS BROKEN"

@@ -87,10 +87,11 @@ def commands(url: str, folder: Path) -> list[list[str]]:
     """Every command that takes a store, on this one."""
     lines, plain = str(folder / "in.jsonl"), f"sqlite:///{folder / 'plain.db'}"
     return [
-        *([name, url] for name in ("info", "stats", "health", "verify", "purge", "compact", "upgrade")),
+        *([name, url] for name in ("info", "stats", "health", "verify", "purge", "compact", "upgrade", "reindex")),
         ["list", url, "conversation"],
         ["show", url, "state", "last_seen"],
         ["sql", url, "select 1"],
+        ["search", url, "ramen", "--explain"],
         ["import", lines, "--into", url],
         ["export", url],
         ["backup", url, str(folder / "copy")],

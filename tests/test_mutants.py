@@ -228,8 +228,8 @@ def a_search_takes_nothing_in(patch: Patch) -> None:
 
 
 def a_namespace_is_everything(patch: Patch) -> None:
-    real = sql_search.span
-    patch.setattr(sql_search, "span", lambda family, owner=None: real(family))
+    real = searching._spans
+    patch.setattr(searching, "_spans", lambda run, wanted: real(run, wanted._replace(prefix=())))
 
 
 def what_is_excluded_is_found(patch: Patch) -> None:

@@ -245,7 +245,8 @@ class TestStreams:
 
         small, large = peak(1500), peak(6000)
         assert large < 10_000_000
-        assert large < small * 1.3
+        # Of 9 MB more in the store. A dictionary that is trained in the middle, or not, is worth one of them.
+        assert large < small + 2_500_000
 
     def test_progress(self) -> None:
         async def work(a: Backend, b: Backend) -> None:

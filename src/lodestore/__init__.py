@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "errors": ["Conflict", "Corrupt", "Full", "LodestoreError", "Refused", "Unavailable", "Unknown", "Unsupported"],
+    "errors": [
+        "Conflict",
+        "Corrupt",
+        "EmbeddingFailed",
+        "Full",
+        "LodestoreError",
+        "Refused",
+        "Unavailable",
+        "Unknown",
+        "Unsupported",
+    ],
     "factory": [
         "StorageFactory",
         "create_file_storage",
@@ -41,6 +51,9 @@ if TYPE_CHECKING:
     )
     from .errors import (
         Corrupt as Corrupt,
+    )
+    from .errors import (
+        EmbeddingFailed as EmbeddingFailed,
     )
     from .errors import (
         Full as Full,

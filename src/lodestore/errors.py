@@ -37,3 +37,7 @@ class Full(LodestoreError):
 
 class Unsupported(LodestoreError):
     """This backend cannot do that, or the store needs another version of lodestore."""
+
+
+class EmbeddingFailed(LodestoreError):
+    """The embedder gave no usable vectors. The record is stored all the same, without its vector: embed it later."""

@@ -1,0 +1,19 @@
+"""Vectors for texts: what a user gives as an embedder, adapters for known clients, and the calls of it."""
+
+from __future__ import annotations
+
+from .adapters import from_cohere, from_openai, from_sentence_transformers
+from .calls import Embedding
+from .embedder import Embedder, NamedEmbedder, as_embedder
+from .hashing import HashingEmbedder
+
+__all__ = [
+    "Embedder",
+    "Embedding",
+    "HashingEmbedder",
+    "NamedEmbedder",
+    "as_embedder",
+    "from_cohere",
+    "from_openai",
+    "from_sentence_transformers",
+]

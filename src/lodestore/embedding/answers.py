@@ -1,0 +1,51 @@
+"""What an embedder returned, as float32 in bytes, where it can be that."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EmbeddingFailed, Unsupported
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+def load_numpy() -> ModuleType:
+    """numpy, which is late to import; Unsupported where it is not installed."""
+    try:
+        import numpy
+    except ModuleNotFoundError:
+        raise Unsupported("numpy is not installed: pip install 'lodestore[vector]'") from None
+    return numpy
+
+
+def rows_of(answer: Any, count: int) -> list[bytes]:
+    """`count` vectors of one dimension, finite and none of them zero; EmbeddingFailed for anything else."""
+    matrix = _matrix(answer)
+    if matrix.ndim != 2 or not matrix.shape[1]:
+        raise EmbeddingFailed(f"expected a list of vectors, not {type(answer).__name__} of shape {matrix.shape}")
+    if len(matrix) != count:
+        raise EmbeddingFailed(f"{len(matrix)} vectors for {count} texts")
+    import numpy as np
+
+    if not np.isfinite(matrix).all():
+        raise EmbeddingFailed("a vector with a number that is not finite as float32")
+    if not matrix.any(axis=1).all():
+        raise EmbeddingFailed("a vector of nothing but zeros")
+    return [row.tobytes() for row in matrix]
+
+
+def _matrix(answer: Any) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    try:
+        packed = isinstance(answer, (list, tuple)) and answer and isinstance(answer[0], (bytes, bytearray))
+        found = np.asarray([np.frombuffer(row, "<f4") for row in answer] if packed else answer)
+    except ValueError as error:
+        raise EmbeddingFailed("vectors of different lengths, or no vectors") from error
+    if found.dtype.kind not in "fiu":  # text would be read as numbers, and objects called
+        raise EmbeddingFailed(f"expected vectors of numbers, not {type(answer).__name__} of {found.dtype}")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused for that
+        return found.astype("<f4", copy=False)

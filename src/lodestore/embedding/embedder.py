@@ -1,0 +1,91 @@
+"""What an embedder is: a function from texts to vectors, with the name of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..errors import Refused
+from ..keys import check_id
+
+# From texts to a vector for each: a list of lists, an array of two dimensions, or a list of float32 as bytes
+# (little-endian). It may be asynchronous.
+Function = Callable[[list[str]], Any]
+
+
+class Embedder(Protocol):
+    """What makes vectors of texts.
+
+    It may have a function `for_queries` beside, for models that embed what is searched for in another way than what is
+    searched; without it queries are embedded as documents are.
+    """
+
+    @property
+    def name(self) -> str:
+        """Which model this is: vectors of two names are never compared."""
+
+    @property
+    def dimension(self) -> int | None:
+        """How many numbers a vector has; None where only the first answer tells."""
+
+    def __call__(self, texts: list[str], /) -> Any:
+        """A vector for each text, in order, now or awaitable."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEmbedder:
+    """An embedder made of a function and what has to be known of it. Refused where that cannot be right."""
+
+    function: Function
+    name: str
+    dimension: int | None = None
+    for_queries: Function | None = None
+
+    def __post_init__(self) -> None:
+        check_id(self.name, "embedder name")
+        if not callable(self.function) or isinstance(self.function, type):
+            raise Refused(f"embedder: expected a function of a list of texts, not {_kind(self.function)}")
+        if self.for_queries is not None and not callable(self.for_queries):
+            raise Refused(f"for_queries: expected a function of a list of texts, not {_kind(self.for_queries)}")
+        if self.dimension is not None:
+            check_dimension(self.dimension)
+
+    def __call__(self, texts: list[str], /) -> Any:
+        """What the function returns."""
+        return self.function(texts)
+
+
+def as_embedder(value: object, name: str | None = None) -> NamedEmbedder:
+    """An embedder, or a plain function, with all that is known of it.
+
+    The name is `name`, else the value's own `name`, else the `__name__` of a function.
+    """
+    if isinstance(value, NamedEmbedder) and name in (None, value.name):
+        return value
+    if not callable(value) or isinstance(value, type):
+        raise Refused(
+            f"embedder: expected a function of a list of texts, or an object with `name` and `dimension` that is called"
+            f" like one, not {_kind(value)}"
+        )
+    function = value.function if isinstance(value, NamedEmbedder) else value
+    known = getattr(value, "dimension", None), getattr(value, "for_queries", None)
+    return NamedEmbedder(function, _name(value) if name is None else name, *known)
+
+
+def _name(value: object) -> str:
+    found = getattr(value, "name", None) or getattr(value, "__name__", None)
+    if found is None or found == "<lambda>":
+        raise Refused("embedder: it has no name, which tells its vectors from others: use as_embedder(function, name)")
+    return check_id(found, "embedder name")
+
+
+def _kind(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def check_dimension(value: object) -> int:
+    """`value` if it can be the dimension of vectors; Refused where it cannot."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Refused(f"dimension: expected a whole number from 1, not {value!r}")
+    return value

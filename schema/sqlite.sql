@@ -2,7 +2,7 @@
 
 PRAGMA application_id = 1280263237;
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 CREATE TABLE agent (
     id INTEGER NOT NULL,
@@ -27,6 +27,18 @@ CREATE TABLE cache (
 ) STRICT;
 
 CREATE INDEX ix_cache_expires_at ON cache (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE collection (
+    id INTEGER NOT NULL,
+    collection_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_collection PRIMARY KEY (id),
+    CONSTRAINT uq_collection_collection_id UNIQUE (collection_id),
+    CONSTRAINT ck_collection_id CHECK (id BETWEEN 1 AND 2147483647)
+) STRICT;
 
 CREATE TABLE conversation (
     id INTEGER NOT NULL,
@@ -80,6 +92,17 @@ CREATE TABLE result (
 
 CREATE UNIQUE INDEX uq_result_position ON result (position);
 
+CREATE TABLE result_vector (
+    id INTEGER NOT NULL,
+    result_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_result_vector PRIMARY KEY (id),
+    CONSTRAINT uq_result_vector_result_id UNIQUE (result_id)
+) STRICT;
+
 CREATE TABLE state (
     state_key TEXT NOT NULL,
     created_at INTEGER NOT NULL,
@@ -113,6 +136,33 @@ CREATE TABLE chunk_info (
     CONSTRAINT fk_chunk_info_conversation FOREIGN KEY(conversation_id) REFERENCES conversation (conversation_id) ON DELETE CASCADE
 ) STRICT;
 
+CREATE TABLE item (
+    collection_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_item PRIMARY KEY (collection_id, item_id),
+    CONSTRAINT fk_item_collection FOREIGN KEY(collection_id) REFERENCES collection (collection_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE UNIQUE INDEX uq_item_position ON item (collection_id, position);
+
+CREATE TABLE item_vector (
+    id INTEGER NOT NULL,
+    collection_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_item_vector PRIMARY KEY (id),
+    CONSTRAINT uq_item_vector_collection_id_item_id UNIQUE (collection_id, item_id),
+    CONSTRAINT fk_item_vector_collection FOREIGN KEY(collection_id) REFERENCES collection (collection_id) ON DELETE CASCADE
+) STRICT;
+
 CREATE TABLE memory (
     conversation_id TEXT NOT NULL,
     memory_id TEXT NOT NULL,
@@ -127,7 +177,39 @@ CREATE TABLE memory (
 
 CREATE UNIQUE INDEX uq_memory_position ON memory (conversation_id, position);
 
-CREATE VIRTUAL TABLE posting USING fts5(t, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
+CREATE TABLE memory_vector (
+    id INTEGER NOT NULL,
+    conversation_id TEXT NOT NULL,
+    memory_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_memory_vector PRIMARY KEY (id),
+    CONSTRAINT uq_memory_vector_conversation_id_memory_id UNIQUE (conversation_id, memory_id),
+    CONSTRAINT fk_memory_vector_conversation FOREIGN KEY(conversation_id) REFERENCES conversation (conversation_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE raw_message_vector (
+    id INTEGER NOT NULL,
+    conversation_id TEXT NOT NULL,
+    message TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    CONSTRAINT pk_raw_message_vector PRIMARY KEY (id),
+    CONSTRAINT uq_raw_message_vector_conversation_id_message UNIQUE (conversation_id, message),
+    CONSTRAINT fk_raw_message_vector_conversation FOREIGN KEY(conversation_id) REFERENCES conversation (conversation_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE VIRTUAL TABLE posting USING fts5(t, n, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
+
+CREATE TABLE packed (last INTEGER NOT NULL PRIMARY KEY, first INTEGER NOT NULL, space TEXT NOT NULL, part TEXT NOT NULL, cell INTEGER, size INTEGER NOT NULL, numbers BLOB NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL) STRICT;
+
+CREATE INDEX ix_packed_space_part_cell_last_size ON packed (space, part, cell, last, size);
+
+CREATE TABLE cells (first INTEGER NOT NULL PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL, space TEXT NOT NULL, part TEXT NOT NULL, size INTEGER NOT NULL, trained INTEGER NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL) STRICT;
 
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
@@ -136,7 +218,7 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0004');
+INSERT INTO alembic_version (version_num) VALUES ('0005');
 
 INSERT INTO unindexed (first, last) VALUES (-9223372036854775808, 9223372036854775807);
 

@@ -537,6 +537,351 @@ SELECT body, version, created_at, written_at, NULL, position, result_id FROM res
 -- scan result depth=0 before newest
 SELECT body, version, created_at, written_at, NULL, position, result_id FROM result WHERE position < ?1 ORDER BY position DESC LIMIT ?2;
 
+-- put collection
+INSERT INTO collection (collection_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (collection_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy collection
+INSERT INTO collection (collection_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (collection_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- own collection
+INSERT INTO collection (collection_id, body, version, created_at, written_at) VALUES (?1, x'', ?2, ?3, ?3) ON CONFLICT DO NOTHING;
+
+-- version collection
+SELECT version FROM collection WHERE collection_id = ?1 AND length(body) > 0;
+
+-- changed collection
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE version > ?1;
+
+-- drop collection depth=0
+DELETE FROM collection;
+
+-- drop collection depth=1
+DELETE FROM collection WHERE collection_id = ?1;
+
+-- fetch collection
+SELECT body, version, created_at, written_at, NULL, NULL FROM collection WHERE collection_id = ?1;
+
+-- count collection
+SELECT coalesce(sum(length(body) > 0), 0), count(*) - coalesce(sum(length(body) > 0), 0) FROM collection;
+
+-- scan collection depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE length(body) > 0 ORDER BY collection_id LIMIT ?1;
+
+-- scan collection depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE length(body) > 0 ORDER BY collection_id DESC LIMIT ?1;
+
+-- scan collection depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE collection_id > ?1 AND length(body) > 0 ORDER BY collection_id LIMIT ?2;
+
+-- scan collection depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE collection_id > ?1 AND length(body) > 0 ORDER BY collection_id DESC LIMIT ?2;
+
+-- scan collection depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE collection_id < ?1 AND length(body) > 0 ORDER BY collection_id LIMIT ?2;
+
+-- scan collection depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE collection_id < ?1 AND length(body) > 0 ORDER BY collection_id DESC LIMIT ?2;
+
+-- put item
+INSERT INTO item (collection_id, item_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?5, (SELECT coalesce(max(position) + 1, 0) FROM item WHERE collection_id = ?1)) ON CONFLICT (collection_id, item_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy item
+INSERT INTO item (collection_id, item_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (collection_id, item_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
+
+-- next_place item
+SELECT coalesce(max(position) + 1, 0) FROM item WHERE collection_id = ?1;
+
+-- at_place item
+SELECT item_id FROM item WHERE collection_id = ?1 AND position = ?2;
+
+-- version item
+SELECT version FROM item WHERE collection_id = ?1 AND item_id = ?2 AND length(body) > 0;
+
+-- changed item
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE version > ?1;
+
+-- drop item depth=0
+DELETE FROM item;
+
+-- drop item depth=1
+DELETE FROM item WHERE collection_id = ?1;
+
+-- drop item depth=2
+DELETE FROM item WHERE collection_id = ?1 AND item_id = ?2;
+
+-- fetch item
+SELECT body, version, created_at, written_at, NULL, position FROM item WHERE collection_id = ?1 AND item_id = ?2;
+
+-- count item
+SELECT count(*), 0 FROM item;
+
+-- scan item depth=0
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item ORDER BY collection_id, position LIMIT ?1;
+
+-- scan item depth=0 newest
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item ORDER BY collection_id DESC, position DESC LIMIT ?1;
+
+-- scan item depth=0 after
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE (collection_id, position) > (?1, ?2) ORDER BY collection_id, position LIMIT ?3;
+
+-- scan item depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE (collection_id, position) > (?1, ?2) ORDER BY collection_id DESC, position DESC LIMIT ?3;
+
+-- scan item depth=0 before
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE (collection_id, position) < (?1, ?2) ORDER BY collection_id, position LIMIT ?3;
+
+-- scan item depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE (collection_id, position) < (?1, ?2) ORDER BY collection_id DESC, position DESC LIMIT ?3;
+
+-- scan item depth=1
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE collection_id = ?1 ORDER BY position LIMIT ?2;
+
+-- scan item depth=1 newest
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE collection_id = ?1 ORDER BY position DESC LIMIT ?2;
+
+-- scan item depth=1 after
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE collection_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3;
+
+-- scan item depth=1 after newest
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE collection_id = ?1 AND position > ?2 ORDER BY position DESC LIMIT ?3;
+
+-- scan item depth=1 before
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE collection_id = ?1 AND position < ?2 ORDER BY position LIMIT ?3;
+
+-- scan item depth=1 before newest
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM item WHERE collection_id = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3;
+
+-- put raw_message_vector
+INSERT INTO raw_message_vector (conversation_id, message, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (conversation_id, message) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy raw_message_vector
+INSERT INTO raw_message_vector (conversation_id, message, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (conversation_id, message) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- version raw_message_vector
+SELECT version FROM raw_message_vector WHERE conversation_id = ?1 AND message = ?2 AND length(body) > 0;
+
+-- changed raw_message_vector
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE version > ?1;
+
+-- drop raw_message_vector depth=0
+DELETE FROM raw_message_vector;
+
+-- drop raw_message_vector depth=1
+DELETE FROM raw_message_vector WHERE conversation_id = ?1;
+
+-- drop raw_message_vector depth=2
+DELETE FROM raw_message_vector WHERE conversation_id = ?1 AND message = ?2;
+
+-- fetch raw_message_vector
+SELECT body, version, created_at, written_at, NULL, NULL FROM raw_message_vector WHERE conversation_id = ?1 AND message = ?2;
+
+-- count raw_message_vector
+SELECT count(*), 0 FROM raw_message_vector;
+
+-- scan raw_message_vector depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector ORDER BY conversation_id, message LIMIT ?1;
+
+-- scan raw_message_vector depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector ORDER BY conversation_id DESC, message DESC LIMIT ?1;
+
+-- scan raw_message_vector depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE (conversation_id, message) > (?1, ?2) ORDER BY conversation_id, message LIMIT ?3;
+
+-- scan raw_message_vector depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE (conversation_id, message) > (?1, ?2) ORDER BY conversation_id DESC, message DESC LIMIT ?3;
+
+-- scan raw_message_vector depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE (conversation_id, message) < (?1, ?2) ORDER BY conversation_id, message LIMIT ?3;
+
+-- scan raw_message_vector depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE (conversation_id, message) < (?1, ?2) ORDER BY conversation_id DESC, message DESC LIMIT ?3;
+
+-- scan raw_message_vector depth=1
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE conversation_id = ?1 ORDER BY message LIMIT ?2;
+
+-- scan raw_message_vector depth=1 newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE conversation_id = ?1 ORDER BY message DESC LIMIT ?2;
+
+-- scan raw_message_vector depth=1 after
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE conversation_id = ?1 AND message > ?2 ORDER BY message LIMIT ?3;
+
+-- scan raw_message_vector depth=1 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE conversation_id = ?1 AND message > ?2 ORDER BY message DESC LIMIT ?3;
+
+-- scan raw_message_vector depth=1 before
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE conversation_id = ?1 AND message < ?2 ORDER BY message LIMIT ?3;
+
+-- scan raw_message_vector depth=1 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, message FROM raw_message_vector WHERE conversation_id = ?1 AND message < ?2 ORDER BY message DESC LIMIT ?3;
+
+-- put memory_vector
+INSERT INTO memory_vector (conversation_id, memory_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy memory_vector
+INSERT INTO memory_vector (conversation_id, memory_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- version memory_vector
+SELECT version FROM memory_vector WHERE conversation_id = ?1 AND memory_id = ?2 AND length(body) > 0;
+
+-- changed memory_vector
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE version > ?1;
+
+-- drop memory_vector depth=0
+DELETE FROM memory_vector;
+
+-- drop memory_vector depth=1
+DELETE FROM memory_vector WHERE conversation_id = ?1;
+
+-- drop memory_vector depth=2
+DELETE FROM memory_vector WHERE conversation_id = ?1 AND memory_id = ?2;
+
+-- fetch memory_vector
+SELECT body, version, created_at, written_at, NULL, NULL FROM memory_vector WHERE conversation_id = ?1 AND memory_id = ?2;
+
+-- count memory_vector
+SELECT count(*), 0 FROM memory_vector;
+
+-- scan memory_vector depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector ORDER BY conversation_id, memory_id LIMIT ?1;
+
+-- scan memory_vector depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector ORDER BY conversation_id DESC, memory_id DESC LIMIT ?1;
+
+-- scan memory_vector depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE (conversation_id, memory_id) > (?1, ?2) ORDER BY conversation_id, memory_id LIMIT ?3;
+
+-- scan memory_vector depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE (conversation_id, memory_id) > (?1, ?2) ORDER BY conversation_id DESC, memory_id DESC LIMIT ?3;
+
+-- scan memory_vector depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE (conversation_id, memory_id) < (?1, ?2) ORDER BY conversation_id, memory_id LIMIT ?3;
+
+-- scan memory_vector depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE (conversation_id, memory_id) < (?1, ?2) ORDER BY conversation_id DESC, memory_id DESC LIMIT ?3;
+
+-- scan memory_vector depth=1
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE conversation_id = ?1 ORDER BY memory_id LIMIT ?2;
+
+-- scan memory_vector depth=1 newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE conversation_id = ?1 ORDER BY memory_id DESC LIMIT ?2;
+
+-- scan memory_vector depth=1 after
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE conversation_id = ?1 AND memory_id > ?2 ORDER BY memory_id LIMIT ?3;
+
+-- scan memory_vector depth=1 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE conversation_id = ?1 AND memory_id > ?2 ORDER BY memory_id DESC LIMIT ?3;
+
+-- scan memory_vector depth=1 before
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE conversation_id = ?1 AND memory_id < ?2 ORDER BY memory_id LIMIT ?3;
+
+-- scan memory_vector depth=1 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, conversation_id, memory_id FROM memory_vector WHERE conversation_id = ?1 AND memory_id < ?2 ORDER BY memory_id DESC LIMIT ?3;
+
+-- put result_vector
+INSERT INTO result_vector (result_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy result_vector
+INSERT INTO result_vector (result_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- version result_vector
+SELECT version FROM result_vector WHERE result_id = ?1 AND length(body) > 0;
+
+-- changed result_vector
+SELECT body, version, created_at, written_at, NULL, NULL, result_id FROM result_vector WHERE version > ?1;
+
+-- drop result_vector depth=0
+DELETE FROM result_vector;
+
+-- drop result_vector depth=1
+DELETE FROM result_vector WHERE result_id = ?1;
+
+-- fetch result_vector
+SELECT body, version, created_at, written_at, NULL, NULL FROM result_vector WHERE result_id = ?1;
+
+-- count result_vector
+SELECT count(*), 0 FROM result_vector;
+
+-- scan result_vector depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, result_id FROM result_vector ORDER BY result_id LIMIT ?1;
+
+-- scan result_vector depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, result_id FROM result_vector ORDER BY result_id DESC LIMIT ?1;
+
+-- scan result_vector depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, result_id FROM result_vector WHERE result_id > ?1 ORDER BY result_id LIMIT ?2;
+
+-- scan result_vector depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, result_id FROM result_vector WHERE result_id > ?1 ORDER BY result_id DESC LIMIT ?2;
+
+-- scan result_vector depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, result_id FROM result_vector WHERE result_id < ?1 ORDER BY result_id LIMIT ?2;
+
+-- scan result_vector depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, result_id FROM result_vector WHERE result_id < ?1 ORDER BY result_id DESC LIMIT ?2;
+
+-- put item_vector
+INSERT INTO item_vector (collection_id, item_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (collection_id, item_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+
+-- copy item_vector
+INSERT INTO item_vector (collection_id, item_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (collection_id, item_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at;
+
+-- version item_vector
+SELECT version FROM item_vector WHERE collection_id = ?1 AND item_id = ?2 AND length(body) > 0;
+
+-- changed item_vector
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE version > ?1;
+
+-- drop item_vector depth=0
+DELETE FROM item_vector;
+
+-- drop item_vector depth=1
+DELETE FROM item_vector WHERE collection_id = ?1;
+
+-- drop item_vector depth=2
+DELETE FROM item_vector WHERE collection_id = ?1 AND item_id = ?2;
+
+-- fetch item_vector
+SELECT body, version, created_at, written_at, NULL, NULL FROM item_vector WHERE collection_id = ?1 AND item_id = ?2;
+
+-- count item_vector
+SELECT count(*), 0 FROM item_vector;
+
+-- scan item_vector depth=0
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector ORDER BY collection_id, item_id LIMIT ?1;
+
+-- scan item_vector depth=0 newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector ORDER BY collection_id DESC, item_id DESC LIMIT ?1;
+
+-- scan item_vector depth=0 after
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE (collection_id, item_id) > (?1, ?2) ORDER BY collection_id, item_id LIMIT ?3;
+
+-- scan item_vector depth=0 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE (collection_id, item_id) > (?1, ?2) ORDER BY collection_id DESC, item_id DESC LIMIT ?3;
+
+-- scan item_vector depth=0 before
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE (collection_id, item_id) < (?1, ?2) ORDER BY collection_id, item_id LIMIT ?3;
+
+-- scan item_vector depth=0 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE (collection_id, item_id) < (?1, ?2) ORDER BY collection_id DESC, item_id DESC LIMIT ?3;
+
+-- scan item_vector depth=1
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE collection_id = ?1 ORDER BY item_id LIMIT ?2;
+
+-- scan item_vector depth=1 newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE collection_id = ?1 ORDER BY item_id DESC LIMIT ?2;
+
+-- scan item_vector depth=1 after
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE collection_id = ?1 AND item_id > ?2 ORDER BY item_id LIMIT ?3;
+
+-- scan item_vector depth=1 after newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE collection_id = ?1 AND item_id > ?2 ORDER BY item_id DESC LIMIT ?3;
+
+-- scan item_vector depth=1 before
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE collection_id = ?1 AND item_id < ?2 ORDER BY item_id LIMIT ?3;
+
+-- scan item_vector depth=1 before newest
+SELECT body, version, created_at, written_at, NULL, NULL, collection_id, item_id FROM item_vector WHERE collection_id = ?1 AND item_id < ?2 ORDER BY item_id DESC LIMIT ?3;
+
 -- learn dictionaries
 SELECT number, family, covered, body FROM dictionary WHERE number > ?1 ORDER BY number;
 
@@ -618,14 +963,68 @@ UPDATE result SET body = ?3 WHERE result_id = ?1 AND body = ?2;
 -- sample result
 SELECT body FROM result ORDER BY rowid DESC;
 
+-- held collection
+SELECT coalesce(sum(length(body)), 0) FROM collection;
+
+-- repack collection
+UPDATE collection SET body = ?3 WHERE collection_id = ?1 AND body = ?2;
+
+-- sample collection
+SELECT body FROM collection ORDER BY rowid DESC;
+
+-- held item
+SELECT coalesce(sum(length(body)), 0) FROM item;
+
+-- repack item
+UPDATE item SET body = ?4 WHERE collection_id = ?1 AND item_id = ?2 AND body = ?3;
+
+-- sample item
+SELECT body FROM item ORDER BY rowid DESC;
+
+-- held raw_message_vector
+SELECT coalesce(sum(length(body)), 0) FROM raw_message_vector;
+
+-- repack raw_message_vector
+UPDATE raw_message_vector SET body = ?4 WHERE conversation_id = ?1 AND message = ?2 AND body = ?3;
+
+-- sample raw_message_vector
+SELECT body FROM raw_message_vector ORDER BY rowid DESC;
+
+-- held memory_vector
+SELECT coalesce(sum(length(body)), 0) FROM memory_vector;
+
+-- repack memory_vector
+UPDATE memory_vector SET body = ?4 WHERE conversation_id = ?1 AND memory_id = ?2 AND body = ?3;
+
+-- sample memory_vector
+SELECT body FROM memory_vector ORDER BY rowid DESC;
+
+-- held result_vector
+SELECT coalesce(sum(length(body)), 0) FROM result_vector;
+
+-- repack result_vector
+UPDATE result_vector SET body = ?3 WHERE result_id = ?1 AND body = ?2;
+
+-- sample result_vector
+SELECT body FROM result_vector ORDER BY rowid DESC;
+
+-- held item_vector
+SELECT coalesce(sum(length(body)), 0) FROM item_vector;
+
+-- repack item_vector
+UPDATE item_vector SET body = ?4 WHERE collection_id = ?1 AND item_id = ?2 AND body = ?3;
+
+-- sample item_vector
+SELECT body FROM item_vector ORDER BY rowid DESC;
+
 -- search in 1
-SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
+SELECT p.rowid AS number, -bm25(posting, 1.0, 0.0) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
 
 -- search in 2
-SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?6 AND ?7 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
+SELECT p.rowid AS number, -bm25(posting, 1.0, 0.0) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting, 1.0, 0.0) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?6 AND ?7 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
 
 -- search in 3
-SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?6 AND ?7 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?8 AND ?9 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
+SELECT p.rowid AS number, -bm25(posting, 1.0, 0.0) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?4 AND ?5 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting, 1.0, 0.0) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?6 AND ?7 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) UNION ALL SELECT p.rowid AS number, -bm25(posting, 1.0, 0.0) AS score FROM posting AS p WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?8 AND ?9 AND NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid) ORDER BY score DESC, number LIMIT ?2 OFFSET ?3;
 
 -- asleep
 SELECT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807);
@@ -643,13 +1042,16 @@ SELECT first, last FROM unindexed WHERE first >= ?1 ORDER BY first LIMIT ?2;
 DELETE FROM unindexed WHERE first BETWEEN ?1 AND ?2;
 
 -- post
-INSERT INTO posting (rowid, t) VALUES (?1, ?2);
+INSERT INTO posting (rowid, t, n) VALUES (?1, ?2, ?3);
 
 -- unpost
 DELETE FROM posting WHERE rowid BETWEEN ?1 AND ?2;
 
 -- posted
 SELECT rowid FROM posting WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid LIMIT 1 OFFSET ?3;
+
+-- any posted
+SELECT rowid FROM posting LIMIT 1;
 
 -- all posted
 SELECT rowid FROM posting ORDER BY rowid;
@@ -663,14 +1065,26 @@ INSERT INTO posting (posting, rank) VALUES ('merge', ?1);
 -- find posting
 SELECT 1 FROM posting WHERE posting MATCH ?1 AND rowid = ?2;
 
--- owner
+-- owner of raw_message
 SELECT id FROM conversation WHERE conversation_id = ?1;
 
--- owner name
+-- owner name of raw_message
 SELECT conversation_id FROM conversation WHERE id = ?1;
 
--- owners
+-- owners of raw_message
 SELECT id, conversation_id FROM conversation WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1;
+
+-- owner of item
+SELECT id FROM collection WHERE collection_id = ?1;
+
+-- owner name of item
+SELECT collection_id FROM collection WHERE id = ?1;
+
+-- owners of item
+SELECT id, collection_id FROM collection WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1;
+
+-- queue raw_message
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (id << 32) + ?2 FROM conversation WHERE conversation_id = ?1) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue branch raw_message
 INSERT INTO unindexed (first, last) SELECT (o.id << 32) + (0), (o.id << 32) + (0) + 4294967295 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
@@ -685,19 +1099,22 @@ SELECT (id << 32) + ?2 FROM conversation WHERE conversation_id = ?1;
 SELECT id, sealed FROM raw_message ORDER BY id;
 
 -- queue memory
-INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 32 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 31 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue branch memory
-INSERT INTO unindexed (first, last) SELECT (o.id << 32) + (-9223372036854775808), (o.id << 32) + (-9223372036854775808) + 4294967295 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM memory AS r WHERE r.conversation_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT (o.id << 31) + (-9223372036854775808), (o.id << 31) + (-9223372036854775808) + 2147483647 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM memory AS r WHERE r.conversation_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue all memory
-INSERT INTO unindexed (first, last) SELECT -9223372032559808512, -1 WHERE EXISTS (SELECT 1 FROM memory) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT -9223372034707292160, -4611686018427387905 WHERE EXISTS (SELECT 1 FROM memory) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- number of memory
-SELECT (o.id << 32 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2;
+SELECT (o.id << 31 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2;
+
+-- names memory
+SELECT r.position, r.memory_id FROM json_each(?1) AS j CROSS JOIN memory AS r ON r.conversation_id = ?2 AND r.position = j.value;
 
 -- numbers memory
-SELECT (o.id << 32 | r.position) + (-9223372036854775808), NULL FROM conversation AS o CROSS JOIN memory AS r ON r.conversation_id = o.conversation_id ORDER BY o.id, r.position;
+SELECT (o.id << 31 | r.position) + (-9223372036854775808), NULL FROM conversation AS o CROSS JOIN memory AS r ON r.conversation_id = o.conversation_id ORDER BY o.id, r.position;
 
 -- queue result
 INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT position FROM result WHERE result_id = ?1) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
@@ -708,5 +1125,164 @@ INSERT INTO unindexed (first, last) SELECT 0, 4294967295 WHERE EXISTS (SELECT 1 
 -- number of result
 SELECT position FROM result WHERE result_id = ?1;
 
+-- names result
+SELECT r.position, r.result_id FROM json_each(?1) AS j CROSS JOIN result AS r ON r.position = j.value;
+
 -- numbers result
 SELECT position, NULL FROM result ORDER BY position;
+
+-- queue item
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 31 | r.position) + (-4611686018427387904) FROM collection AS o CROSS JOIN item AS r WHERE o.collection_id = ?1 AND r.collection_id = ?1 AND r.item_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- queue branch item
+INSERT INTO unindexed (first, last) SELECT (o.id << 31) + (-4611686018427387904), (o.id << 31) + (-4611686018427387904) + 2147483647 FROM collection AS o WHERE o.collection_id = ?1 AND EXISTS (SELECT 1 FROM item AS r WHERE r.collection_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- queue all item
+INSERT INTO unindexed (first, last) SELECT -4611686016279904256, -1 WHERE EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+
+-- number of item
+SELECT (o.id << 31 | r.position) + (-4611686018427387904) FROM collection AS o CROSS JOIN item AS r WHERE o.collection_id = ?1 AND r.collection_id = ?1 AND r.item_id = ?2;
+
+-- names item
+SELECT r.position, r.item_id FROM json_each(?1) AS j CROSS JOIN item AS r ON r.collection_id = ?2 AND r.position = j.value;
+
+-- numbers item
+SELECT (o.id << 31 | r.position) + (-4611686018427387904), NULL FROM collection AS o CROSS JOIN item AS r ON r.collection_id = o.collection_id ORDER BY o.id, r.position;
+
+-- pack
+INSERT INTO packed (last, first, space, part, cell, size, numbers, head, codes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+
+-- unpack
+DELETE FROM packed WHERE last = ?1;
+
+-- unpack within
+DELETE FROM packed WHERE last BETWEEN ?1 AND ?2 AND first >= ?1;
+
+-- packed across
+SELECT last, numbers FROM packed WHERE last BETWEEN ?1 AND ?3 AND first <= ?2;
+
+-- packed at
+SELECT space, part, cell, size, numbers, head, codes FROM packed WHERE last = ?1;
+
+-- small packed
+SELECT last, size FROM packed WHERE space = ?1 AND part = ?2 AND cell IS ?3 AND last BETWEEN ?4 AND ?5 AND size < 512 ORDER BY size, last;
+
+-- next packed
+SELECT last, first, space, part, cell, size, numbers, head, codes FROM packed WHERE last BETWEEN ?1 AND ?2 ORDER BY last LIMIT 1;
+
+-- codes flat
+SELECT size, numbers, head, codes FROM packed WHERE space = ?1 AND part = ?2 AND cell IS NULL AND last BETWEEN ?3 AND ?4;
+
+-- codes in cells
+SELECT size, numbers, head, codes FROM packed WHERE space = ?1 AND part = ?2 AND cell BETWEEN ?3 AND ?4;
+
+-- codes of all parts
+SELECT size, numbers, head, codes FROM packed WHERE +space = ?1 AND last BETWEEN ?2 AND ?3 AND cell IS NULL;
+
+-- heads flat
+SELECT size, numbers, head, NULL FROM packed WHERE space = ?1 AND part = ?2 AND cell IS NULL AND last BETWEEN ?3 AND ?4;
+
+-- heads in cells
+SELECT size, numbers, head, NULL FROM packed WHERE space = ?1 AND part = ?2 AND cell BETWEEN ?3 AND ?4;
+
+-- heads of all parts
+SELECT size, numbers, head, NULL FROM packed WHERE +space = ?1 AND last BETWEEN ?2 AND ?3;
+
+-- count flat
+SELECT coalesce(sum(size), 0) FROM packed WHERE space = ?1 AND part = ?2 AND cell IS NULL AND last BETWEEN ?3 AND ?4;
+
+-- count in cells
+SELECT coalesce(sum(size), 0) FROM packed WHERE space = ?1 AND part = ?2 AND cell BETWEEN ?3 AND ?4;
+
+-- count of all parts
+SELECT coalesce(sum(size), 0) FROM packed WHERE +space = ?1 AND last BETWEEN ?2 AND ?3;
+
+-- codes of cells
+SELECT p.size, p.numbers, p.head, p.codes FROM json_each(?3) AS j CROSS JOIN packed AS p ON p.space = ?1 AND p.part = ?2 AND p.cell = j.value;
+
+-- lasts flat
+SELECT last FROM packed WHERE space = ?1 AND part = ?2 AND cell IS NULL AND last BETWEEN ?3 AND ?4 LIMIT ?5;
+
+-- lasts in cells
+SELECT last FROM packed WHERE space = ?1 AND part = ?2 AND cell BETWEEN ?3 AND ?4 LIMIT ?5;
+
+-- cells
+SELECT first, part, size, head, codes FROM cells WHERE space = ?1 AND low <= ?3 AND high >= ?2 AND (?4 IS NULL OR part = ?4);
+
+-- trained
+SELECT trained FROM cells WHERE space = ?1 AND part = ?2 AND low = ?3;
+
+-- next cell
+SELECT coalesce(max(first + size), 1) FROM cells;
+
+-- add cells
+INSERT INTO cells (first, low, high, space, part, size, trained, head, codes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+
+-- drop cells
+DELETE FROM cells WHERE space = ?1 AND part = ?2 AND low = ?3;
+
+-- drop cells within
+DELETE FROM cells WHERE low >= ?1 AND high <= ?2;
+
+-- has cell
+SELECT 1 FROM cells WHERE space = ?1 AND part = ?2 AND ?3 BETWEEN low AND high AND ?4 BETWEEN first AND first + size - 1;
+
+-- anything packed
+SELECT 1 FROM packed LIMIT 1;
+
+-- large namespaces
+SELECT space, part, min(last) FROM packed GROUP BY space, part, last >> 31 HAVING sum(size) >= ?1;
+
+-- empty packed
+DELETE FROM packed;
+
+-- empty cells
+DELETE FROM cells;
+
+-- any raw_message_vector
+SELECT 1 FROM raw_message_vector LIMIT 1;
+
+-- raw_message_vector of a record
+SELECT id, body FROM raw_message_vector WHERE conversation_id = ?1 AND message = ?2;
+
+-- bodies raw_message_vector
+SELECT v.id, v.body FROM json_each(?1) AS j CROSS JOIN raw_message_vector AS v ON v.id = j.value;
+
+-- every raw_message_vector
+SELECT id, body, conversation_id, message FROM raw_message_vector ORDER BY id;
+
+-- any memory_vector
+SELECT 1 FROM memory_vector LIMIT 1;
+
+-- memory_vector of a record
+SELECT id, body FROM memory_vector WHERE conversation_id = ?1 AND memory_id = ?2;
+
+-- bodies memory_vector
+SELECT v.id, v.body FROM json_each(?1) AS j CROSS JOIN memory_vector AS v ON v.id = j.value;
+
+-- every memory_vector
+SELECT id, body, conversation_id, memory_id FROM memory_vector ORDER BY id;
+
+-- any result_vector
+SELECT 1 FROM result_vector LIMIT 1;
+
+-- result_vector of a record
+SELECT id, body FROM result_vector WHERE result_id = ?1;
+
+-- bodies result_vector
+SELECT v.id, v.body FROM json_each(?1) AS j CROSS JOIN result_vector AS v ON v.id = j.value;
+
+-- every result_vector
+SELECT id, body, result_id FROM result_vector ORDER BY id;
+
+-- any item_vector
+SELECT 1 FROM item_vector LIMIT 1;
+
+-- item_vector of a record
+SELECT id, body FROM item_vector WHERE collection_id = ?1 AND item_id = ?2;
+
+-- bodies item_vector
+SELECT v.id, v.body FROM json_each(?1) AS j CROSS JOIN item_vector AS v ON v.id = j.value;
+
+-- every item_vector
+SELECT id, body, collection_id, item_id FROM item_vector ORDER BY id;

@@ -18,7 +18,9 @@ class Family:
     `owner`    name of the family whose key is the outer part of this one: writing here creates the owner's record
                (empty) where there is none, and dropping the owner drops these too.
     `expires`  records may carry an expiry time.
-    `text`     what of a record is searched, as `texts` reads it: "message", "leaves" (all text in it), "" for nothing.
+    `text`     what of a record is searched, as `texts` reads it: "message", "leaves" (all text in it), "item", "" for
+               nothing.
+    `of`       name of the family whose records these are the vectors of: each has the key of its record, as text.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Family:
     owner: str | None = None
     expires: bool = False
     text: str = ""
+    of: str = ""
 
     @property
     def placed(self) -> bool:
@@ -44,11 +47,22 @@ REASONING_CHAIN = Family("reasoning_chain", ("agent_id", "position"), log=True, 
 CACHE = Family("cache", ("cache_key",), expires=True)
 STATE = Family("state", ("state_key",))
 RESULT = Family("result", ("result_id",), arrival=True, text="leaves")
+COLLECTION = Family("collection", ("collection_id",))
+ITEM = Family("item", ("collection_id", "item_id"), arrival=True, owner="collection", text="item")
+
+MESSAGE_VECTOR = Family("raw_message_vector", ("conversation_id", "message"), owner="conversation", of="raw_message")
+MEMORY_VECTOR = Family("memory_vector", ("conversation_id", "memory_id"), owner="conversation", of="memory")
+RESULT_VECTOR = Family("result_vector", ("result_id",), of="result")
+ITEM_VECTOR = Family("item_vector", ("collection_id", "item_id"), owner="collection", of="item")
 
 # Owners stand before what they own: this is the order of creation, of export and of migration.
-FAMILIES = (CONVERSATION, RAW_MESSAGE, MEMORY, CHUNK_INFO, AGENT, REASONING_CHAIN, CACHE, STATE, RESULT)
+FAMILIES = (
+    *(CONVERSATION, RAW_MESSAGE, MEMORY, CHUNK_INFO, AGENT, REASONING_CHAIN, CACHE, STATE, RESULT, COLLECTION, ITEM),
+    *(MESSAGE_VECTOR, MEMORY_VECTOR, RESULT_VECTOR, ITEM_VECTOR),
+)
 CATALOGUE = {family.name: family for family in FAMILIES}
 SEARCHABLE = tuple(family for family in FAMILIES if family.text)
+VECTORS = {CATALOGUE[family.of]: family for family in FAMILIES if family.of}  # where a family's records have theirs
 
 UNFINISHED = "lodestore:migration"  # the state that stands in a store while a migration into it is unfinished
 

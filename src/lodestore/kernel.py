@@ -14,9 +14,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
-from .catalogue import FAMILIES, Family
+from .catalogue import FAMILIES, VECTORS, Family
 from .clock import Clock
 from .errors import Conflict, Corrupt, Unsupported
+from .floats import Space
 from .words import Query
 
 Key = tuple[str | int, ...]
@@ -57,12 +58,16 @@ class Put(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Add records at the end of a log. Result: the position of the first; the others follow without a gap."""
+    """Add records at the end of a log. Result: the position of the first; the others follow without a gap.
+
+    `vectors`, where there are any, has for each body that of the record's vector, empty for none.
+    """
 
     family: Family
     prefix: Key
     bodies: tuple[bytes, ...]
     written_at: int
+    vectors: tuple[bytes, ...] = ()
 
     @property
     def time(self) -> int:
@@ -125,6 +130,13 @@ class Page(NamedTuple):
         """Whether this is the end of one log, or all of it."""
         whole_log = self.family.log and len(self.prefix) == len(self.family.key) - 1
         return whole_log and self.after is self.before is None and (self.newest or self.limit is None)
+
+
+def attached(append: Append, first: int) -> list[Put]:
+    """The vectors of an append whose first record came to stand at a position."""
+    family, at = VECTORS.get(append.family), append.written_at
+    found = [(position, body) for position, body in enumerate(append.vectors, first) if body]
+    return [Put(family, (*append.prefix, str(position)), body, at) for position, body in found] if family else []
 
 
 def order_of(family: Family, row: Row) -> Key:
@@ -202,14 +214,27 @@ class Sequenced(Protocol):
         """The store as it stands now, whatever is written while it is read."""
 
 
+class Near(NamedTuple):
+    """A vector that others of its space are searched near to; `exact` reads all of them, whatever it takes."""
+
+    space: Space
+    vector: bytes
+    exact: bool = False
+
+
 class Wanted(NamedTuple):
-    """What to search for: records of some families, below an outer key where there is one; a page of them."""
+    """What to search for: records of some families, below an outer key where there is one; a page of them.
+
+    `part` is a namespace inside a collection, None for all of it.
+    """
 
     query: Query
     families: tuple[Family, ...]
     prefix: Key = ()
     limit: int | None = None
     offset: int = 0
+    part: str | None = None
+    near: Near | None = None
 
 
 class Match(NamedTuple):
@@ -220,14 +245,20 @@ class Match(NamedTuple):
     row: Row
 
 
+Identity = tuple[Family, Key]
+Leg = list[tuple[Identity, float]]  # what one way of searching finds, the best first, with scores of its own
 Tell = Callable[[int], None]  # how many records have been done
 
 
 class Searchable(Protocol):
-    """A backend's index of text. What was committed before a search began is found by it, on any handle."""
+    """A backend's index of text and vectors. What was committed before a search began is found by it, on any handle."""
 
     async def match(self, wanted: Wanted) -> list[Match]:
-        """The best first; records of one score in an order that stays."""
+        """What text finds, the best first; records of one score in an order that stays."""
+
+    async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+        """What vectors find and what text finds, of one moment: a page of each. A vector's score is the inner product
+        or, for "l2", the negative distance."""
 
     async def reindex(self, tell: Tell) -> int:
         """Build the index anew from the records; how many there are."""

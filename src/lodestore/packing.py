@@ -1,7 +1,9 @@
 """Bodies to checksummed bytes and back, small ones with the help of what others of their kind have in common.
 
-    kind (1 byte)     1 = the body as it is, 2 = a zstd frame, 16 and above = a frame made with dictionary kind - 15
-    payload           a frame of a dictionary comes without the four bytes every frame begins with
+    kind (1 byte)     1 = the body as it is, 2 = a zstd frame, 3 = the parts of a vector's body, 16 and above = a frame
+                      made with dictionary kind - 15
+    payload           a frame of a dictionary comes without the four bytes every frame begins with; of a vector's body
+                      the length of the name of its space in two bytes, the name, the print, the numbers
     seal (4 bytes)    chosen so that the CRC-32 of the whole is 0
 
 The top bit of `kind` says that the body was packed with effort, so that packing it again gains nothing.
@@ -22,11 +24,12 @@ from typing import NamedTuple
 
 import zstandard
 
+from . import floats
 from .catalogue import CATALOGUE, Family
 from .codec import MAX_BODY
 from .errors import Corrupt
 
-RAW, ZSTD = 1, 2
+RAW, ZSTD, VECTOR = 1, 2, 3
 MOST = 110  # dictionaries in one store; a family needs one for each time it grows to eight times its size
 LEVEL, DENSE_LEVEL = 3, 15  # for a write, which somebody waits for; for `compact`
 # Long bodies that will expire: half the time, bodies 3 % larger. Others share long texts with the dictionary, which
@@ -39,7 +42,7 @@ _DENSE = 0x80
 BASE = 15  # what is added to the number of a dictionary to make it a kind
 _SEAL = 0x6DD90A9D  # crc32(text + (crc32(text) ^ _SEAL) as 4 bytes, little endian) is 0 for every text
 _MAGIC = zstandard.FRAME_HEADER
-_RAW_BYTE = bytes([RAW])
+_RAW_BYTE, _VECTOR_BYTE = bytes([RAW]), bytes([VECTOR])
 _SMALL = (b"\x20", b"\x60")  # descriptors of frames that declare their size in one byte or two
 
 
@@ -108,6 +111,8 @@ class Packer:
         """Body to stored bytes; an empty body stays empty."""
         if not body:
             return body
+        if family.of:
+            return seal(_vector(body))
         left = self._left[family] = self._left.get(family, 0) - len(body)
         if left < 0:
             self.due.add(family)
@@ -115,16 +120,20 @@ class Packer:
 
     def pack_densely(self, family: Family, body: bytes) -> bytes:
         """`pack`, with effort: for upkeep, where nobody waits, and of bodies that were counted when they came."""
+        if family.of:
+            return seal(_vector(body))
         return self._dense.pack(body, self._newest.get(family, 0))
 
     def weigh(self, family: Family, body: bytes) -> int:
         """How many bytes `pack` would make of a body."""
+        if family.of:
+            return len(_vector(body)) + 4
         return len(self._tools.pack(body, self._newest.get(family, 0)))
 
     def repack(self, family: Family, packed: bytes, body: bytes) -> bytes | None:
         """`packed` anew, with effort and the newest dictionary; None where that is not smaller."""
         number = self._newest.get(family, 0)
-        if not packed or packed[0] == _DENSE | _kind(number):
+        if not packed or family.of or packed[0] == _DENSE | _kind(number):
             return None
         again = self._dense.pack(body, number)
         return again if len(again) < len(packed) else None
@@ -134,6 +143,15 @@ class Packer:
         if zlib.crc32(packed):
             raise Corrupt(f"{where}: the stored body fails its checksum")
         return packed[1:-4] if packed[:1] == _RAW_BYTE else self._tools.unpack(packed, where)
+
+    def vector(self, packed: bytes, where: str = "record") -> floats.Vector:
+        """The vector in a stored body."""
+        if packed[:1] == _VECTOR_BYTE and not zlib.crc32(packed):
+            return _vector_in(packed, where)
+        try:
+            return floats.stored(self.unpack(packed, where))
+        except ValueError as problem:
+            raise Corrupt(f"{where}: {problem}") from None
 
     def readable(self, packed: bytes) -> bytes | None:
         """The body; None where it is broken, which reading the record tells and `verify`, not its upkeep."""
@@ -188,6 +206,8 @@ class _Tools:
         if not packed:
             return packed
         frame = packed[1:-4]
+        if packed[0] == VECTOR:
+            return _vector_in(packed, where).body
         decompress = self._decompressors.get(packed[0]) or self._decompressor(packed[0], where)
         # python-zstandard ignores max_output_size when the frame declares its size: read the declaration first.
         if frame[:1] not in _SMALL:
@@ -240,6 +260,32 @@ class _Tools:
             return zstandard.ZstdCompressionDict(open_dictionary(found))
         except Corrupt as problem:
             raise Corrupt(f"{where}: cannot be unpacked: {problem}") from None
+
+
+def _vector(body: bytes) -> bytes:
+    """The parts of a vector's body, or the body as it is where those would not give it back."""
+    try:
+        vector = floats.stored(body)
+    except ValueError:
+        return _RAW_BYTE + body
+    name = vector.space.encode()
+    if len(vector.of) != floats.PRINT or vector.body != body:
+        return _RAW_BYTE + body
+    return _VECTOR_BYTE + len(name).to_bytes(2, "little") + name + vector.of + vector.numbers
+
+
+def vector_at(space: str) -> int:
+    """Where in the stored body of a vector of that space its numbers begin; they end four bytes before the end."""
+    return 3 + len(space.encode()) + floats.PRINT
+
+
+def _vector_in(packed: bytes, where: str) -> floats.Vector:
+    name = 3 + int.from_bytes(packed[1:3], "little")
+    at = name + floats.PRINT
+    try:
+        return floats.Vector(packed[3:name].decode(), packed[name:at], packed[at:-4])
+    except UnicodeDecodeError:
+        raise Corrupt(f"{where}: the stored vector names no space") from None
 
 
 def _kind(number: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import codec
-from .catalogue import Family
+from .catalogue import ITEM, Family
 
 MAX_TEXT = 100_000  # characters of one record; what follows is not searched
 
@@ -37,6 +37,17 @@ def text_of(family: Family, body: bytes) -> str:
     return "\n".join(pieces)[:MAX_TEXT]
 
 
+def part_of(family: Family, body: bytes) -> str | None:
+    """The namespace inside its collection that an item says it belongs to."""
+    if family is not ITEM or b'"namespace"' not in body:
+        return None
+    try:
+        part = codec.loads(body).get("namespace")
+    except (ValueError, AttributeError):
+        return None
+    return part if isinstance(part, str) else None
+
+
 def _message(document: Any) -> Iterator[str]:
     """Who speaks, the content as text or as parts, calls of tools and their results."""
     said = [document[key] for key in _SAID if key in document] if isinstance(document, dict) else [document]
@@ -62,4 +73,9 @@ def _leaves(value: Any, skipped: frozenset[str]) -> Iterator[str]:
             yield from _leaves(inner, skipped)
 
 
-_READERS: dict[str, Callable[[Any], Iterator[str]]] = {"message": _message, "leaves": _record}
+def _item(document: Any) -> Iterator[str]:
+    """What its caller gave as text; the metadata is about it."""
+    return _leaves(document.get("text") if isinstance(document, dict) else document, frozenset())
+
+
+_READERS: dict[str, Callable[[Any], Iterator[str]]] = {"message": _message, "leaves": _record, "item": _item}

@@ -25,6 +25,7 @@ from ..kernel import (
     Vitals,
     Write,
     alive,
+    attached,
     conflict,
     order_of,
 )
@@ -166,6 +167,8 @@ class _Draft:
         for position, body in enumerate(append.bodies, first):
             key = (*append.prefix, position)
             rows[key] = (body, self._version, at, at, None, position, *key)
+        for put in attached(append, first):
+            self._put(put)
         self._latest = max(self._latest, at)
         return first
 

@@ -13,7 +13,7 @@ from itertools import product
 
 from ..catalogue import FAMILIES, OWNED, Family
 from ..kernel import Page
-from . import dictionaries, logs, search
+from . import dictionaries, logs, search, vectors
 from .dialect import SQLITE, Dialect
 
 Shape = tuple[Family, int, bool, bool, bool, bool, bool]
@@ -255,6 +255,8 @@ def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
     yield from dictionaries.statements(d)
     if d is SQLITE:
         yield from search.statements()
+        yield from vectors.statements()
+        yield from vectors.upkeep()
 
 
 def _statements(family: Family, d: Dialect) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,10 @@
 
 The number of a record says where it is, so nothing maps one to the other, and a namespace is a range of numbers:
 
-    results         place                             0 to 2^32 - 1
-    logs            owner << 32 | position            the id of the row, from 2^32
-    what arrives    (owner << 32 | place) - 2^63      below 0
+    results     place                            0 to 2^32 - 1
+    messages    owner << 32 | position           the id of the row, from 2^32
+    memories    (owner << 31 | place) - 2^63     below -2^62
+    items       (owner << 31 | place) - 2^62     below 0
 
 `unindexed` holds ranges of numbers in which something was written or deleted since. A write adds one in its own
 transaction; whoever searches, or is idle, takes them out again and brings `posting` in line with the records there.
@@ -15,17 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from hashlib import blake2b
 
-from ..catalogue import MEMORY, RAW_MESSAGE, RESULT, SEARCHABLE, Family, owner_of
-from .logs import LAST, OF_OWNER, SPAN
+from ..catalogue import ITEM, MEMORY, RAW_MESSAGE, RESULT, SEARCHABLE, Family, owner_of
+from .logs import LAST, OF_OWNER
 
 Span = tuple[int, int]  # the first and the last number
 
 FIRST, END = -(2**63), 2**63 - 1
+_ITEMS = -(2**62)
 
+# `n` holds the namespace of an item within its collection, as one word (`namespace`).
 TABLE = (
     "CREATE VIRTUAL TABLE posting USING fts5("
-    "t, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2')"
+    "t, n, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2')"
 )
 
 _SLEEPS = f"EXISTS (SELECT 1 FROM unindexed WHERE first = {FIRST} AND last = {END})"
@@ -37,43 +41,64 @@ NOTE = f"{_FROM} SELECT ?1, ?2 WHERE true{_KEPT}"
 WAITS = "SELECT 1 FROM unindexed LIMIT 1"
 WAITING = "SELECT first, last FROM unindexed WHERE first >= ?1 ORDER BY first LIMIT ?2"
 TAKEN = "DELETE FROM unindexed WHERE first BETWEEN ?1 AND ?2"
-POST = "INSERT INTO posting (rowid, t) VALUES (?1, ?2)"
+POST = "INSERT INTO posting (rowid, t, n) VALUES (?1, ?2, ?3)"
 UNPOST = "DELETE FROM posting WHERE rowid BETWEEN ?1 AND ?2"
 POSTED = "SELECT rowid FROM posting WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid LIMIT 1 OFFSET ?3"
+ANY_POSTED = "SELECT rowid FROM posting LIMIT 1"
 ALL_POSTED = "SELECT rowid FROM posting ORDER BY rowid"
 UNPOST_ALL = "INSERT INTO posting (posting) VALUES ('delete-all')"
 MERGE = "INSERT INTO posting (posting, rank) VALUES ('merge', ?1)"
 FIND = "SELECT 1 FROM posting WHERE posting MATCH ?1 AND rowid = ?2"
-OWNER = "SELECT id FROM conversation WHERE conversation_id = ?1"
-OWNER_NAME = "SELECT conversation_id FROM conversation WHERE id = ?1"
-OWNERS = "SELECT id, conversation_id FROM conversation WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1"
+
+
+def namespace(name: str | None) -> str:
+    """The word by which a namespace within a collection is indexed."""
+    return "" if name is None else "n" + blake2b(name.encode(), digest_size=12).hexdigest()
+
+
+def within(expression: str, name: str | None) -> str:
+    """An expression of FTS5 that finds nothing outside a namespace; None: no namespace."""
+    return expression if name is None else f't : ({expression}) AND n : "{namespace(name)}"'
 
 
 def number(family: Family, owner: int, place: int) -> int:
     """The number of a record; `owner` is 0 where it has none."""
-    return (owner << 32 | place) + _base(family)
+    return (owner << _width(family) | place) + _base(family)
 
 
 def place_of(family: Family, number: int) -> tuple[int, int]:
     """The number of the owner (0: none) and the place of a record."""
-    return divmod(number - _base(family), SPAN)
+    return divmod(number - _base(family), 1 << _width(family))
 
 
 def family_of(number: int) -> Family:
     """The family a number belongs to."""
-    return MEMORY if number < 0 else RESULT if number <= LAST else RAW_MESSAGE
+    if number < 0:
+        return ITEM if number >= _ITEMS else MEMORY
+    return RESULT if number <= LAST else RAW_MESSAGE
+
+
+def last_place(family: Family) -> int:
+    """The last place there is a number for."""
+    return (1 << _width(family)) - 1
 
 
 def span(family: Family, owner: int | None = None) -> Span:
     """The numbers of a family, or of what one owner has of it."""
+    last = last_place(family)
     if not family.owner:
-        return 0, LAST
-    low, high = (1, SPAN // 2 - 1) if owner is None else (owner, owner)
-    return number(family, low, 0), number(family, high, LAST)
+        return 0, last
+    low, high = (1, 2**31 - 1) if owner is None else (owner, owner)
+    return number(family, low, 0), number(family, high, last)
+
+
+def _width(family: Family) -> int:
+    """Bits that a place takes."""
+    return 31 if family.arrival and family.owner else 32
 
 
 def _base(family: Family) -> int:
-    return FIRST if family.arrival and family.owner else 0
+    return {MEMORY: FIRST, ITEM: _ITEMS}.get(family, 0)
 
 
 @cache
@@ -81,11 +106,44 @@ def search(spans: int) -> str:
     """The best of so many ranges of numbers; binds expression, limit, offset, then first and last of each."""
     fresh = "NOT EXISTS (SELECT 1 FROM unindexed AS u WHERE u.first <= p.rowid AND u.last >= p.rowid)"
     found = [
-        "SELECT p.rowid AS number, -bm25(posting) AS score FROM posting AS p"
+        "SELECT p.rowid AS number, -bm25(posting, 1.0, 0.0) AS score FROM posting AS p"
         f" WHERE p.posting MATCH ?1 AND p.rowid BETWEEN ?{n} AND ?{n + 1} AND {fresh}"
         for n in range(4, 4 + 2 * spans, 2)
     ]
     return " UNION ALL ".join(found) + " ORDER BY score DESC, number LIMIT ?2 OFFSET ?3"
+
+
+def owner(family: Family) -> str:
+    """The number of the owner of a family; binds its name."""
+    table, key = _owner(family)
+    return f"SELECT id FROM {table} WHERE {key} = ?1"
+
+
+def owner_name(family: Family) -> str:
+    """The name of the owner of a family; binds its number."""
+    table, key = _owner(family)
+    return f"SELECT {key} FROM {table} WHERE id = ?1"
+
+
+def owners(family: Family) -> str:
+    """The first of the owners with numbers in a range, with its name; binds the range."""
+    table, key = _owner(family)
+    return f"SELECT id, {key} FROM {table} WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1"
+
+
+def _owner(family: Family) -> tuple[str, str]:
+    owner = owner_of(family)
+    assert owner is not None, "only what is owned has a namespace of its own"
+    return owner.name, owner.key[0]
+
+
+@cache
+def names_at(family: Family) -> str:
+    """Place and inner key of the records at places; binds these as a JSON array (and the outer key)."""
+    *outer, inner = family.key
+    same = f"r.{outer[0]} = ?2 AND " if outer else ""
+    joined = f"json_each(?1) AS j CROSS JOIN {family.name} AS r ON {same}r.position = j.value"
+    return f"SELECT r.position, r.{inner} FROM {joined}"
 
 
 @cache
@@ -99,25 +157,24 @@ def number_of(family: Family) -> str:
         return f"SELECT (id << 32) + ?2 FROM {owner.name} WHERE {outer} = ?1"
     joined = f"{owner.name} AS o CROSS JOIN {family.name} AS r"
     same = f"o.{outer} = ?1 AND r.{outer} = ?1 AND r.{inner} = ?2"
-    return f"SELECT (o.id << 32 | r.position) + ({_base(family)}) FROM {joined} WHERE {same}"
+    return f"SELECT (o.id << {_width(family)} | r.position) + ({_base(family)}) FROM {joined} WHERE {same}"
 
 
 @cache
 def note_record(family: Family) -> str:
-    """Queue one record that is there, of a family that is no log; binds its key."""
+    """Queue one record, if it is there; binds its key."""
     return f"{_FROM} SELECT n, n FROM (SELECT ({number_of(family)}) AS n) WHERE n IS NOT NULL{_KEPT}"
 
 
 @cache
 def note_branch(family: Family) -> str:
     """Queue what an owner has of a family, if it has any; binds the owner's key."""
-    owner = owner_of(family)
-    assert owner is not None, "only what is owned has branches"
-    key = owner.key[0]
+    table, key = _owner(family)
     mine = OF_OWNER if family.log else f"r.{key} = ?1"
     some = f"EXISTS (SELECT 1 FROM {family.name} AS r WHERE {mine})"
-    base = f"(o.id << 32) + ({_base(family)})"
-    return f"{_FROM} SELECT {base}, {base} + {LAST} FROM {owner.name} AS o WHERE o.{key} = ?1 AND {some}{_KEPT}"
+    base = f"(o.id << {_width(family)}) + ({_base(family)})"
+    numbers = f"SELECT {base}, {base} + {last_place(family)} FROM {table} AS o"
+    return f"{_FROM} {numbers} WHERE o.{key} = ?1 AND {some}{_KEPT}"
 
 
 @cache
@@ -137,13 +194,14 @@ def numbers(family: Family) -> str:
         return f"SELECT position, NULL FROM {family.name} ORDER BY position"
     key = owner.key[0]
     joined = f"{owner.name} AS o CROSS JOIN {family.name} AS r ON r.{key} = o.{key}"
-    return f"SELECT (o.id << 32 | r.position) + ({_base(family)}), NULL FROM {joined} ORDER BY o.id, r.position"
+    number = f"(o.id << {_width(family)} | r.position) + ({_base(family)})"
+    return f"SELECT {number}, NULL FROM {joined} ORDER BY o.id, r.position"
 
 
 def statements() -> Iterator[tuple[str, str]]:
     """Every statement with a name."""
     yield from ((f"search in {count}", search(count)) for count in (1, 2, 3))
-    alone = (SLEEPS, NOTE, WAITS, WAITING, TAKEN, POST, UNPOST, POSTED, ALL_POSTED, UNPOST_ALL, MERGE, FIND)
+    alone = (SLEEPS, NOTE, WAITS, WAITING, TAKEN, POST, UNPOST, POSTED, ANY_POSTED, ALL_POSTED, UNPOST_ALL, MERGE, FIND)
     names = (
         "asleep",
         "queue",
@@ -153,15 +211,20 @@ def statements() -> Iterator[tuple[str, str]]:
         "post",
         "unpost",
         "posted",
+        "any posted",
         "all posted",
     )
     yield from zip((*names, "unpost all", "merge postings", "find posting"), alone, strict=True)
-    yield from (("owner", OWNER), ("owner name", OWNER_NAME), ("owners", OWNERS))
+    for family in (RAW_MESSAGE, ITEM):
+        yield f"owner of {family.name}", owner(family)
+        yield f"owner name of {family.name}", owner_name(family)
+        yield f"owners of {family.name}", owners(family)
     for family in SEARCHABLE:
-        if not family.log:
-            yield f"queue {family.name}", note_record(family)
+        yield f"queue {family.name}", note_record(family)
         if family.owner:
             yield f"queue branch {family.name}", note_branch(family)
         yield f"queue all {family.name}", note_all(family)
         yield f"number of {family.name}", number_of(family)
+        if not family.log:
+            yield f"names {family.name}", names_at(family)
         yield f"numbers {family.name}", numbers(family)

@@ -20,8 +20,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -43,20 +45,22 @@ _NAMES = {
 def metadata(*, clustered: bool) -> MetaData:
     """One table per family, `store`: one row with the commit sequence and the newest time written, `dictionary`.
 
-    SQLite has `unindexed` too, and the search index, which SQLAlchemy has no words for (see `search`).
+    SQLite has `unindexed` too, and the search index, which SQLAlchemy has no words for (see `search`). PostgreSQL has
+    `posting` (see `postings`), and `embedding` once it has pgvector and a reason (see `embeddings`).
     """
     tables = MetaData(naming_convention=_NAMES)
     for family in FAMILIES:
         if clustered and family.log:
             _log(tables, family)
         else:
-            _table(tables, family, numbered=clustered and any(owned.log for owned in OWNED[family]))
+            _table(tables, family, numbered=clustered and bool(OWNED[family] or family.of))
     Table(
         "store",
         tables,
         Column("id", _WHOLE, primary_key=True, autoincrement=False),
         Column("commits", _WHOLE, nullable=False),
         Column("latest", _WHOLE, nullable=False),
+        *([] if clustered else _kept()),
         CheckConstraint("id = 1", name="single"),
         sqlite_strict=True,
     )
@@ -77,7 +81,31 @@ def metadata(*, clustered: bool) -> MetaData:
             Column("last", _WHOLE, nullable=False),
             sqlite_strict=True,
         )
+    else:
+        _posting(tables)
     return tables
+
+
+def _kept() -> list[Column[int]]:
+    """Whether there are postings and embeddings, see `postings`."""
+    return [Column(name, _WHOLE, nullable=False, server_default=text("0")) for name in ("postings", "embeddings")]
+
+
+def _posting(tables: MetaData) -> None:
+    keys = [Column(name, _TEXT, nullable=False) for name in ("family", "outer_key", "inner_key")]
+    table = Table(
+        "posting",
+        tables,
+        *keys,
+        Column("position", _WHOLE, nullable=False),
+        Column("version", _WHOLE, nullable=False),
+        Column("print", LargeBinary, nullable=False),
+        Column("part", _TEXT),
+        Column("words", TSVECTOR, nullable=False),
+        PrimaryKeyConstraint("family", "outer_key", "inner_key"),
+    )
+    Index("ix_posting_words", table.c.words, postgresql_using="gin")
+    Index("ix_posting_part", table.c.outer_key, table.c.part, postgresql_where=table.c.part.is_not(None))
 
 
 def _log(tables: MetaData, family: Family) -> None:
@@ -104,7 +132,8 @@ def _table(tables: MetaData, family: Family, *, numbered: bool) -> None:
     table = Table(family.name, tables, *number, *keys, *_scalars(family), body, sqlite_strict=True)
     if numbered:  # an id of 31 bits, for the position takes the other 32
         table.append_constraint(UniqueConstraint(*family.key))
-        table.append_constraint(CheckConstraint("id BETWEEN 1 AND 2147483647", name="id"))
+        if OWNED[family]:
+            table.append_constraint(CheckConstraint("id BETWEEN 1 AND 2147483647", name="id"))
     else:
         table.append_constraint(PrimaryKeyConstraint(*family.key))
     if owner := owner_of(family):

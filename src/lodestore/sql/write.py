@@ -9,7 +9,7 @@ from sqlalchemy.dialects import registry, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateTable
 
-from . import APPLICATION_ID, REVISION, revision_name, search, sets
+from . import APPLICATION_ID, REVISION, embeddings, postings, revision_name, search, sets, vectors
 from . import dialect as sql
 from .render import statements
 from .tables import alembic_version, ddl
@@ -25,6 +25,7 @@ def sqlite_schema() -> str:
         f"PRAGMA user_version = {REVISION}",
         *ddl(),
         search.TABLE,
+        *vectors.tables(),
         version,
         *_rows(),
         f"INSERT INTO unindexed (first, last) VALUES ({search.FIRST}, {search.END})",
@@ -36,7 +37,8 @@ def postgres_schema() -> str:
     """`schema/postgres.sql`: an empty store, run as one transaction with the namespace as search path."""
     dialect: Dialect = registry.load("postgresql")()
     version = str(CreateTable(alembic_version()).compile(dialect=dialect)).strip()
-    return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in [*ddl(dialect), version, *_rows()])
+    parts = [*ddl(dialect), *postings.CONFIGURATION, version, *_rows()]
+    return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
 
 
 def _rows() -> list[str]:
@@ -48,7 +50,9 @@ def _rows() -> list[str]:
 
 def all_statements(dialect: sql.Dialect = sql.SQLITE) -> str:
     """`schema/statements.*.sql`: every statement run on records."""
-    every = [*statements(dialect), *(sets.statements(dialect) if dialect is not sql.SQLITE else ())]
+    every = list(statements(dialect))
+    if dialect is not sql.SQLITE:
+        every += [*sets.statements(dialect), *postings.statements(dialect), *embeddings.statements(dialect)]
     return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in every)
 
 

@@ -23,6 +23,7 @@ from ...kernel import (
     Row,
     Write,
     alive,
+    attached,
     conflict,
 )
 from . import names, shapes
@@ -89,6 +90,8 @@ class Draft(View):
             key = (*append.prefix, position)
             rows[key] = (body, self._version, at, at, None, position, *key)
             self._raise_top(append.family, key, position)
+        for put in attached(append, first):
+            self._put(put)
         self.latest = max(self.latest, at)
         return first
 

@@ -13,6 +13,8 @@ end
 local function read_append(op)
   op.outer, op.time, op.bodies = take(), count(), {}
   for n = 1, count() do op.bodies[n] = take() end
+  op.vectors = {}
+  for n = 1, count() do op.vectors[n] = take() end
 end
 
 local function read_copies(op)
@@ -87,6 +89,7 @@ for _, op in ipairs(ops) do
     for family, traits in pairs(FAMILIES) do if traits.expires then check_family(family, '') end end
   else
     check_family(op.family, op.outer)
+    if op.vectors and #op.vectors > 0 then check_family(FAMILIES[op.family].vectors, op.outer) end
     if FAMILIES[op.family].owner then check_family(FAMILIES[op.family].owner, '') end
   end
 end

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from struct import Struct, unpack_from
 
-from ...catalogue import Family
+from ...catalogue import VECTORS, Family
 from ...errors import Corrupt, Refused
 from ...kernel import KEY, Append, Copy, Drop, Key, Page, Put, Row, Write, name_of
 from ...packing import Packer
@@ -54,8 +54,11 @@ def _words(packer: Packer, write: Write) -> list[Word]:
             times = (write.written_at, ends, "" if expect is None else expect)
             return ["P", family.name, *places(write.key), packer.pack(family, write.body), *times]
         case Append():
-            bodies = (packer.pack(family, body) for body in write.bodies)
-            return ["A", family.name, str(write.prefix[0]), write.written_at, len(write.bodies), *bodies]
+            bodies = [packer.pack(family, body) for body in write.bodies]
+            other = VECTORS.get(family)
+            vectors = [packer.pack(other, body) for body in write.vectors] if other else []
+            head = ("A", family.name, str(write.prefix[0]), write.written_at)
+            return [*head, len(bodies), *bodies, len(vectors), *vectors]
         case Drop():
             return ["D", family.name, len(write.prefix), *map(str, write.prefix), write.at]
     raise AssertionError(write)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ...catalogue import FAMILIES, OWNED, Family
+from ...catalogue import FAMILIES, OWNED, VECTORS, Family
 
 FORMAT = 1  # how a store is laid out; another number is another version of lodestore
 
@@ -30,8 +30,10 @@ def _catalogue() -> str:
 def _traits(family: Family) -> str:
     owned = ", ".join(f"'{other.name}'" for other in OWNED[family])
     owner = f"'{family.owner}'" if family.owner else "nil"
+    vectors = f"'{VECTORS[family].name}'" if family in VECTORS else "nil"
     placed, expires = str(family.placed).lower(), str(family.expires).lower()
-    return f"depth = {len(family.key)}, placed = {placed}, expires = {expires}, owner = {owner}, owned = {{{owned}}}"
+    kin = f"owner = {owner}, owned = {{{owned}}}, vectors = {vectors}"
+    return f"depth = {len(family.key)}, placed = {placed}, expires = {expires}, {kin}"
 
 
 APPLY = Script("check", "write")

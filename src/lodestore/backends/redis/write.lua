@@ -132,6 +132,11 @@ local function append(op)
     add(run, text(place), row_of(version, op.time, op.time, -1, place, body), place)
   end
   finish(run)
+  local vectors = FAMILIES[op.family].vectors
+  for n, body in ipairs(op.vectors) do
+    local inner = text(first + n - 1)
+    if body ~= '' then put({family = vectors, outer = op.outer, inner = inner, body = body, time = op.time, expires = -1}) end
+  end
   return first
 end
 

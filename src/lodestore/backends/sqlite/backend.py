@@ -96,7 +96,8 @@ class SQLiteBackend(Backend):
         self._shelf = TableShelf(self._packer, self._scanning, self._writer, self._identity.check)
         self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open()
-        self.index = self._index = Index(self._scanning, self._writer, self._packer, self._check, self._identity.check)
+        checks = (self._check, self._identity.check)
+        self.index = self._index = Index(self._reading, self._scanning, self._writer, self._packer, *checks)
         if indexing.waits(self._reading):
             self._index.wake()
         self._turns.opened()

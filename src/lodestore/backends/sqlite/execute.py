@@ -26,11 +26,12 @@ from ...kernel import (
     Put,
     Row,
     Write,
+    attached,
     conflict,
     name_of,
 )
 from ...sql import render
-from ...sql.logs import LAST
+from ...sql.search import last_place
 from . import log_pages, logs, noting
 from .driver import Cursor, IntegrityError
 from .log_pages import FEW_AT_ONCE, FEW_BYTES
@@ -54,9 +55,15 @@ def _put(run: Cursor, put: Put, version: int) -> int:
         _expect(run, put)
     expiry = (expires_at,) if family.expires else ()
     _insert(run, render.put(family), (*key, run.packer.pack(family, body), version, at, *expiry), put)
-    if family.text:
-        noting.note_record(run, family, key)
+    noting.note_put(run, family, key)
     return version
+
+
+def _append(run: Cursor, append: Append, version: int) -> int:
+    first = logs.append(run, append, version)
+    for family, key, body, at, _, _ in attached(append, first) if append.vectors else ():
+        run.execute(render.put(family), (*key, run.packer.pack(family, body), version, at))
+    return first
 
 
 def _expect(run: Cursor, put: Put) -> None:
@@ -76,18 +83,17 @@ def _copy(run: Cursor, copy: Copy, version: int) -> int:
     expiry = (row[EXPIRES_AT],) if family.expires else ()
     place = (_free_place(run, family, row),) if family.arrival else ()
     values = (*key, run.packer.pack(family, row[BODY]), version, *row[CREATED_AT:EXPIRES_AT], *expiry, *place)
-    if family.text:
-        noting.note_record(run, family, key)  # it may stand at another place so far
+    if family.arrival:
+        noting.note_put(run, family, key)  # it may stand at another place so far
     _insert(run, render.copy(family), values, copy)
-    if family.text:
-        noting.note_record(run, family, key)
+    noting.note_put(run, family, key)
     return version
 
 
 def _free_place(run: Cursor, family: Family, row: Row) -> int:
-    outer, place = row[KEY:-1], row[PLACE]
-    if not 0 <= place <= LAST:
-        raise Refused(f"{name_of(family, row[KEY:])}: places in a SQLite store go from 0 to {LAST}")
+    outer, place, last = row[KEY:-1], row[PLACE], last_place(family)
+    if not 0 <= place <= last:
+        raise Refused(f"{name_of(family, row[KEY:])}: places in a SQLite store go from 0 to {last}")
     taken = run.execute(render.at_place(family), (*outer, place)).fetchone()
     if taken is None or taken[0] == row[-1]:
         return int(place)
@@ -98,19 +104,23 @@ def _drop(run: Cursor, drop: Drop, _: int) -> int:
     family, prefix, at = drop
     if family.log:
         return logs.drop(run, family, prefix)
-    noting.note_drop(run, family, prefix)
+    if not family.of:
+        noting.note_drop(run, family, prefix)
     for owned in OWNED[family]:
         if owned.log:  # where the foreign keys do not reach
             logs.drop(run, owned, prefix)
     expired = 0
     if family.expires:
         expired = run.execute(render.expired(family, len(prefix)), (*prefix, at)).fetchone()[0]
-    return int(run.execute(render.drop(family, len(prefix)), prefix).rowcount) - expired
+    count = int(run.execute(render.drop(family, len(prefix)), prefix).rowcount) - expired
+    if count and family.of:  # behind it: most of these find nothing
+        noting.note_drop(run, *noting.record_of(family, prefix))
+    return count
 
 
 _DOERS: dict[type[Write], Callable[[Cursor, Any, int], int]] = {
     Put: _put,
-    Append: logs.append,
+    Append: _append,
     Copy: _copy,
     Drop: _drop,
 }

@@ -17,9 +17,9 @@ from ...catalogue import SEARCHABLE, Family
 from ...errors import Corrupt
 from ...kernel import BODY, PLACE, Key, Page, Row
 from ...sql import search as sql
-from ...texts import text_of
+from ...texts import part_of, text_of
 from ...words import Query, Term, expression, spaced
-from . import execute
+from . import execute, nearness
 from .driver import Cursor
 from .noting import note
 from .packing import another
@@ -96,9 +96,15 @@ def _post(run: Cursor, first: int, last: int, room: int) -> tuple[int, int, int]
     if beyond is not None:
         last = beyond[0] - 1
     run.execute(sql.UNPOST, (first, last))
-    texts = [(sql.number(family, owner, row[PLACE]), spaced(text_of(family, row[BODY]))) for row in rows]
-    run.executemany(sql.POST, [pair for pair in texts if pair[0] <= last])
-    return len(texts), used + _COSTS, last + 1
+    numbered = [(sql.number(family, owner, row[PLACE]), row) for row in rows]
+    there = [(number, row) for number, row in numbered if number <= last]
+    run.executemany(sql.POST, [(number, *_posting(family, row[BODY])) for number, row in there])
+    used += nearness.take(run, family, owner, (first, last), there)
+    return len(there), used + _COSTS, last + 1
+
+
+def _posting(family: Family, body: bytes) -> tuple[str, str]:
+    return spaced(text_of(family, body)), sql.namespace(part_of(family, body))
 
 
 def _place(run: Cursor, family: Family, first: int, last: int) -> tuple[int, Key | None, int]:
@@ -106,7 +112,7 @@ def _place(run: Cursor, family: Family, first: int, last: int) -> tuple[int, Key
     if not family.owner:
         return 0, (), last
     lowest, highest = sql.place_of(family, first)[0], sql.place_of(family, last)[0]
-    found = run.execute(sql.OWNERS, (lowest, highest)).fetchone()
+    found = run.execute(sql.owners(family), (lowest, highest)).fetchone()
     if found is None:
         return 0, None, last
     return found[0], (found[1],), min(last, sql.span(family, found[0])[1])
@@ -147,7 +153,7 @@ def found(run: Cursor, number: int) -> Row | None:
     """The record with a number."""
     family = sql.family_of(number)
     owner, place = sql.place_of(family, number)
-    outer = run.execute(sql.OWNER_NAME, (owner,)).fetchone() if family.owner else ()
+    outer = run.execute(sql.owner_name(family), (owner,)).fetchone() if family.owner else ()
     if outer is None:
         return None
     rows = execute.scan(run, Page(family, tuple(outer), after=(place - 1,), before=(place + 1,)))
@@ -167,7 +173,8 @@ def problems(run: Cursor) -> list[str]:
     lines = [f"{_named(n)}: it is missing from the index of text" for n in lost if not _within(queued, n)]
     lines += [f"{_named(n)}: the index of text has it, the store does not" for n in left if not _within(queued, n)]
     passed = [*queued, *((n, n) for n in lost)]
-    return lines + [line for family in SEARCHABLE for line in _unfound(run, family, passed)]
+    lines += [line for family in SEARCHABLE for line in _unfound(run, family, passed)]
+    return [*lines, *nearness.problems(run, queued)]
 
 
 _IN_ORDER = sorted(SEARCHABLE, key=sql.span)

@@ -19,7 +19,7 @@ from .packing import unpack_named
 
 def append(run: Cursor, write: Append, version: int) -> int:
     """Add messages after the last one; the position of the first."""
-    family, prefix, bodies, at = write
+    family, prefix, bodies, at, _ = write
     if len(bodies) == 1 and (
         position := _append_one(run, family, (*prefix, run.packer.pack(family, bodies[0]), version, at))
     ):

@@ -13,7 +13,7 @@ from ...catalogue import FAMILIES
 from ...errors import Corrupt, Refused, Unavailable
 from ...kernel import Page
 from ...packing import Packer
-from ...sql import render
+from ...sql import render, search
 from . import dictionaries, driver, execute, indexing
 from .creation import Site, publish, sync
 from .watch import Commit
@@ -81,15 +81,26 @@ def warnings(path: Path) -> list[str]:
 
 
 def verify(connection: driver.Connection, packer: Packer) -> list[str]:
-    """Pages, indexes, foreign keys, dictionaries, every body's checksum and the index of text; one line a problem."""
-    problems = [row[0] for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
-    for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
+    """Pages, indexes, foreign keys, dictionaries, every body's checksum and the search index; one line a problem.
+
+    As of one moment, and not before the index was read in it: FTS5 checks itself by the list of parts that its
+    connection read last, and parts that were merged since look like damage.
+    """
+    run = driver.cursor(connection, packer)
+    return execute.as_of(run, _problems)[1]
+
+
+def _problems(run: driver.Cursor) -> list[str]:
+    with suppress(driver.Error):  # where it cannot be read the check says more
+        run.execute(search.ANY_POSTED).fetchone()
+    problems = [row[0] for row in run.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
+    for table, rowid, parent, _ in run.execute("PRAGMA foreign_key_check").fetchall():
         problems.append(f"{table} row {rowid}: its {parent} is missing")
-    problems += dictionaries.problems(connection)
+    problems += dictionaries.problems(run.connection)
     for family in FAMILIES:
-        problems += execute.broken(driver.cursor(connection, packer), Page(family, partial=True))
+        problems += execute.broken(run, Page(family, partial=True))
     try:
-        problems += execute.as_of(driver.cursor(connection, packer), indexing.problems)[1]
+        problems += indexing.problems(run)
     except driver.Error as error:
         problems.append(f"the index of text cannot be read ({error}): `lodestore reindex` builds it anew")
     return problems

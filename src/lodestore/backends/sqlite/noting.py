@@ -5,9 +5,10 @@ See `indexing` for who takes them out of the queue again.
 
 from __future__ import annotations
 
-from ...catalogue import OWNED, Family
+from ...catalogue import CATALOGUE, OWNED, Family
 from ...kernel import Key
 from ...sql import search as sql
+from ...sql.logs import LAST
 from .driver import Cursor
 
 
@@ -16,9 +17,21 @@ def note(run: Cursor, first: int, last: int) -> None:
     run.execute(sql.NOTE, (first, last))
 
 
-def note_record(run: Cursor, family: Family, key: Key) -> None:
-    """Queue one record, which is there, of a family that is no log."""
-    run.execute(sql.note_record(family), key)
+def note_put(run: Cursor, family: Family, key: Key) -> None:
+    """Queue a record that was written, no matter of which family; for a vector its record, if there is one."""
+    if family.of:
+        family, key = record_of(family, key)
+    if family.text:
+        run.execute(sql.note_record(family), key)
+
+
+def record_of(family: Family, key: Key) -> tuple[Family, Key]:
+    """The family and the key of the records that vectors belong to; a shorter key names a branch in both."""
+    base = CATALOGUE[family.of]
+    if not base.log or len(key) < len(base.key):
+        return base, key
+    position = str(key[-1])
+    return base, (*key[:-1], int(position) if position.isdecimal() and int(position) <= LAST else -1)
 
 
 def note_drop(run: Cursor, family: Family, prefix: Key) -> None:
@@ -27,6 +40,6 @@ def note_drop(run: Cursor, family: Family, prefix: Key) -> None:
         if gone.text and not prefix:
             run.execute(sql.note_all(gone))
         elif gone.text and len(prefix) == len(gone.key):
-            note_record(run, gone, prefix)
+            run.execute(sql.note_record(gone), prefix)
         elif gone.text:
             run.execute(sql.note_branch(gone), prefix)

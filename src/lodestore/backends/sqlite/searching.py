@@ -1,4 +1,4 @@
-"""Search over the index of text, and keeping that index up with what is written.
+"""Search over the index of text and vectors, and keeping that index up with what is written.
 
 Whoever searches takes out first what stands in the queue, in the writer's thread, so what was committed before, by
 any handle or process, is found. So that little stands there, the same is done when nothing has been written for a
@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from ...catalogue import SEARCHABLE
 from ...errors import LodestoreError
-from ...kernel import Append, Drop, Match, Tell, Wanted, Write
+from ...kernel import Append, Drop, Leg, Match, Tell, Wanted, Write
 from ...packing import Packer
 from ...sql import search as sql
+from ...sql import vectors
 from ...words import expression
-from . import driver, execute, indexing, noting
+from . import driver, execute, indexing, noting, reading
+from .cells import Cells
 from .driver import Connection, Cursor
 from .threads import Thread
 from .watch import Commit
@@ -30,14 +31,25 @@ MANY = 2000  # records written and not taken in, from which on that is done besi
 TRIES = 2  # times that a search looks for a moment at which nothing waits
 MERGED = 500  # pages of the index merged in one transaction
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
 class Index:
-    """The index of text of one handle's store. `checks` raise where the handle, or its file, may not be used."""
+    """The index of one handle's store. `checks` raise where the handle, or its file, may not be used."""
 
-    def __init__(self, scanning: Thread, writer: Writer, packer: Packer, *checks: Callable[[], None]) -> None:
-        self._scanning, self._writer, self._packer, self._checks = scanning, writer, packer, checks
+    def __init__(
+        self, looking: Cursor, scanning: Thread, writer: Writer, packer: Packer, *checks: Callable[[], None]
+    ) -> None:
+        self._looking, self._scanning, self._writer, self._packer, self._checks = (
+            looking,
+            scanning,
+            writer,
+            packer,
+            checks,
+        )
+        self._cells = Cells(scanning, writer, packer)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -49,24 +61,38 @@ class Index:
 
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
-        words = expression(wanted.query)
-        if not words:
-            return []
+        words = sql.within(expression(wanted.query), wanted.part) if wanted.query.wanted else ""
+        return await self._find(lambda run: reading.matches(run, wanted, words)) if words else []
+
+    async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+        """As `kernel.Searchable` says, with the same exception."""
+        if not wanted.query.wanted and wanted.prefix:
+            self._check()
+            with driver.renaming("searching"):
+                found = self._at_once(self._looking, lambda run: reading.few(run, wanted), still=True)
+            if found is not None and found[0] is not None:
+                return found[0], []
+        words = sql.within(expression(wanted.query), wanted.part) if wanted.query.wanted else ""
+        return await self._find(lambda run: reading.legs(run, wanted, words))
+
+    async def _find(self, read: Callable[[Cursor], T]) -> T:
+        """What is read at a moment when nothing waits to be taken in, or else without what waits."""
         for _ in range(TRIES):
             self._check()
-            found = await self._scanning.run("searching", lambda c: self._find(c, wanted, words, still=True))
+            found = await self._scanning.run("searching", lambda c: self._at_once(self._on(c), read, still=True))
             if found is not None:
-                return found
+                return found[0]
             await self.catch_up()
-        found = await self._scanning.run("searching", lambda c: self._find(c, wanted, words, still=False))
-        return found or []
+        found = await self._scanning.run("searching", lambda c: self._at_once(self._on(c), read, still=False))
+        assert found is not None, "only a moment that should be still may pass without an answer"
+        return found[0]
 
-    def _find(self, connection: Connection, wanted: Wanted, words: str, *, still: bool) -> list[Match] | None:
-        """The matches, of one moment; None where that would have to be `still` and something waits."""
-        run = driver.cursor(connection, self._packer)
-        _, found = execute.as_of(
-            run, lambda run: None if still and indexing.waits(run) else _matches(run, wanted, words)
-        )
+    def _on(self, connection: Connection) -> Cursor:
+        return driver.cursor(connection, self._packer)
+
+    def _at_once(self, run: Cursor, read: Callable[[Cursor], T], *, still: bool) -> tuple[T] | None:
+        """What is read, of one moment; None where that would have to be `still` and something waits."""
+        _, found = execute.as_of(run, lambda run: None if still and indexing.waits(run) else (read(run),))
         return found
 
     def _check(self) -> None:
@@ -106,13 +132,17 @@ class Index:
 
     async def _tend(self) -> None:
         try:
-            await self.catch_up(waking=False)
+            if await self.catch_up(waking=False):
+                await self._cells.tend(self._goes_on)
         except LodestoreError as problem:  # the next search takes it in, or says why not
             _log.warning("keeping the index of text: %s", problem)
         finally:
             self._task = None
         if self._backlog:
             self.wake()
+
+    def _goes_on(self) -> bool:
+        return not self._ended
 
     async def stop(self) -> None:
         """No further step; returns when the one under way is through."""
@@ -156,11 +186,14 @@ class Index:
         """Drop the index and build it anew; until it is there, a search waits for it."""
         self._check()
         await self._writer.chore(lambda c: transacted(c, lambda: _forget(c.cursor())), "reindexing")
-        return await self.catch_up(tell)
+        count = await self.catch_up(tell)
+        await self._cells.tend(self._goes_on)
+        return count
 
     async def settle(self) -> None:
         """Take in what waits, then bring the parts of the index together, in short transactions."""
         await self.catch_up(waking=False)
+        await self._cells.tend(self._goes_on)
         pages = -MERGED  # negative at first: all parts, not only those of one size
         while not self._ended and await self._writer.chore(_merging(pages), "merging the index of text"):
             self._check()
@@ -173,28 +206,10 @@ def _records(write: Write) -> int:
     return len(write.bodies) if isinstance(write, Append) else 1
 
 
-def _matches(run: Cursor, wanted: Wanted, words: str) -> list[Match]:
-    spans = _spans(run, wanted)
-    if not spans:
-        return []
-    limit = -1 if wanted.limit is None else wanted.limit
-    binds = (words, limit, wanted.offset, *(bound for span in spans for bound in span))
-    found = run.execute(sql.search(len(spans)), binds).fetchall()
-    rows = ((number, score, indexing.found(run, number)) for number, score in found)
-    return [Match(sql.family_of(number), score, row) for number, score, row in rows if row is not None]
-
-
-def _spans(run: Cursor, wanted: Wanted) -> list[sql.Span]:
-    """The numbers to search in."""
-    if not wanted.prefix:
-        whole = len(wanted.families) == len(SEARCHABLE)
-        return [(sql.FIRST, sql.END)] if whole else [sql.span(family) for family in wanted.families]
-    owner = run.execute(sql.OWNER, wanted.prefix).fetchone()
-    return [sql.span(family, owner[0]) for family in wanted.families if family.owner] if owner else []
-
-
 def _forget(run: Any) -> None:
     run.execute(sql.UNPOST_ALL)
+    for text in vectors.EMPTY:
+        run.execute(text)
     noting.note(run, sql.FIRST, sql.END)
 
 

@@ -1,0 +1,48 @@
+"""Where an index is to look: the ranges of numbers that a search is about, and what is near in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
+from itertools import chain
+from typing import Any
+
+from ..catalogue import ITEM, Family
+from ..kernel import Near, Wanted
+from ..sql import search as sql
+from ..vectors import require
+
+Floats = Callable[[Sequence[int]], "Sequence[bytes | None]"]  # of rows: the numbers of their vectors
+
+
+def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Span]:
+    """The numbers to search in; `owner` gives the number of the one that is asked for."""
+    if not wanted.prefix:
+        return [sql.span(family) for family in wanted.families]
+    inside = [family for family in wanted.families if family.owner and (wanted.part is None or family is ITEM)]
+    owners = ((family, owner(family)) for family in inside)
+    return [sql.span(family, number) for family, number in owners if number is not None]
+
+
+def nearest(
+    run: Any, wanted: Wanted, spans: Sequence[sql.Span], queued: Sequence[sql.Span], floats: Callable[[Family], Floats]
+) -> Iterator[tuple[int, float]]:
+    """Numbers and scores of what is near, the nearest first, to the very end; nothing of what is queued."""
+    near = wanted.near
+    if near is None:
+        return iter(())
+    families: dict[Family, list[sql.Span]] = {}
+    for span in spans:
+        families.setdefault(sql.family_of(span[0]), []).append(span)
+    found = (_nearest(run, near, some, wanted.part, floats(family), queued) for family, some in families.items())
+    return merge(*found, key=lambda pair: (-pair[1], pair[0]))
+
+
+def _nearest(
+    run: Any, near: Near, spans: list[sql.Span], part: str | None, floats: Floats, queued: Sequence[sql.Span]
+) -> Iterator[tuple[int, float]]:
+    require()
+    from ..vectors import nearest as vectors  # numpy comes with it
+
+    portions = vectors.nearest(run, near.space, near.vector, spans, part, floats, queued, near.exact)
+    return ((number, score) for number, _, score in chain.from_iterable(portions))

@@ -20,7 +20,9 @@ from ...turns import Turns
 from . import creation, maintenance
 from .dictionaries import TableShelf
 from .driver import Address, Connection
+from .pgvector import Vectors
 from .pool import Pool
+from .searching import Index
 from .writer import Writer
 
 T = TypeVar("T")
@@ -62,7 +64,8 @@ class PostgresBackend(Backend):
         self._pooling = (pool_size, pool_wait, recycle)
         self._d = replace(POSTGRES, schema=f"{creation.quoted(namespace)}.")
         self._dictionaries = dictionaries
-        self._details = partial(maintenance.details, namespace=namespace)
+        self._vectors = Vectors(self._d, namespace)
+        self._details = partial(maintenance.details, namespace=namespace, vectors=self._vectors)
         self._turns = Turns()
         self._check = self._turns.check
 
@@ -84,7 +87,8 @@ class PostgresBackend(Backend):
             raise
         self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
-        self._pool, self._writer = pool, Writer(pool, self._d, self._packer)
+        self._pool, self._writer = pool, Writer(pool, self._d, self._packer, self._vectors)
+        self.index = self._index = Index(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
         self._turns.opened()
 
     async def close(self) -> None:
@@ -158,7 +162,7 @@ class PostgresBackend(Backend):
     async def vitals(self, now: int) -> Vitals:
         counts = await self._read(lambda run: maintenance.counts(run, self._d, now), "counting")
         whole, partial = ({f.name: pair[i] for f, pair in zip(FAMILIES, counts, strict=True)} for i in (0, 1))
-        size = await self._read(lambda run: maintenance.size(run, self._d), "counting")
+        size = await self._read(lambda run: maintenance.size(run, self._namespace), "counting")
         return Vitals(whole, partial, size, await self._read(self._details))
 
     async def probe(self) -> dict[str, Any]:
@@ -167,12 +171,13 @@ class PostgresBackend(Backend):
         return {"warnings": [*warnings, *self.trainer.problems], **await self._read(self._details)}
 
     async def verify(self) -> list[str]:
-        return await self._read(lambda run: maintenance.verify(run, self._d, self._packer), "verifying")
+        return await self._read(lambda run: maintenance.verify(run, self._d, self._packer, self._vectors), "verifying")
 
     async def compact(self) -> dict[str, int]:
         self._check()
         trained = await self.trainer.train()
-        return {"dictionaries": trained, "packed": await self._shelf.repack() if self._dictionaries else 0}
+        packed = await self._shelf.repack() if self._dictionaries else 0
+        return {"dictionaries": trained, "packed": packed, "vector_indexes": await self._index.settle()}
 
     async def backup(self, path: str) -> None:
         hint = f"pg_dump --schema={self._namespace} makes a consistent copy while the store is in use"

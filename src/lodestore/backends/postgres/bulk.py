@@ -12,13 +12,15 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ...catalogue import FAMILIES, OWNED, Family
+from ...catalogue import FAMILIES, OWNED, VECTORS, Family
 from ...kernel import BODY, EXPIRES_AT, KEY, PLACE, Append, Copy, Drop, Key, Put, Row, Write
 from ...packing import Packer
 from ...sql import sets
 from ...sql.dialect import Dialect
+from . import indexing
 from .draft import Draft, key_of
 from .driver import Connection
+from .indexing import Kept
 
 ROWS, BYTES = 5_000, 16 * 1024 * 1024  # in one statement; a message to the server ends at a gigabyte
 
@@ -35,16 +37,16 @@ class Step(NamedTuple):
         self.results[self.at] = result
 
 
-async def carry_out(run: Connection, d: Dialect, packer: Packer, steps: Sequence[Step]) -> None:
-    """Do all steps in order, inside a transaction that holds the row of `store`."""
+async def carry_out(run: Connection, d: Dialect, packer: Packer, steps: Sequence[Step], kept: Kept) -> None:
+    """Do all steps in order, inside a transaction that holds the row of `store`, which says what index is kept."""
     while steps:
         drops, writes, steps = cut(steps)
         for some in _alike(drops):
-            await _drop(run, d, some)
+            await _drop(run, d, some, kept)
         while writes:
             draft = await _informed(run, d, [step.write for step in writes])
             writes = writes[_take_in(draft, writes) :]
-            await _store(run, d, packer, draft)
+            await _store(run, d, packer, draft, kept)
 
 
 def cut(steps: Sequence[Step]) -> tuple[list[Step], list[Step], Sequence[Step]]:
@@ -72,7 +74,9 @@ def _width(family: Family) -> int:
 
 def _branches(write: Put | Append | Copy) -> Iterator[tuple[Family, Key]]:
     key = key_of(write)
-    return ((write.family, key[:depth]) for depth in range(_width(write.family) + 1))
+    yield from ((write.family, key[:depth]) for depth in range(_width(write.family) + 1))
+    if type(write) is Append and write.vectors and write.family in VECTORS:
+        yield from ((VECTORS[write.family], key[:depth]) for depth in range(len(key) + 1))
 
 
 def _meets(drop: Drop, touched: set[tuple[Family, Key]]) -> bool:
@@ -91,12 +95,13 @@ def _alike(drops: Sequence[Step]) -> Iterator[list[Step]]:
         yield list(some.values())
 
 
-async def _drop(run: Connection, d: Dialect, steps: Sequence[Step]) -> None:
+async def _drop(run: Connection, d: Dialect, steps: Sequence[Step], kept: Kept) -> None:
     family, prefix, _ = steps[0].write
     asked = _columns((*step.write.prefix, step.write.at) for step in steps)
     counts = dict(map(tuple, await run.fetch(sets.drop(family, len(prefix), d), *asked)))
     for number, step in enumerate(steps, 1):
         step.done(counts.get(number, 0))
+    await indexing.forget(run, d, kept, family, [step.write.prefix for step in steps])
 
 
 async def _informed(run: Connection, d: Dialect, writes: Iterable[Write]) -> Draft:
@@ -137,12 +142,13 @@ def _take_in(draft: Draft, steps: Sequence[Step]) -> int:
     return len(steps)
 
 
-async def _store(run: Connection, d: Dialect, packer: Packer, draft: Draft) -> None:
+async def _store(run: Connection, d: Dialect, packer: Packer, draft: Draft, kept: Kept) -> None:
     for family in FAMILIES:  # owners stand before what they own
         entries = sorted(draft.rows.get(family, {}).values(), key=itemgetter(0))
         for how, some in groupby(entries, itemgetter(0)):
             for part in _parts(_packed(packer, family, row) for _, row in some):
                 await run.execute(sets.insert(family, how, d), *_columns(part))
+        await indexing.take(run, d, kept, family, [row for _, row in entries])
 
 
 def _packed(packer: Packer, family: Family, row: Row) -> Row:

@@ -9,7 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 from ...catalogue import Family, owner_of
-from ...kernel import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, VERSION, Append, Copy, Key, Put, Row, alive, conflict
+from ...kernel import (
+    BODY,
+    CREATED_AT,
+    EXPIRES_AT,
+    KEY,
+    PLACE,
+    VERSION,
+    Append,
+    Copy,
+    Key,
+    Put,
+    Row,
+    alive,
+    attached,
+    conflict,
+)
 from ...sql.sets import ADD, COPY, OWN, PUT
 
 Entry = tuple[str, Row]  # how the row is to be stored (see `sets.insert`), and the row
@@ -90,13 +105,15 @@ class Draft:
         return place
 
     def _append(self, append: Append, version: int) -> int:
-        family, prefix, bodies, at = append
+        family, prefix, bodies, at, _ = append
         self._own(family, prefix, version, at)
         first = self._tops[family, prefix]
         self._tops[family, prefix] = first + len(bodies)
         rows = self.rows.setdefault(family, {})
         for position, body in enumerate(bodies, first):
             rows[*prefix, position] = ADD, (body, version, at, at, None, position, *prefix, position)
+        for put in attached(append, first):
+            self._put(put, version)
         return first
 
     def _copy(self, copy: Copy, version: int) -> int:

@@ -15,8 +15,9 @@ from .driver import Connection
 
 
 def alone(write: Write) -> bool:
-    """Whether a write can be one statement that commits itself: it depends on no other row but its own."""
-    return type(write) is Put and write.expect is None and not write.family.placed and not write.family.owner
+    """Whether a write can be one statement that commits itself: it depends on no other row, and no index on it."""
+    family = write.family
+    return type(write) is Put and write.expect is None and not (family.placed or family.owner or family.of)
 
 
 async def put_alone(run: Connection, d: Dialect, packer: Packer, put: Put) -> int:

@@ -10,9 +10,10 @@ from ...kernel import Page
 from ...packing import Packer, damaged
 from ...sql import REVISION, render
 from ...sql.dialect import Dialect
-from . import dictionaries
+from . import dictionaries, searching
 from .driver import Connection
 from .execute import row_of
+from .pgvector import Vectors
 
 RISKS = {
     "fsync": "acknowledged writes may be lost and files torn when the machine stops",
@@ -42,17 +43,17 @@ async def counts(run: Connection, d: Dialect, now: int) -> list[tuple[int, int]]
     return found
 
 
-async def size(run: Connection, d: Dialect) -> int:
+async def size(run: Connection, namespace: str) -> int:
     """Bytes of all tables with their indexes."""
-    tables = [*(d.table(family) for family in FAMILIES), f"{d.schema}dictionary"]
-    text = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest($1::text[]) AS name"
-    return int(await run.fetchval(text, tables))
+    tables = "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1"
+    return int(await run.fetchval(f"SELECT sum(pg_total_relation_size(c.oid)) {tables} AND c.relkind = 'r'", namespace))
 
 
-async def details(run: Connection, namespace: str) -> dict[str, Any]:
+async def details(run: Connection, namespace: str, vectors: Vectors) -> dict[str, Any]:
     """What health and statistics tell of a store."""
     version = await run.fetchval("SHOW server_version")
-    return {"namespace": namespace, "schema": REVISION, "server_version": version}
+    told = await vectors.told(run)
+    return {"namespace": namespace, "schema": REVISION, "server_version": version, "vectors": told}
 
 
 async def identity(run: Connection, namespace: str) -> str:
@@ -68,8 +69,8 @@ async def warnings(run: Connection) -> list[str]:
     return [f"{row[0]} is off: {RISKS[row[0]]}" for row in sorted(rows) if row[1] == "off"]
 
 
-async def verify(run: Connection, d: Dialect, packer: Packer) -> list[str]:
-    """Read every dictionary and body and check its seal; streams, whatever the size of the store."""
+async def verify(run: Connection, d: Dialect, packer: Packer, vectors: Vectors) -> list[str]:
+    """Read every dictionary and body and check its seal, and the index against them; streams, whatever the size."""
     async with run.transaction(readonly=True, isolation="repeatable_read"):
         kept = await dictionaries.rows(run, d, 0)
         packer.learn(kept)
@@ -82,4 +83,5 @@ async def verify(run: Connection, d: Dialect, packer: Packer) -> list[str]:
                     row_of(packer, family, row)
                 except Corrupt as problem:
                     problems.append(str(problem))
+        problems += await searching.problems(run, d, vectors)
     return problems

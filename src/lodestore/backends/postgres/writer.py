@@ -20,6 +20,7 @@ from ...sql.dialect import Dialect
 from . import driver
 from .bulk import Step, carry_out
 from .execute import alone, put_alone
+from .pgvector import Vectors
 from .pool import Pool
 
 BATCH = 512  # units in one transaction at most
@@ -39,8 +40,9 @@ class Unit(NamedTuple):
 class Writer:
     """Decides units in the order in which they were handed over; cancelling who waits changes nothing about one."""
 
-    def __init__(self, pool: Pool, dialect: Dialect, packer: Packer) -> None:
+    def __init__(self, pool: Pool, dialect: Dialect, packer: Packer, vectors: Vectors) -> None:
         self._pool = pool
+        self._vectors = vectors
         self._d = dialect
         self._packer = packer
         self._queue: deque[Unit] = deque()
@@ -120,20 +122,22 @@ class Writer:
     async def _units(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
         latest = max((write.time for unit in units for write in unit), default=0)
         # The first statement takes the row of `store`; those after it see all that was committed before.
-        commits = await run.fetchval(self._advance(), len(units), latest)
+        commits, postings, embeddings = await run.fetchrow(self._advance(), len(units), latest)
+        kept = await self._vectors.kept(run, postings, embeddings)
         results, steps, version = [[0] * len(unit) for unit in units], [], commits - len(units)
         for unit, into in zip(units, results, strict=True):
             version += 1
             steps += [Step(write, version, into, index) for index, write in enumerate(unit)]
             version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
-        await carry_out(run, self._d, self._packer, steps)
+        await carry_out(run, self._d, self._packer, steps, kept)
         if version > commits:
             await run.execute(f"UPDATE {self._d.schema}store SET commits = $1", version)
         return results
 
     def _advance(self) -> str:
         table = f"{self._d.schema}store"
-        return f"UPDATE {table} SET commits = commits + $1, latest = greatest(latest, $2) RETURNING commits"
+        changed = "commits = commits + $1, latest = greatest(latest, $2)"
+        return f"UPDATE {table} SET {changed} RETURNING commits, postings, embeddings"
 
     async def _abandon(self, run: driver.Connection, error: BaseException, *, fresh: bool) -> None:
         """Leave a failed transaction; _Again where doing it once more is safe and may help."""

@@ -33,12 +33,16 @@ class Opening:
         await self._store.shutdown()
 
 
-def open(url: str, *, clock: Clock = system_clock, purge_interval: float = 60.0, **settings: Any) -> Opening:
+def open(
+    url: str, *, clock: Clock = system_clock, purge_interval: float = 60.0, embedder: Any = None, **settings: Any
+) -> Opening:
     """Open the store at `url`, creating it where there is none.
 
     `sqlite:///agent.db` (relative; four slashes: absolute), `file:///folder`, `memory:`,
     `postgresql://user@host/database`. Settings stand in the URL (`?durability=process`) or beside it (`key="..."` only
     there); an unknown one is Refused. What has expired is removed every `purge_interval` seconds (0: only when asked),
-    while nothing is being written. `clock` gives milliseconds and is for tests.
+    while nothing is being written. `embedder` makes vectors of what is stored and searched: a function of a list of
+    texts, or one of `lodestore.embedding` (docs/embeddings.md). `clock` gives milliseconds and is for tests.
     """
-    return Opening(Store(backend(url, **settings), clock=clock, purge_interval=purge_interval))
+    chosen = backend(url, **settings)
+    return Opening(Store(chosen, clock=clock, purge_interval=purge_interval, embedder=embedder))

@@ -57,12 +57,17 @@ def _joined(marks: Iterable[Mark]) -> Iterator[Mark]:
 
 def _matches(text: str, query: Query) -> list[tuple[int, int, int]]:
     """Start, end and number of the word that was asked for."""
-    asked = [(_plain(word), term.prefix) for term in query.wanted for word in term.words]
+    if not query.wanted:
+        return []
+    asked: dict[str, list[tuple[int, str, bool]]] = {}  # by the first letter, which akin words share
+    words = ((_plain(word), term.prefix) for term in query.wanted for word in term.words)
+    for n, (plain, prefix) in enumerate(words):
+        asked.setdefault(plain[:1], []).append((n, plain, prefix))
 
     @cache
     def which(word: str) -> int | None:
         plain = _plain(word)
-        return next((n for n, (other, prefix) in enumerate(asked) if _akin(plain, other, prefix)), None)
+        return next((n for n, other, prefix in asked.get(plain[:1], ()) if _akin(plain, other, prefix)), None)
 
     found = ((match.start(), match.end(), which(match[0])) for match in words_of(text))
     return [(start, end, number) for start, end, number in found if number is not None]

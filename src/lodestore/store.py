@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
-from . import codec, filters
+from . import codec
 from .catalogue import (
     AGENT,
     CACHE,
@@ -27,33 +27,45 @@ from .catalogue import (
 from .clock import Clock, HighWater, iso, system_clock
 from .counting import Counters
 from .errors import LodestoreError, Refused, Unsupported
-from .finding import Finding, Hit, memory, wanted_of
+from .finding import Finding, memory
 from .interface import Document, StorageInterface
-from .kernel import ABSENT, BODY, KEY, MISS, VERSION, Backend, Key, Page, Row, Tell, Write, alive
+from .kernel import ABSENT, BODY, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
 from .keys import check_count, check_id, check_seconds
 from .purging import STEP, Purging
+from .retrieval import Retrieval
+from .spaces import Spaces
 from .writing import Transaction, Writing, key_of
 
 
-class Store(Writing, StorageInterface):
+class Store(Writing, Retrieval, StorageInterface):
     """A durable, transactional home for what an agent must not forget.
 
     Use it as `async with Store(backend) as store`, or call `initialize` and `shutdown`; `lodestore.open` does both
     from a URL. `clock` gives milliseconds; time never runs backwards for a store, whatever the clock does. What has
     expired is removed every `purge_interval` seconds (0: only by `purge_expired`), while nothing is being written.
+    `embedder` makes vectors of messages, memories and results that come without, and of queries (docs/embeddings.md).
     """
 
-    def __init__(self, backend: Backend, *, clock: Clock = system_clock, purge_interval: float = 60.0) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        clock: Clock = system_clock,
+        purge_interval: float = 60.0,
+        embedder: Any = None,
+    ) -> None:
         StorageInterface.__init__(self)
         self.backend = backend
         self._clock = HighWater(clock)
         self._counters = Counters(backend, self._commit, self._clock)
-        self._finding = Finding(backend)
+        self._spaces = Spaces(backend, self._clock, embedder)
+        self._finding = Finding(backend, self._spaces)
         self._purging = Purging(self._sweep, check_seconds(purge_interval, "purge_interval"))
 
     async def initialize(self) -> bool:
         """Open the backend; opening twice does nothing."""
         self._clock.advance(await self.backend.open())
+        self._spaces.open()
         self._purging.start()
         return True
 
@@ -62,6 +74,7 @@ class Store(Writing, StorageInterface):
         await self._purging.stop()
         await self._counters.finish()
         await self._finding.close()
+        await self._spaces.close()
         await self.backend.close()
         return True
 
@@ -173,35 +186,6 @@ class Store(Writing, StorageInterface):
         row = await self._row(wanted, tuple(_part(wanted, n, part) for n, part in enumerate(key)))
         return ABSENT if row is None else int(row[VERSION])
 
-    # -- searching
-
-    async def search(
-        self,
-        query: str,
-        *,
-        namespace: str | tuple[str, ...] | None = None,
-        families: Sequence[str] | None = None,
-        where: Mapping[str, Any] | None = None,
-        limit: int | None = 10,
-        offset: int = 0,
-        mode: str = "auto",
-        explain: bool = False,
-    ) -> list[Hit]:
-        """Messages, memories and results that hold words of `query`, the best first.
-
-        Any of the words is enough, in any of its English forms; `"window seat"` asks for words in a row, `cancel*` for
-        beginnings, `-hotel` leaves out. Common words count only where nothing else is asked. No text is an error; one
-        without a word finds nothing. What was committed before is found, whoever wrote it. `namespace` is the id of a
-        conversation; results belong to none. `where` keeps those whose document, as it was stored, a filter is true of
-        (docs/filters.md). `limit` of None: all. `mode` is "auto" or "text".
-        """
-        wanted = wanted_of(query, namespace, families, limit, offset, mode)
-        return await self._finding.search(wanted, None if where is None else filters.parse(where), explain)
-
-    async def reindex(self, tell: Tell = lambda done: None) -> int:
-        """Build the search index anew from the records, which are left alone; how many it holds."""
-        return await self._finding.reindex(tell)
-
     # -- counting
 
     async def increment(self, key: str, amount: int = 1, ttl: float | None = None) -> int:
@@ -217,7 +201,7 @@ class Store(Writing, StorageInterface):
 
     def transaction(self) -> Transaction:
         """An atomic batch of writes over any families: `async with store.transaction() as tx: await tx.store_...`."""
-        return Transaction(self._commit, self._clock)
+        return Transaction(self._commit, self._clock, self._spaces)
 
     async def purge_expired(self) -> int:
         """Remove what has expired, in short steps; how many records went."""

@@ -33,7 +33,9 @@ _UNSPACED = (
     "\U00020000-\U0003ffff"
 )
 _CHARACTER = re.compile(f"[{_UNSPACED}]")
-_WORD = re.compile(r"\w+")
+# The vowel signs in the scripts of India are parts of words, as they are in the index; their full stops are not.
+_LETTERS = "\\w\u0900-\u0963\u0966-\u0dff"
+_WORD = re.compile(f"[{_LETTERS}]+")
 _PIECE = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _PART = re.compile(r'(?P<no>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<bare>[^\s"]+))')
 
@@ -67,7 +69,7 @@ def words_of(text: str) -> Iterator[re.Match[str]]:
     return _SHOWN.finditer(text)
 
 
-_SHOWN = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+")
+_SHOWN = re.compile(f"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[{_LETTERS}])+")
 
 
 def parse(text: str) -> Query:

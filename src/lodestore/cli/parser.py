@@ -69,6 +69,9 @@ def _count(text: str) -> int:
 
 
 _STORE = _argument("url", metavar="URL", help=_URL)
+_EMBEDDER = _argument(
+    "--embedder", metavar="MODULE:NAME", help="what makes vectors of texts, imported from a module of yours"
+)
 _FAMILY = _argument("family", metavar="FAMILY", help="kind of record, such as conversation, raw_message or memory")
 
 _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
@@ -109,16 +112,30 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     (
         "search",
         "searching.search",
-        "find messages, memories and results by their words, the best first; exit code 1 when there are none",
+        "find messages, memories, results and items by what they say, the best first; exit code 1 when there are none",
         [
             _STORE,
             _argument("query", metavar="WORDS", help='any of them; "a phrase", a beginning*, -without'),
-            _argument("--namespace", metavar="ID", help="only in this conversation"),
-            _argument("--family", metavar="FAMILY", action="append", help="raw_message, memory or result; repeatable"),
+            _argument(
+                "--namespace",
+                metavar="ID",
+                action="append",
+                help="only in this conversation or collection; given again: in this namespace of the collection",
+            ),
+            _argument(
+                "--family", metavar="FAMILY", action="append", help="raw_message, memory, result or item; repeatable"
+            ),
+            _argument(
+                "--mode",
+                choices=("auto", "text", "vector", "hybrid"),
+                default="auto",
+                help="default: %(default)s, by all that is at hand",
+            ),
+            _EMBEDDER,
             _argument("--where", metavar="JSON", help="a filter over the documents, see docs/filters.md"),
             _argument("--limit", metavar="N", type=_count, default=10, help="at most so many (default: %(default)s)"),
             _argument("--offset", metavar="N", type=_count, default=0, help="leave out the first N"),
-            _argument("--explain", action="store_true", help="the rank and the score of each"),
+            _argument("--explain", action="store_true", help="the score of each, and the ranks it is made of"),
         ],
     ),
     (
@@ -195,7 +212,16 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
         ],
     ),
     ("verify", "keeping.verify", "read everything back; exit code 1 and one line for each problem", [_STORE]),
-    ("reindex", "searching.reindex", "build the search index anew from the records", [_STORE]),
+    (
+        "reindex",
+        "searching.reindex",
+        "build the search index anew from the records",
+        [
+            _STORE,
+            _argument("--pending", action="store_true", help="leave it; make vectors for the records that have none"),
+            _EMBEDDER,
+        ],
+    ),
     ("purge", "keeping.purge", "remove what has expired", [_STORE]),
     ("compact", "keeping.compact", "give back space that is no longer needed", [_STORE]),
     ("upgrade", "keeping.upgrade", "bring the schema of a store up to date; creates an absent one", [_STORE]),

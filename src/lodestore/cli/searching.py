@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -18,14 +19,15 @@ from .stores import existing
 
 async def search(arguments: Namespace) -> int:
     """Hits, each with a line of text that shows why."""
-    async with existing(arguments.url) as store:
+    async with existing(arguments.url, **embedder(arguments.embedder)) as store:
         hits = await store.search(
             arguments.query,
-            namespace=arguments.namespace,
+            namespace=tuple(arguments.namespace) if arguments.namespace else None,
             families=arguments.family,
             where=None if arguments.where is None else _filter(arguments.where),
             limit=arguments.limit,
             offset=arguments.offset,
+            mode=arguments.mode,
             explain=arguments.explain,
         )
     if arguments.json:
@@ -49,9 +51,18 @@ def _filter(text: str) -> Any:
 
 
 def _named(hit: Hit) -> str:
-    """The record as `show` takes it, and where its rank was asked for, that and the score."""
+    """The record as `show` takes it, and where explaining was asked for, the score and what it is made of."""
     name = output.one_line(" ".join([hit.family, *map(str, hit.key)]))
-    return name if hit.legs is None else f"{hit.legs['text']['rank']}\t{hit.score:.3f}\t{name}"
+    if hit.legs is None:
+        return name
+    told = (f"{leg} {_told(found)}" for leg, found in hit.legs.items())
+    return f"{hit.score:.3f}\t{', '.join(told)}\t{name}"
+
+
+def _told(found: dict[str, Any]) -> str:
+    """A rank and a score, or the one number there is."""
+    [*rank, number] = found.values()
+    return f"#{rank[0]} {number:.3f}" if rank else f"{number:.3f}"
 
 
 def _rich(hits: Sequence[Hit]) -> None:
@@ -70,14 +81,30 @@ def _rich(hits: Sequence[Hit]) -> None:
 
 
 async def reindex(arguments: Namespace) -> int:
-    """The search index, built anew."""
-    async with existing(arguments.url) as store:
+    """The search index, built anew; or vectors for the records that have none."""
+    if arguments.pending and not arguments.embedder:
+        raise Refused("--pending: say with --embedder module:name what makes the vectors")
+    async with existing(arguments.url, **embedder(arguments.embedder)) as store:
         stats = await store.get_storage_stats()
         total = sum(stats[f"{family.name}_count"] for family in SEARCHABLE)
-        with progress("indexing", of="rated") as tell:
-            count = await store.reindex(lambda done: None if tell is None else tell(done, total, ""))
+        doing, done = ("embedding", "embedded") if arguments.pending else ("indexing", "indexed")
+        with progress(doing, of="rated") as tell:
+            count = await store.reindex(
+                lambda done: None if tell is None else tell(done, total, ""), pending=arguments.pending
+            )
     if arguments.json:
-        output.emit({"indexed": count})
+        output.emit({done: count})
     else:
-        print(f"{output.plural(count, 'record')} indexed")
+        print(f"{output.plural(count, 'record')} {done}")
     return 0
+
+
+def embedder(name: str | None) -> dict[str, Any]:
+    """The setting of a store for an embedder in a module of the user's: `package.module:name`."""
+    if name is None:
+        return {}
+    module, _, attribute = name.partition(":")
+    try:
+        return {"embedder": getattr(importlib.import_module(module), attribute)}
+    except (ImportError, AttributeError, ValueError) as problem:
+        raise Refused(f"--embedder: expected module:name of something that can be imported: {problem}") from None

@@ -45,13 +45,13 @@ def is_there(scheme: str, path: Path | None) -> bool:
 
 
 @asynccontextmanager
-async def existing(url: str, **settings: Any) -> AsyncIterator[Store]:
+async def existing(url: str, *, embedder: Any = None, **settings: Any) -> AsyncIterator[Store]:
     """The store at `url`, opened and closed again; never created."""
     require(url)
     backend = registry.backend(url, **secrets(url), **settings)
     if not await backend.exists():
         raise Negative(f"no store there: {registry.describe(url)}")
-    async with Store(backend) as store:
+    async with Store(backend, embedder=embedder) as store:
         yield store
 
 

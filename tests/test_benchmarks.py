@@ -203,6 +203,7 @@ class TestPeers:
         )
         loaded = set(done.stdout.split())
         assert loaded & {"diskcache", "cashews", "redis", "key_value", "agents", "langgraph", "matplotlib"} == set()
+        assert loaded & {"numpy", "chromadb", "lancedb", "pyarrow", "sqlite_vec", "asyncpg"} == set()
 
 
 def outcome_of(report: Report, what: str) -> targets.Outcome:

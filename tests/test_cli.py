@@ -805,8 +805,8 @@ class TestSearch:
             "memory ramen m2\tsecond in the alphabet",
         ]
         [line] = run("search", url, "tonkotsu invoice", "--namespace", "soup", "--explain").out.splitlines()
-        rank, score, name, snippet = line.split("\t")
-        assert (rank, name, snippet) == ("1", "raw_message soup 0", "invoice")
+        score, legs, name, snippet = line.split("\t")
+        assert (legs, name, snippet) == (f"text #1 {score}", "raw_message soup 0", "invoice")
         assert float(score) > 0
         assert len(run("search", url, "tonkotsu", "--limit", "2").out.splitlines()) == 2
         assert len(run("search", url, "tonkotsu", "--offset", "1").out.splitlines()) == 2
@@ -834,6 +834,23 @@ class TestSearch:
         text = on_terminal("search", sqlite, "alphabet first", TERM="xterm")
         assert "memory ramen m1" in text
         assert re.search(r"\x1b\[[\d;]*mfirst\x1b\[0m", text)
+
+    def test_what_has_no_vector_gets_one(
+        self, run: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "of_mine.py").write_text("def embed(texts):\n    return [[len(text), 1.0] for text in texts]\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        assert run("reindex", url, "--pending").code == 2
+        for wrong in ("of_mine", "of_mine:nothing", "nowhere:embed", "json:__name__"):
+            assert run("reindex", url, "--pending", "--embedder", wrong).code == 2
+        assert run("reindex", url, "--pending", "--embedder", "of_mine:embed").out == "7 records embedded\n"
+        assert run("reindex", url, "--pending", "--embedder", "of_mine:embed", "--json").json == {"embedded": 0}
+        answer = run(
+            "search", url, "alphabet", "--mode", "vector", "--embedder", "of_mine:embed", "--explain", "--json"
+        )
+        assert len(answer.json) == 7
+        assert all(hit["legs"].keys() == {"vector"} for hit in answer.json)
+        assert run("search", url, "alphabet", "--mode", "vector").code == 2
 
     def test_the_index_is_built_anew(self, run: Run, url: str) -> None:
         assert run("reindex", url).out == "8 records indexed\n"

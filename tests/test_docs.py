@@ -58,6 +58,14 @@ def test_the_tour_runs_and_then_its_commands(
     assert (tmp_path / "agent" / "conversations" / "chat-1" / "raw_messages.json").exists()
 
 
+def test_the_examples_of_the_page_on_search_run() -> None:
+    text = (REPOSITORY / "docs" / "search.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for number, block in enumerate(blocks(text, "python"), 1):
+        exec(compile(block, f"search.md block {number}", "exec"), names)  # noqa: S102  our own page
+    assert number >= 3
+
+
 def test_the_readme_lists_the_commands_there_are() -> None:
     from lodestore.cli.parser import parser
 

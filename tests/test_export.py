@@ -45,7 +45,7 @@ def writes(draw: st.DrawFn) -> Write:
         return Append(family, prefix, (body, *draw(st.lists(documents, max_size=3))), at)
     expires_at = draw(st.none() | st.integers(NOW - 5, 2**53)) if family.expires else None
     if draw(st.booleans()):
-        place = draw(st.integers(0, 2**40)) if family.arrival else None
+        place = draw(st.integers(0, 2**31 - 1)) if family.arrival else None
         return Copy(family, (body, None, draw(st.integers(0, at)), at, expires_at, place, *prefix))
     return Put(family, prefix, body, at, expires_at)
 

@@ -21,11 +21,15 @@ PACKAGE = SOURCE / "lodestore"
 # By the first name below the package: `backends/sqlite/writer.py` lives on the floor of `backends`.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources"}),
-    frozenset({"catalogue", "codec", "filters", "keys", "moments", "packing", "snippets", "texts", "urls", "words"}),
-    frozenset({"kernel", "interface", "turns", "training"}),
-    frozenset({"backends", "sql", "search", "schema_upgrade"}),
+    frozenset(
+        {"catalogue", "codec", "filters", "floats", "keys", "moments", "packing", "snippets", "texts", "urls", "words"}
+    ),
+    frozenset({"kernel", "interface", "turns", "training", "embedding"}),
+    frozenset({"backends", "sql", "search", "schema_upgrade", "vectors"}),
     frozenset({"guards"}),
-    frozenset({"store", "writing", "reading", "transaction", "counting", "purging", "finding"}),
+    frozenset(
+        {"store", "writing", "counting", "purging", "finding", "fusion", "items", "pending", "retrieval", "spaces"}
+    ),
     frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening", "memoizing"}),
     frozenset({"cli", "demo", "__main__"}),
 )
@@ -38,7 +42,7 @@ KNOWN = {*FLOOR, ROOT, CONFORMANCE}
 LINES_IN_MODULE, LINES_IN_FUNCTION, METHODS_IN_CLASS, FIELDS_IN_FAMILY = 400, 50, 20, 8
 RUNS_CODE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 GOES_OUT = {"urllib.request", "http.client", "requests", "httpx", "aiohttp", "smtplib", "ftplib"}
-HEAVY = ("sqlalchemy", "alembic", "rich", "sqlcipher3", "hypothesis", "aiosqlite", "redis", "asyncpg")
+HEAVY = ("sqlalchemy", "alembic", "rich", "sqlcipher3", "hypothesis", "aiosqlite", "redis", "asyncpg", "numpy")
 
 
 def dotted(path: Path) -> str:

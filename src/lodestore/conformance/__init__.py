@@ -17,7 +17,10 @@ from __future__ import annotations
 import pytest
 
 # Failed assertions here show their values, as those of the user's own tests do.
-_SPOKEN = "documents kit laws lifetimes machine names observe rivals searches sequences service transactions"
+_SPOKEN = (
+    "documents embedded kit laws lifetimes machine names nearness observe rivals searches sequences service"
+    " transactions"
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _SPOKEN.split()))
 
 from .laws import KernelLaws  # noqa: E402

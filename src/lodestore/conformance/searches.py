@@ -197,6 +197,21 @@ class Searches(Kit):
 
         self.on_store(work)
 
+    def test_what_stands_beside_a_match_counts_where_it_is_asked_for(self) -> None:
+        async def work(store: Store, _: FakeClock) -> None:
+            said = [{"content": text} for text in ("bak", "dom", "zik", "fug", "hox", "jim")]
+            await store.append_raw_messages("c", said)
+            await store.append_raw_messages("d", said[:1])
+            assert names(await store.search("zik")) == [("raw_message", ("c", 2))]
+            hits = await store.search("zik", neighbours=0.5, explain=True)
+            assert names(hits) == [("raw_message", ("c", position)) for position in (2, 1, 3, 0, 4)]
+            assert [hit.score / hits[0].score for hit in hits] == [pytest.approx(n) for n in (1, 0.5, 0.5, 0.25, 0.25)]
+            pages = [await store.search("zik", neighbours=0.5, limit=2, offset=at) for at in (0, 2, 4)]
+            assert [name for page in pages for name in names(page)] == names(hits)
+            assert names(await store.search("zik", neighbours=0)) == [("raw_message", ("c", 2))]
+
+        self.on_store(work)
+
     def test_no_text_is_an_error(self) -> None:
         async def work(store: Store, _: FakeClock) -> None:
             for number, text in enumerate(HOSTILE_QUERIES):
@@ -222,8 +237,8 @@ class Searches(Kit):
                 *({"limit": limit} for limit in (-1, 1.5, "1", True)),
                 *({"offset": offset} for offset in (-1, "1")),
                 *({"families": families} for families in ("memory", ["cache"], ["nothing"], [1], 1)),
-                *({"namespace": space} for space in ("", (), ("a", "b"), 1, "\0")),
-                *({"mode": mode} for mode in ("vector", None, 1)),
+                *({"namespace": space} for space in ("", (), ("a", "b", "c"), ("a", 1), 1, "\0")),
+                *({"mode": mode} for mode in ("vector", "hybrid", None, 1)),
             ]
             for arguments in wrong:
                 with pytest.raises(Refused):

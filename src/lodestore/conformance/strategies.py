@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from hypothesis import strategies as st
 
-from ..catalogue import FAMILIES, OWNED, Family
+from ..catalogue import FAMILIES, OWNED, VECTORS, Family
 from ..codec import encode
 from ..kernel import Append, Copy, Drop, Key, Page, Put, Row, Write
 
@@ -94,8 +94,14 @@ def _puts(family: Family, pool: Ids) -> st.SearchStrategy[Step]:
 @cache
 def _appends(family: Family, pool: Ids) -> st.SearchStrategy[Step]:
     prefix = keys(family, pool).map(lambda key: key[:-1])
-    several = st.lists(bodies, max_size=4).map(tuple)
-    return st.builds(Step, st.builds(Append, st.just(family), prefix, several, st.just(0)))
+    vectors = bodies | st.just(b"") if family in VECTORS else st.just(b"")
+    several = st.lists(st.tuples(bodies, vectors), max_size=4)
+
+    def append(prefix: Key, records: list[tuple[bytes, bytes]], bare: bool) -> Step:
+        found = tuple(vector for _, vector in records)
+        return Step(Append(family, prefix, tuple(body for body, _ in records), 0, () if bare else found))
+
+    return st.builds(append, prefix, several, st.booleans())
 
 
 @cache

@@ -18,7 +18,7 @@ from .report import Report
 from .workload import REPOSITORY, Data
 
 # Modules with `async run(bench)`.
-PEERS = ("cache", "messages", "sessions", "replay", "size", "growth", "limit", "where")
+PEERS = ("cache", "messages", "sessions", "replay", "size", "growth", "limit", "where", "search", "recall")
 # Modules with `run(folder, rounds)`: pairs and figures with limits of their own.
 OWN = ("core", "servers", "redis_pairs", "process")
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--keys", type=int, default=100_000, help="entries of the cache")
     options.add_argument("--rows", type=int, default=1_000_000, help="the largest store of `growth`")
     options.add_argument("--conversations", type=int, default=600, help="how many `size` weighs")
+    options.add_argument("--records", type=int, default=100_000, help="vectors and texts of `search`")
     options.add_argument("--without", default="", metavar="PARTS", help=f"switch off, of {','.join(switches.NAMES)}")
     options.add_argument("--out", type=Path, help="write results.json there")
     options.add_argument("--json", action="store_true", help="print the results as JSON, no tables")
@@ -70,7 +71,7 @@ def _smoke(folder: Path) -> int:
 def _full(folder: Path, options: argparse.Namespace, chosen: list[str], console: Console) -> int:
     data = Data()
     report = Report(data.label)
-    sizes = {name: getattr(options, name) for name in ("rounds", "keys", "rows", "conversations")}
+    sizes = {name: getattr(options, name) for name in ("rounds", "keys", "rows", "conversations", "records")}
     bench = Bench(data, report, folder, told=lambda line: console.print(f"[dim]{line}[/dim]"), **sizes)
     own = [found for name in OWN if name in chosen for found in _own(name, folder, options.rounds)]
     report.pairs = [found for found in own if isinstance(found, runner.Result)]

@@ -16,7 +16,16 @@ from .peers.base import Peer
 from .report import Measure, Report, Scenario
 from .workload import Data
 
-LIGHT = {"ours", "memory", "aio_sqlite", "disk_cache", "json_files"}  # modules of peers a smoke run may use
+LIGHT = {
+    "ours",
+    "memory",
+    "aio_sqlite",
+    "disk_cache",
+    "json_files",
+    "ours_search",
+    "numpy_exact",
+    "plain_fts",
+}  # modules of peers a smoke run may use
 Work = Callable[[Any], tuple[Callable[..., Any], Callable[[], Items]]]  # of a peer: the call, and a block's items
 
 
@@ -31,6 +40,7 @@ class Bench:
     keys: int = 100_000
     rows: int = 1_000_000
     conversations: int = 600
+    records: int = 100_000
     light: bool = False
     wanted: frozenset[tuple[str, str]] = frozenset()  # suite and name of the scenarios to run; none: all
     told: Callable[[str], None] = print

@@ -27,11 +27,15 @@ from .standin import text
 from .workload import REPOSITORY
 
 FRAME, HEADER = 4096 + 24, 32  # bytes a page takes in the log, and what stands before the first
-HUNDRED = 100
+HUNDRED, THOUSAND = 100, 1000
+DIMENSION = 64
 
 
 class Counts(Counter[str]):
-    """How many statements of a kind: `all`, `commit`, `synced` (synchronous=FULL), `messages` (a page of a log)."""
+    """How many statements of a kind: `all`, `commit`, `synced` (synchronous=FULL), `messages` (a page of a log).
+
+    `vectors` is how many of them were read.
+    """
 
 
 @contextmanager
@@ -58,6 +62,8 @@ def _counter(counts: Counts) -> Callable[[str], None]:
         word = statement.split(None, 1)[0].upper() if statement.strip() else ""
         counts["all"] += 1
         counts["messages"] += " JOIN raw_message " in statement
+        if read := re.search(r"json_each\('\[([^]]*)\]'\) AS j CROSS JOIN \w+_vector", statement):
+            counts["vectors"] += read[1].count(",") + 1
         if word == "COMMIT":
             counts["commit"] += 1
             counts["synced"] += synced[0]
@@ -74,6 +80,7 @@ async def count_all(folder: Path) -> dict[str, float]:
         await _reads(folder, counts, found)
         await _sets(folder, counts, found)
         await _appends(folder, counts, found)
+        await _searches(folder, counts, found)
     found.update(await asyncio.to_thread(fsyncs, folder))
     return found
 
@@ -134,6 +141,23 @@ async def _appends(folder: Path, counts: Counts, found: dict[str, float]) -> Non
     found["commits, 100 appends at once"] = difference["commit"]
     found["pages written, 100 appends at once"] = _pages(history.folder) - before
     await history.close()
+
+
+async def _searches(folder: Path, counts: Counts, found: dict[str, float]) -> None:
+    rng, peer = random.Random(1), await _opened(OurState(), folder)
+    vectors = [[rng.gauss(0, 1) for _ in range(DIMENSION)] for _ in range(2 * THOUSAND)]
+    for part, some in (("mine", vectors[:THOUSAND]), ("theirs", vectors[THOUSAND:])):
+        ids = [f"{part}-{number}" for number in range(THOUSAND)]
+        await peer.store.upsert_vectors("counted", ids, some, namespace=part)
+
+    async def near() -> None:
+        assert len(await peer.store.search_vectors("counted", vectors[0], namespace="mine")) == 10
+
+    await near()  # which takes in what was written
+    difference = await _difference(counts, near)
+    found["statements, one search among 1000 vectors of 2000"] = difference["all"]
+    found["vectors read for the ten nearest of 1000"] = difference["vectors"]
+    await peer.close()
 
 
 async def _sequence(history: OurHistory, count: int) -> None:

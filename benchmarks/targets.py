@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import cache, growth, messages, sessions, size
+from . import cache, growth, messages, recall, search, sessions, size
 from .report import Report, Scenario, short
 
 HOT, COLD = "lodestore, hot tier on", "lodestore, hot tier off"
@@ -76,6 +76,16 @@ def at_most(suite: str, name: str, variant: str, limit: float, what: str) -> Jud
     return judge
 
 
+def at_least(suite: str, name: str, variant: str, limit: float) -> Judge:
+    """A figure that must stay large."""
+
+    def judge(report: Report) -> Outcome:
+        measure = report.measure(suite, name, variant)
+        return Outcome(f"{suite}, {name}: {variant}", limit, False, measure.value if measure else None)
+
+    return judge
+
+
 HIT, FLAT = "hit, popular keys, 1 task", "hit, flat documents, 1 task"
 SET, DURABLE = "set, 100 tasks", "durable set, 100 tasks"
 REPLAY = "64 sessions, full reload, power"
@@ -102,6 +112,33 @@ TARGETS: list[Judge] = [
     times(sessions.SUITE, REPLAY, "lodestore", BEST, 5),
     at_most(growth.SUITE, "get p50 over 10,000 rows, 1,000,000 rows", "lodestore", 2.5, "get, 10k -> 1M rows"),
     at_most(growth.SUITE, "get p50 over 10,000 rows, 10,000,000 rows", "lodestore", 2.5, "get, 10k -> 10M rows"),
+    at_least(recall.SUITE, "locomo, @10", "default", 0.71),
+    at_least(recall.SUITE, "cosqa, @10", "weights 0.8, 0.2", 0.97),
+    at_least(recall.SUITE, "xquad-zh, @5", "text", 0.92),
+]
+
+
+def of_search(ours: str) -> list[Judge]:
+    """What search is to be, of one way to keep users apart."""
+    near, write = "one user of 100, 100,000 vectors", "durable write, 100,000 vectors"
+    both = "hybrid, p50, one user of 100, 100,000 records"
+    return [
+        times(search.SUITE, near, ours, "pgvector, btree", 3),
+        times(search.SUITE, near, ours, "sqlite-vec, partition key", 3),
+        times(search.SUITE, near, ours, "lancedb, HNSW", 30),
+        times(search.SUITE, near, ours, "lancedb, exact", 30),
+        times(search.SUITE, near, ours, "chroma, a collection per user", 1),
+        times(search.SUITE, "text, one user of 1,000, 100,000 texts", ours, "FTS5, user as a column", 8),
+        times(search.SUITE, write, ours, "chroma, one collection", 10),
+        at_most(search.SUITE, both, ours, 3, f"text and vector, ms (p50): {ours}"),
+    ]
+
+
+UNSYNCED = "write without fsync, 100,000 vectors"  # LanceDB's only way, so ours is set to it
+TARGETS += [
+    *of_search("lodestore, namespaces"),
+    *of_search("lodestore, conversations"),
+    times(search.SUITE, UNSYNCED, "lodestore, namespaces, no fsync", "lancedb, HNSW", 10),
 ]
 
 

@@ -54,23 +54,24 @@ class Data:
 
     def conversations(self, count: int, least: int = 3) -> list[Conversation]:
         """`count` conversations of at least `least` messages, drawn by a hash of their ids; fewer if there are not."""
-        rows = _rows("agent_transcripts") if self.real else standin.conversations(self.seed)
+        rows = recorded("agent_transcripts") if self.real else standin.conversations(self.seed)
         found = [Conversation(row["id"], tuple(row["messages"])) for row in rows if len(row["messages"]) >= least]
         found.sort(key=lambda c: hashlib.sha256(f"{self.seed}{c.id}".encode()).digest())
         return found[:count]
 
     def responses(self) -> list[Document]:
         """What a cache of model calls holds: model and response."""
-        rows = _rows("llm_calls") if self.real else standin.calls(self.seed)
+        rows = recorded("llm_calls") if self.real else standin.calls(self.seed)
         return [{"model": row["model"], "response": row["response"]} for row in rows]
 
     def arrivals(self) -> list[str]:
         """Block after block as a production cluster asked for them."""
-        rows = _rows("prefix_cache_trace") if self.real else standin.trace(self.seed)
+        rows = recorded("prefix_cache_trace") if self.real else standin.trace(self.seed)
         return [f"block-{block}" for row in rows for block in row["hash_ids"]]
 
 
-def _rows(name: str) -> Iterator[Document]:
+def recorded(name: str) -> Iterator[Document]:
+    """The documents of a set of real data."""
     with (folder() / f"{name}.jsonl.zst").open("rb") as packed:
         for line in io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(packed)):
             yield orjson.loads(line)

@@ -21,7 +21,7 @@ PATIENT: dict[str, Any] = {"max_staleness": 60_000.0} if "max_staleness" in _FIE
 forced: dict[str, Any] = {}  # settings every store of a run gets: `--without` puts them here
 
 
-class _Ours:
+class OurStore:
     """What both have in common."""
 
     durability: str
@@ -46,7 +46,7 @@ class _Ours:
         return describe(*values)
 
 
-class OurCache(_Ours, KeyValue):
+class OurCache(OurStore, KeyValue):
     """Cache entries: committed without fsync by default, they survive the process."""
 
     durability = "process"
@@ -75,7 +75,7 @@ class OurCache(_Ours, KeyValue):
         return await self.store.store_cache_entry(key, document, ttl=seconds)
 
 
-class OurState(_Ours, KeyValue):
+class OurState(OurStore, KeyValue):
     """System states: the records by key whose acknowledged writes survive a power cut."""
 
     durability = "power"
@@ -100,7 +100,7 @@ class OurState(_Ours, KeyValue):
         raise NotImplementedError("states do not expire")
 
 
-class OurHistory(_Ours, History):
+class OurHistory(OurStore, History):
     """Raw messages of conversations."""
 
     def __init__(self, durability: str = "power") -> None:

@@ -33,6 +33,15 @@ class Space(NamedTuple):
     metric: str = "cosine"
 
 
+def load_numpy() -> Any:
+    """numpy, which is late to import; Unsupported where it is not installed."""
+    try:
+        import numpy
+    except ImportError:
+        raise Unsupported("vectors need numpy: pip install 'lodestore[vector]'") from None
+    return numpy
+
+
 def vector_of(value: object, name: str, metric: str = "cosine") -> bytes:
     """A list of numbers, a numpy array or bytes of float32, as it is stored; Refused where it points nowhere."""
     return _stored(_row(value, name)[None, :], [name], metric)[0]
@@ -49,7 +58,7 @@ def vectors_of(values: object, name: str, metric: str = "cosine") -> list[bytes]
         rows = [_row(value, f"{name}[{index}]") for index, value in enumerate(values)]
         _check_lengths(rows, name)
         values = rows
-    matrix = _numpy().asarray(values)
+    matrix = load_numpy().asarray(values)
     if not len(matrix):
         return []
     return _stored(matrix, [f"{name}[{index}]" for index in range(len(matrix))], metric)
@@ -57,7 +66,7 @@ def vectors_of(values: object, name: str, metric: str = "cosine") -> list[bytes]
 
 def numbers_of(vector: bytes) -> list[float]:
     """The numbers of a vector."""
-    found: list[float] = _numpy().frombuffer(vector, "<f4").tolist()
+    found: list[float] = load_numpy().frombuffer(vector, "<f4").tolist()
     return found
 
 
@@ -99,17 +108,9 @@ def made_of(body: bytes, record: bytes) -> Vector | None:
     return vector if vector.of == print_of(record) else None
 
 
-def _numpy() -> Any:
-    try:
-        import numpy
-    except ImportError:
-        raise Unsupported("vectors need numpy: pip install 'lodestore[vector]'") from None
-    return numpy
-
-
 def _row(value: object, name: str) -> Any:
     """One vector as an array of one dimension, of whatever numbers it has."""
-    numpy = _numpy()
+    numpy = load_numpy()
     if isinstance(value, (bytes, bytearray, memoryview)):
         content = bytes(value)
         if len(content) % 4:
@@ -134,7 +135,7 @@ def _check_lengths(rows: list[Any], name: str) -> None:
 
 def _stored(matrix: Any, names: list[str], metric: str) -> list[bytes]:
     """The rows of a matrix as float32; at length 1 where only the direction counts."""
-    numpy = _numpy()
+    numpy = load_numpy()
     if not 0 < matrix.shape[1] <= MAX_DIMENSION:
         raise Refused(f"{names[0]}: expected 1 to {MAX_DIMENSION:,} numbers, not {matrix.shape[1]:,}")
     if matrix.dtype.kind not in "iuf":

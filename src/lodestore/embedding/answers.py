@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EmbeddingFailed, Unsupported
+from ..errors import EmbeddingFailed
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-
-def load_numpy() -> ModuleType:
-    """numpy, which is late to import; Unsupported where it is not installed."""
-    try:
-        import numpy
-    except ModuleNotFoundError:
-        raise Unsupported("numpy is not installed: pip install 'lodestore[vector]'") from None
-    return numpy
 
 
 def rows_of(answer: Any, count: int) -> list[bytes]:

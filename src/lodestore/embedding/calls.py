@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any
 
 from ..errors import EmbeddingFailed, Refused
-from .answers import load_numpy, rows_of
+from ..floats import load_numpy
+from .answers import rows_of
 from .embedder import Embedder, Function, as_embedder
 from .failures import said_of
 from .line import Line

@@ -8,11 +8,11 @@ from itertools import chain
 from typing import Any
 
 from ..catalogue import ITEM, Family
+from ..floats import load_numpy
 from ..kernel import Near, Wanted
 from ..sql import search as sql
-from ..vectors import require
-
-Floats = Callable[[Sequence[int]], "Sequence[bytes | None]"]  # of rows: the numbers of their vectors
+from ..vectors.space import Truth
+from ..words import expression
 
 
 def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Span]:
@@ -24,8 +24,19 @@ def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Spa
     return [sql.span(family, number) for family, number in owners if number is not None]
 
 
+def found(run: Any, wanted: Wanted, spans: Sequence[sql.Span]) -> list[tuple[int, float]]:
+    """A page of the numbers and scores of what text finds, the best first; nothing where no text is asked for."""
+    if not spans or not wanted.query.wanted:
+        return []
+    words = sql.within(expression(wanted.query), wanted.part)
+    limit = -1 if wanted.limit is None else wanted.limit
+    binds = (words, limit, wanted.offset, *(bound for span in spans for bound in span))
+    rows: list[tuple[int, float]] = run.execute(sql.search(len(spans)), binds).fetchall()
+    return rows
+
+
 def nearest(
-    run: Any, wanted: Wanted, spans: Sequence[sql.Span], queued: Sequence[sql.Span], floats: Callable[[Family], Floats]
+    run: Any, wanted: Wanted, spans: Sequence[sql.Span], queued: Sequence[sql.Span], floats: Callable[[Family], Truth]
 ) -> Iterator[tuple[int, float]]:
     """Numbers and scores of what is near, the nearest first, to the very end; nothing of what is queued."""
     near = wanted.near
@@ -39,9 +50,9 @@ def nearest(
 
 
 def _nearest(
-    run: Any, near: Near, spans: list[sql.Span], part: str | None, floats: Floats, queued: Sequence[sql.Span]
+    run: Any, near: Near, spans: list[sql.Span], part: str | None, floats: Truth, queued: Sequence[sql.Span]
 ) -> Iterator[tuple[int, float]]:
-    require()
+    load_numpy()
     from ..vectors import nearest as vectors  # numpy comes with it
 
     portions = vectors.nearest(run, near.space, near.vector, spans, part, floats, queued, near.exact)

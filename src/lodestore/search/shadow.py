@@ -15,9 +15,8 @@ from ..kernel import BODY, KEY, PLACE, Identity, Leg, Row, Wanted
 from ..sql import search as sql
 from ..sql import vectors
 from ..texts import part_of, text_of
-from ..vectors import require
 from ..vectors.space import Entry
-from ..words import expression, spaced
+from ..words import spaced
 from . import ranges
 
 _CACHE_KIB = 16 * 1024
@@ -78,7 +77,7 @@ class Shadow:
 
     def take_vectors(self, family: Family, rows: Sequence[Row]) -> None:
         """Take in vectors of records that were taken in before."""
-        require()
+        floats.load_numpy()
         from ..vectors import packed  # numpy comes with it
 
         base = CATALOGUE[family.of]
@@ -90,7 +89,7 @@ class Shadow:
                 continue
             part, mark = seen[0] or "", print_of(row[BODY] + (seen[0] or "").encode() + seen[1])
             if not self._connection.execute(_REMAINS, (number, mark, self._round)).rowcount:
-                span = sql.span(base, sql.place_of(base, number)[0] if base.owner else None)
+                span = sql.span_of(number)
                 packed.remove(self._connection.cursor(), span, number, number)
                 for space, entry in self._entry(number, row[BODY], seen[1]):
                     self._connection.execute(_KEEP, (number, mark, self._round, entry.vector))
@@ -116,9 +115,7 @@ class Shadow:
         for (number,) in gone:
             from ..vectors import packed
 
-            family = sql.family_of(number)
-            span = sql.span(family, sql.place_of(family, number)[0] if family.owner else None)
-            packed.remove(run, span, number, number)
+            packed.remove(run, sql.span_of(number), number, number)
         run.execute(_GONE, (self._round,))
         for table in ("held", "vector"):
             run.execute(f"DELETE FROM {table} WHERE round < ?1", (self._round,))
@@ -158,7 +155,7 @@ class Shadow:
         run = self._connection.cursor()
         near = ranges.nearest(run, wanted, self._spans(wanted), (), lambda family: self._floats)
         page = islice(near, wanted.offset, end)
-        return self._named(page), self._named(self._found(wanted) if wanted.query.wanted else ())
+        return self._named(page), self._named(self._found(wanted))
 
     def _named(self, found: Iterable[tuple[int, float]]) -> Leg:
         return [(self._identity(number), score) for number, score in found]
@@ -167,14 +164,7 @@ class Shadow:
         return ranges.spans(wanted, lambda family: self._owner(str(wanted.prefix[0])))
 
     def _found(self, wanted: Wanted) -> list[tuple[int, float]]:
-        spans = self._spans(wanted)
-        if not spans:
-            return []
-        words = sql.within(expression(wanted.query), wanted.part)
-        limit = -1 if wanted.limit is None else wanted.limit
-        binds = (words, limit, wanted.offset, *(bound for span in spans for bound in span))
-        found: list[tuple[int, float]] = self._connection.execute(sql.search(len(spans)), binds).fetchall()
-        return found
+        return ranges.found(self._connection.cursor(), wanted, self._spans(wanted))
 
     def _floats(self, rows: Sequence[int]) -> list[bytes | None]:
         found = dict(self._connection.execute(_NUMBERS, (orjson.dumps(rows).decode(),)).fetchall())

@@ -92,6 +92,12 @@ def span(family: Family, owner: int | None = None) -> Span:
     return number(family, low, 0), number(family, high, last)
 
 
+def span_of(number: int) -> Span:
+    """The numbers of what the owner of a record has of its family; of the whole family, where it has no owners."""
+    family = family_of(number)
+    return span(family, place_of(family, number)[0] if family.owner else None)
+
+
 def _width(family: Family) -> int:
     """Bits that a place takes."""
     return 31 if family.arrival and family.owner else 32

@@ -4,17 +4,6 @@ It works on any cursor of SQLite whose schema has the tables of `sql/vectors.py`
 has the number of its record, by which it is filtered, and the id of the row that holds its floats. Whatever it says is
 checked against those floats, so it may be dropped and made anew at any time.
 
-Only `space` does without numpy: the other modules are imported where the first vector is met, after `require`.
+Only `space` does without numpy: the other modules are imported where the first vector is met, after `load_numpy` of
+`floats`.
 """
-
-from __future__ import annotations
-
-from importlib.util import find_spec
-
-from ..errors import Unsupported
-
-
-def require() -> None:
-    """Raise Unsupported where numpy is not installed."""
-    if find_spec("numpy") is None:
-        raise Unsupported("searching vectors needs numpy: pip install 'lodestore[vector]'")

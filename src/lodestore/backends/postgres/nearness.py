@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ...catalogue import CATALOGUE, VECTORS, Family
-from ...errors import Corrupt, Unsupported
-from ...floats import Space
+from ...errors import Corrupt
+from ...floats import Space, load_numpy
 from ...kernel import Leg, Near, Wanted
 from ...packing import Packer
 from ...sql import embeddings as sql
@@ -121,10 +121,7 @@ async def _scanned(run: Connection, d: Dialect, packer: Packer, wanted: Wanted, 
 
 
 def _scored(packer: Packer, family: Family, near: Near, rows: Sequence[Any]) -> list[tuple[float, str, str, str]]:
-    try:
-        import numpy
-    except ImportError:
-        raise Unsupported("vectors need numpy: pip install 'lodestore[vector]'") from None
+    numpy = load_numpy()
     some = [(row, vector) for row in rows if (vector := _vector(packer, near, row[2], row[3])) is not None]
     if not some:
         return []

@@ -70,9 +70,8 @@ class Cells:
 
 
 def _large(run: Cursor, name: str, part: str, number: int) -> Large | None:
-    family, space = sql.family_of(number), nearness.space_of(run, name)
-    owner = sql.place_of(family, number)[0] if family.owner else None
-    return None if space is None else Large(space, sql.span(family, owner), part)
+    space = nearness.space_of(run, name)
+    return None if space is None else Large(space, sql.span_of(number), part)
 
 
 def _train(sampled: Any, cells: int) -> Any:

@@ -10,14 +10,13 @@ import orjson
 from ... import codec
 from ...catalogue import COLLECTION, VECTORS, Family
 from ...errors import Corrupt
-from ...floats import Space, print_of
+from ...floats import Space, load_numpy, print_of
 from ...kernel import BODY, KEY, Page, Row, Wanted
 from ...packing import vector_at
 from ...search import ranges
 from ...sql import search as sql
 from ...sql import vectors
 from ...texts import part_of
-from ...vectors import require
 from ...vectors.space import Entry, Truth
 from . import execute
 from .driver import Cursor
@@ -32,7 +31,7 @@ def take(run: Cursor, family: Family, owner: int, stretch: sql.Span, rows: Seque
     some = bool(rows) and run.execute(vectors.any_of(VECTORS[family])).fetchone() is not None
     if not some and run.execute(vectors.ANY).fetchone() is None:
         return 0
-    require()
+    load_numpy()
     from ...vectors import packed  # numpy comes with it
 
     span = sql.span(family, owner or None)
@@ -93,11 +92,17 @@ def _floats(run: Cursor, family: Family, space: Space) -> Truth:
     at, size = vector_at(space.name), 4 * space.dimension
 
     def floats(rows: Sequence[int]) -> list[bytes | None]:
-        stored = run.execute(vectors.bodies(VECTORS[family]), (orjson.dumps(rows).decode(),)).fetchall()
-        found = {row: body[at:-4] for row, body in stored}
+        found = {row: body[at:-4] for row, body in _bodies(run, family, rows)}
         return [vector if (vector := found.get(row)) and len(vector) == size else None for row in rows]
 
     return floats
+
+
+def _bodies(run: Cursor, family: Family, rows: Sequence[int]) -> list[tuple[int, bytes]]:
+    """Row and stored body of each vector of a family that stands in one of the rows."""
+    binds = (orjson.dumps(rows).decode(),)
+    found: list[tuple[int, bytes]] = run.execute(vectors.bodies(VECTORS[family]), binds).fetchall()
+    return found
 
 
 def problems(run: Cursor, queued: Sequence[sql.Span]) -> Iterator[str]:
@@ -106,14 +111,14 @@ def problems(run: Cursor, queued: Sequence[sql.Span]) -> Iterator[str]:
     families = [base for base, family in VECTORS.items() if held or run.execute(vectors.any_of(family)).fetchone()]
     if not families or (sql.FIRST, sql.END) in queued:
         return
-    require()
+    load_numpy()
     from ...vectors import checking
 
     names = [str(key[0]) for key in execute.keys(run, Page(COLLECTION))]
     spaces = {name: space for name in names if (space := space_of(run, name))}
     for base in families:
         expected = sorted(_expected(run, base, spaces, queued))
-        yield from checking.problems(run, spaces, sql.span(base), expected, _truth(run, VECTORS[base]), queued)
+        yield from checking.problems(run, spaces, sql.span(base), expected, _truth(run, base), queued)
 
 
 def _expected(
@@ -136,7 +141,7 @@ def _truth(run: Cursor, family: Family) -> Truth:
     """What reads the numbers of vectors of any space."""
 
     def floats(rows: Sequence[int]) -> list[bytes | None]:
-        found = dict(run.execute(vectors.bodies(family), (orjson.dumps(rows).decode(),)).fetchall())
+        found = dict(_bodies(run, family, rows))
         return [run.packer.vector(found[row]).numbers if row in found else None for row in rows]
 
     return floats

@@ -17,9 +17,9 @@ from .driver import Cursor
 FEW, FEW_WANTED = 5_000, 64  # vectors that are looked through on the event loop, and given out
 
 
-def matches(run: Cursor, wanted: Wanted, words: str) -> list[Match]:
-    """The best matches of an expression, with their rows."""
-    rows = ((number, score, indexing.found(run, number)) for number, score in _found(run, wanted, words))
+def matches(run: Cursor, wanted: Wanted) -> list[Match]:
+    """The best matches of text, with their rows."""
+    rows = ((number, score, indexing.found(run, number)) for number, score in _found(run, wanted))
     return [Match(sql.family_of(number), score, row) for number, score, row in rows if row is not None]
 
 
@@ -33,23 +33,18 @@ def few(run: Cursor, wanted: Wanted) -> Leg | None:
     return _named(run, list(islice(nearness.nearest(run, wanted, where), wanted.offset, end)))
 
 
-def legs(run: Cursor, wanted: Wanted, words: str) -> tuple[Leg, Leg]:
-    """A page of what is near, and of what matches an expression, where there is one."""
+def legs(run: Cursor, wanted: Wanted) -> tuple[Leg, Leg]:
+    """A page of what is near, and of what text finds."""
     end = None if wanted.limit is None else wanted.offset + wanted.limit
     near = islice(nearness.nearest(run, wanted, _spans(run, wanted)), wanted.offset, end) if wanted.near else ()
-    return _named(run, list(near)), _named(run, _found(run, wanted, words) if words else [])
+    return _named(run, list(near)), _named(run, _found(run, wanted))
 
 
-def _found(run: Cursor, wanted: Wanted, words: str) -> list[tuple[int, float]]:
+def _found(run: Cursor, wanted: Wanted) -> list[tuple[int, float]]:
     where = _spans(run, wanted)
-    if not where:
-        return []
     if not wanted.prefix and len(where) == len(SEARCHABLE):
         where = [(sql.FIRST, sql.END)]
-    limit = -1 if wanted.limit is None else wanted.limit
-    binds = (words, limit, wanted.offset, *(bound for span in where for bound in span))
-    found: list[tuple[int, float]] = run.execute(sql.search(len(where)), binds).fetchall()
-    return found
+    return ranges.found(run, wanted, where)
 
 
 def _spans(run: Cursor, wanted: Wanted) -> list[sql.Span]:

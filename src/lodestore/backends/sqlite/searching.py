@@ -18,7 +18,6 @@ from ...kernel import Append, Drop, Leg, Match, Tell, Wanted, Write
 from ...packing import Packer
 from ...sql import search as sql
 from ...sql import vectors
-from ...words import expression
 from . import driver, execute, indexing, noting, reading
 from .cells import Cells
 from .driver import Connection, Cursor
@@ -42,13 +41,8 @@ class Index:
     def __init__(
         self, looking: Cursor, scanning: Thread, writer: Writer, packer: Packer, *checks: Callable[[], None]
     ) -> None:
-        self._looking, self._scanning, self._writer, self._packer, self._checks = (
-            looking,
-            scanning,
-            writer,
-            packer,
-            checks,
-        )
+        self._looking, self._scanning, self._writer = looking, scanning, writer
+        self._packer, self._checks = packer, checks
         self._cells = Cells(scanning, writer, packer)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -61,8 +55,7 @@ class Index:
 
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
-        words = sql.within(expression(wanted.query), wanted.part) if wanted.query.wanted else ""
-        return await self._find(lambda run: reading.matches(run, wanted, words)) if words else []
+        return await self._find(lambda run: reading.matches(run, wanted)) if wanted.query.wanted else []
 
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says, with the same exception."""
@@ -72,8 +65,7 @@ class Index:
                 found = self._at_once(self._looking, lambda run: reading.few(run, wanted), still=True)
             if found is not None and found[0] is not None:
                 return found[0], []
-        words = sql.within(expression(wanted.query), wanted.part) if wanted.query.wanted else ""
-        return await self._find(lambda run: reading.legs(run, wanted, words))
+        return await self._find(lambda run: reading.legs(run, wanted))
 
     async def _find(self, read: Callable[[Cursor], T]) -> T:
         """What is read at a moment when nothing waits to be taken in, or else without what waits."""
@@ -135,7 +127,7 @@ class Index:
             if await self.catch_up(waking=False):
                 await self._cells.tend(self._goes_on)
         except LodestoreError as problem:  # the next search takes it in, or says why not
-            _log.warning("keeping the index of text: %s", problem)
+            _log.warning("keeping the index of text and vectors: %s", problem)
         finally:
             self._task = None
         if self._backlog:

@@ -37,7 +37,7 @@ from lodestore.backends.sqlite.creation import Site
 from lodestore.catalogue import Family
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.kernel import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
-from lodestore.search import shadow
+from lodestore.search import ranges, shadow
 from lodestore.sql import logs as sql_logs
 from lodestore.sql import render
 from lodestore.sql import search as sql_search
@@ -247,8 +247,8 @@ def a_namespace_is_everything(patch: Patch) -> None:
 
 
 def what_is_excluded_is_found(patch: Patch) -> None:
-    real = searching.expression
-    patch.setattr(searching, "expression", lambda query: real(query._replace(unwanted=())))
+    real = ranges.expression
+    patch.setattr(ranges, "expression", lambda query: real(query._replace(unwanted=())))
 
 
 def the_worst_come_first(patch: Patch) -> None:

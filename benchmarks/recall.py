@@ -88,14 +88,18 @@ async def run(bench: Bench) -> None:
     for language in corpora.languages():
         corpus = corpora.documents("xquad", language)
         await _compare(bench, console, corpus, ALONE if corpus.embedded else TEXT)
+        await _compare(bench, console, corpus, TEXT, "both")
 
 
-async def _compare(bench: Bench, console: Console, corpus: Corpus, methods: dict[str, Blend]) -> None:
-    async with await lodestore.open(f"sqlite:///{bench.folder}/recall-{corpus.name}.db", durability="process") as store:
+async def _compare(
+    bench: Bench, console: Console, corpus: Corpus, methods: dict[str, Blend], tokenizer: str = "words"
+) -> None:
+    url = f"sqlite:///{bench.folder}/recall-{corpus.name}-{tokenizer}.db"
+    async with await lodestore.open(url, durability="process", tokenizer=tokenizer) as store:
         searched = Searched(store, corpus)
         await searched.fill()
         answers = {name: await _answers(searched, corpus, blend) for name, blend in methods.items()}
-    for title, chosen in _parts(corpus):
+    for title, chosen in _parts(corpus, "" if tokenizer == "words" else f" by {tokenizer}"):
         depths = searched.depths
         figures = {name: [recall(chosen, found, depth) for depth in depths] for name, found in answers.items()}
         for name, values in figures.items():
@@ -108,13 +112,13 @@ async def _answers(searched: Searched, corpus: Corpus, blend: Blend) -> Found:
     return {question.id: await searched.order(question, blend) for question in corpus.questions}
 
 
-def _parts(corpus: Corpus) -> Iterable[tuple[str, list[Question]]]:
+def _parts(corpus: Corpus, how: str) -> Iterable[tuple[str, list[Question]]]:
     """All questions that have an answer; then those of them that are not meant to mislead."""
     every = [question for question in corpus.questions if question.relevant]
-    yield corpus.name, every
+    yield f"{corpus.name}{how}", every
     fair = [question for question in every if question.kind != ADVERSARIAL]
     if len(fair) < len(every):
-        yield f"{corpus.name}, not adversarial", fair
+        yield f"{corpus.name}{how}, not adversarial", fair
 
 
 def recall(questions: Sequence[Question], found: Found, depth: int) -> float:

@@ -21,6 +21,7 @@ from lodestore.cli import output
 from lodestore.cli.parser import _COMMANDS, _FORMATS, _OUT
 from lodestore.kernel import Page
 from lodestore.sql import revision_name
+from lodestore.tokenizers import TOKENIZERS
 
 SOURCE = Path(lodestore.__file__).parents[1]
 CANARY = "canary-7f3e-do-not-print"
@@ -855,3 +856,7 @@ class TestSearch:
     def test_the_index_is_built_anew(self, run: Run, url: str) -> None:
         assert run("reindex", url).out == "8 records indexed\n"
         assert run("reindex", url, "--json").json == {"indexed": 8}
+        for tokenizer in TOKENIZERS:
+            assert run("reindex", url, "--tokenizer", tokenizer).code == 0
+            assert run("stats", url, "--json").json["tokenizer"] == tokenizer
+        assert run("reindex", url, "--tokenizer", "porter").code == 2

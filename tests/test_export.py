@@ -17,7 +17,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.catalogue import CACHE, CATALOGUE, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, UNFINISHED, Family
+from lodestore.catalogue import CACHE, CATALOGUE, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESERVED, STATE, Family
 from lodestore.codec import encode
 from lodestore.errors import Full, Refused, Unavailable
 from lodestore.export import HEADER, export, open_output
@@ -228,9 +228,10 @@ def test_a_wrong_row_is_broken(tmp_path: Path, row: Any) -> None:
     assert box.ids() == ["good", "last"]
 
 
-def test_the_mark_of_a_migration_does_not_come_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", RESERVED)
+def test_what_is_reserved_does_not_come_in(tmp_path: Path, key: str) -> None:
     box = Box()
-    mark = {"family": "state", "key": [UNFINISHED], "created_at": 1, "written_at": 1, "body": {}}
+    mark = {"family": "state", "key": [key], "created_at": 1, "written_at": 1, "body": {}}
     lines = [json.dumps(record).encode() for record in (mark, {**mark, "key": ["mine"]})]
     report = box.take(write(tmp_path / "x", HEADER + b"\n".join(lines)))
     assert [("reserved" in line, line[:5]) for line in report.broken] == [(True, "x:2: ")]

@@ -22,13 +22,38 @@ PACKAGE = SOURCE / "lodestore"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "clock", "resources"}),
     frozenset(
-        {"catalogue", "codec", "filters", "floats", "keys", "moments", "packing", "snippets", "texts", "urls", "words"}
+        {
+            "catalogue",
+            "codec",
+            "filters",
+            "floats",
+            "keys",
+            "moments",
+            "packing",
+            "snippets",
+            "texts",
+            "tokenizers",
+            "urls",
+            "words",
+        }
     ),
     frozenset({"kernel", "interface", "turns", "training", "embedding"}),
     frozenset({"backends", "sql", "search", "schema_upgrade", "vectors"}),
     frozenset({"guards"}),
     frozenset(
-        {"store", "writing", "counting", "purging", "finding", "fusion", "items", "pending", "retrieval", "spaces"}
+        {
+            "store",
+            "writing",
+            "counting",
+            "purging",
+            "finding",
+            "fusion",
+            "items",
+            "pending",
+            "retrieval",
+            "spaces",
+            "tokenizing",
+        }
     ),
     frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening", "memoizing"}),
     frozenset({"cli", "demo", "__main__"}),

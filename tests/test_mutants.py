@@ -14,6 +14,7 @@ import orjson
 import pytest
 from hypothesis import Phase, settings
 
+from lodestore import tokenizers
 from lodestore.backends.files import FileBackend, draft, folder, names, pages, shapes
 from lodestore.backends.files.draft import Draft
 from lodestore.backends.files.gate import Gate
@@ -42,6 +43,7 @@ from lodestore.sql import logs as sql_logs
 from lodestore.sql import render
 from lodestore.sql import search as sql_search
 from lodestore.vectors import nearest
+from lodestore.words import Term
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
@@ -234,6 +236,20 @@ def a_put_tells_the_index_nothing(patch: Patch) -> None:
     patch.setattr(noting, "note_put", lambda run, family, key: None)
 
 
+def a_choice_of_tokenizer_tells_the_index_nothing(patch: Patch) -> None:
+    patch.setattr(noting, "STATE", None)
+
+
+def what_is_excluded_is_sought_in_pieces(patch: Patch) -> None:
+    """Where trigrams are excluded, any of those of a word excludes."""
+    patch.setattr(tokenizers, "_in_a_row", lambda term: term._replace(words=("bcb0",)))
+
+
+def trigrams_are_sought_in_any_order(patch: Patch) -> None:
+    real = tokenizers._in_a_row
+    patch.setattr(tokenizers, "_in_a_row", lambda term: Term(tuple(sorted(real(term).words)), term.prefix))
+
+
 def a_search_takes_nothing_in(patch: Patch) -> None:
     async def catch_up(self: searching.Index, tell: object = None) -> int:
         return 0
@@ -291,6 +307,9 @@ SQLITE: dict[Mutant, str] = {
     a_vector_outlives_what_it_was_made_of: NEAR,
     the_nearest_is_whatever_comes_first: "test_each_metric_orders_by_its_own_distance",
     a_put_tells_the_index_nothing: FOUND,
+    a_choice_of_tokenizer_tells_the_index_nothing: "test_a_choice_holds_for_every_handle_from_its_moment_on",
+    what_is_excluded_is_sought_in_pieces: "test_a_quoted_part_of_a_word_is_found_by_trigrams",
+    trigrams_are_sought_in_any_order: "test_a_quoted_part_of_a_word_is_found_by_trigrams",
     a_search_takes_nothing_in: "test_what_one_handle_commits_another_finds_at_once",
     a_namespace_is_everything: "test_a_namespace_is_a_wall",
     what_is_excluded_is_found: FOUND,

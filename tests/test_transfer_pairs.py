@@ -28,6 +28,7 @@ from lodestore.kernel import (
     Write,
     alive,
 )
+from lodestore.store import Store
 from lodestore.transfer import migrate
 from tests.stores import KINDS, Stores, on
 
@@ -160,3 +161,22 @@ async def reopen_migration(b: Backend, sequence: int | None) -> None:
 
     mark = encode({"families": [family.name for family in FAMILIES], "origin": "", "sequence": sequence})
     await b.apply([Put(STATE, MARK, mark, 0)])
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_the_choice_of_a_tokenizer_comes_along(stores: Stores, target: str) -> None:
+    """Into a store that is new, and into one that has an index by words."""
+
+    async def work(a: Backend, b: Backend, c: Backend) -> None:
+        one, new, old = (Store(backend, clock=lambda: NOW, purge_interval=0) for backend in (a, b, c))
+        await one.reindex(tokenizer="both")
+        await one.store_memory("c", "m", {"text": "unquestionably"})
+        await old.store_memory("c", "other", {"text": "questioning"})
+        assert await old.search('"estion"') == []
+        assert (await migrate(a, b, now=NOW)).agreed
+        assert (await migrate(a, c, now=NOW, merge="overwrite")).ok
+        for store, expected in ((new, {"m"}), (old, {"m", "other"})):
+            assert {hit.key[1] for hit in await store.search('"estion"')} == expected
+            assert (await store.verify())["problems"] == []
+
+    on(work, stores.backend("sqlite"), stores.backend(target), stores.backend(target))

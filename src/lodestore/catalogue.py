@@ -65,6 +65,8 @@ SEARCHABLE = tuple(family for family in FAMILIES if family.text)
 VECTORS = {CATALOGUE[family.of]: family for family in FAMILIES if family.of}  # where a family's records have theirs
 
 UNFINISHED = "lodestore:migration"  # the state that stands in a store while a migration into it is unfinished
+TOKENIZER = "lodestore:tokenizer"  # the state that says what the index of text is made of, where that is not words
+RESERVED = (UNFINISHED, TOKENIZER)  # no states of a user
 
 
 def owner_of(family: Family) -> Family | None:

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 import zstandard
 
-from .catalogue import CATALOGUE, CONVERSATION, FAMILIES, RAW_MESSAGE, STATE, UNFINISHED, Family
+from .catalogue import CATALOGUE, CONVERSATION, FAMILIES, RAW_MESSAGE, RESERVED, STATE, Family
 from .codec import loads
 from .errors import Full, Refused, Unavailable
 from .kernel import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Backend, Page, Row
@@ -67,8 +67,8 @@ async def export(
         writer.write(HEADER)
         for family in chosen:
             async for rows in backend.stream(Page(family, alive_at=now, partial=True)):
-                if family is STATE:  # the mark of a migration is of this store, and no record of it
-                    rows = [row for row in rows if row[KEY] != UNFINISHED]
+                if family is STATE:  # what is reserved is about this store, and no record of it
+                    rows = [row for row in rows if row[KEY] not in RESERVED]
                 writer.write(b"".join(map(_line, [family] * len(rows), rows)))
                 writer.count(family, len(rows))
     return writer.report

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .catalogue import UNFINISHED
+from .catalogue import RESERVED
 from .errors import Refused
 
 MAX_ID_BYTES = 1024
@@ -39,9 +39,9 @@ def _check_slowly(value: object, name: str) -> str:
 
 
 def check_unreserved(state_key: str) -> str:
-    """`state_key` if it is for users; Refused where it is the one that lodestore keeps to itself."""
-    if state_key == UNFINISHED:
-        raise Refused(f"state_key: {UNFINISHED} is reserved: it marks a store that a migration has not finished")
+    """`state_key` if it is for users; Refused where it is one that lodestore keeps to itself."""
+    if state_key in RESERVED:
+        raise Refused(f"state_key: {state_key} is reserved: lodestore keeps something of its own under it")
     return state_key
 
 

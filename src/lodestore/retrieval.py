@@ -8,6 +8,7 @@ from typing import Any
 
 from . import items
 from .catalogue import COLLECTION, ITEM, ITEM_VECTOR
+from .clock import HighWater
 from .errors import Refused
 from .finding import Asked, Finding, Hit, Rerank
 from .interface import Document
@@ -15,12 +16,14 @@ from .kernel import Backend, Key, Page, Tell
 from .keys import check_count, check_id
 from .pending import embed_pending
 from .spaces import Spaces
+from .tokenizing import checked, choose
 
 
 class Retrieval(ABC):
     """The searching half of a store."""
 
     backend: Backend
+    _clock: HighWater
     _finding: Finding
     _spaces: Spaces
 
@@ -108,14 +111,22 @@ class Retrieval(ABC):
         """The names of the collections in code point order, with the spaces that vectors of records lie in."""
         return await self._ids(COLLECTION, limit, after)
 
-    async def reindex(self, tell: Tell = lambda done: None, *, pending: bool = False) -> int:
+    async def reindex(
+        self, tell: Tell = lambda done: None, *, pending: bool = False, tokenizer: str | None = None
+    ) -> int:
         """Build the search index anew from the records, which are left alone; how many it holds.
+
+        With a `tokenizer` by that from here on: "words", "trigram" or "both" (docs/search.md).
 
         With `pending` the index stays, and messages, memories and results without a vector get one from the
         store's embedder; how many did. EmbeddingFailed where it cannot; what was embedded before stays.
         """
+        if pending and tokenizer is not None:
+            raise Refused("tokenizer: the index stays where only vectors are made; do one, then the other")
         if pending:
             return await embed_pending(self.backend, self._spaces, tell)
+        if tokenizer is not None:
+            await choose(self.backend, checked(tokenizer), self._clock())
         return await self._finding.reindex(tell)
 
     @abstractmethod

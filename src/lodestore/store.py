@@ -19,6 +19,7 @@ from .catalogue import (
     MEMORY,
     RAW_MESSAGE,
     REASONING_CHAIN,
+    RESERVED,
     RESULT,
     STATE,
     UNFINISHED,
@@ -34,6 +35,7 @@ from .keys import check_count, check_id, check_seconds
 from .purging import STEP, Purging
 from .retrieval import Retrieval
 from .spaces import Spaces
+from .tokenizing import agree, checked, tokenizer_of
 from .writing import Transaction, Writing, key_of
 
 
@@ -44,6 +46,8 @@ class Store(Writing, Retrieval, StorageInterface):
     from a URL. `clock` gives milliseconds; time never runs backwards for a store, whatever the clock does. What has
     expired is removed every `purge_interval` seconds (0: only by `purge_expired`), while nothing is being written.
     `embedder` makes vectors of messages, memories and results that come without, and of queries (docs/embeddings.md).
+    `tokenizer` says how the text of a new store is indexed: by "words", "trigram" or "both" (docs/search.md); the store
+    keeps it.
     """
 
     def __init__(
@@ -53,18 +57,26 @@ class Store(Writing, Retrieval, StorageInterface):
         clock: Clock = system_clock,
         purge_interval: float = 60.0,
         embedder: Any = None,
+        tokenizer: str | None = None,
     ) -> None:
         StorageInterface.__init__(self)
         self.backend = backend
         self._clock = HighWater(clock)
         self._counters = Counters(backend, self._commit, self._clock)
         self._spaces = Spaces(backend, self._clock, embedder)
+        self._tokenizer = None if tokenizer is None else checked(tokenizer)
         self._finding = Finding(backend, self._spaces)
         self._purging = Purging(self._sweep, check_seconds(purge_interval, "purge_interval"))
 
     async def initialize(self) -> bool:
         """Open the backend; opening twice does nothing."""
         self._clock.advance(await self.backend.open())
+        if self._tokenizer is not None:
+            try:
+                await agree(self.backend, self._tokenizer, self._clock())
+            except BaseException:
+                await self.backend.close()
+                raise
         self._spaces.open()
         self._purging.start()
         return True
@@ -163,8 +175,8 @@ class Store(Writing, Retrieval, StorageInterface):
     async def list_system_states(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
         """Keys of the states, in code point order."""
         count = check_count(limit, "limit")
-        ids = await self._ids(STATE, None if count is None else count + 1, after)
-        return [name for name in ids if name != UNFINISHED][:count]
+        ids = await self._ids(STATE, None if count is None else count + len(RESERVED), after)
+        return [name for name in ids if name not in RESERVED][:count]
 
     async def load_result(self, result_id: str) -> Document | None:
         """The result; None where there is none."""
@@ -254,8 +266,8 @@ class Store(Writing, Retrieval, StorageInterface):
         """Counts per family (what has expired is not counted), bytes held, backend, time."""
         vitals = await self.backend.vitals(self._clock())
         counts = {f"{f.name}_count": vitals.counts[f.name] for f in FAMILIES}
-        unfinished = bool(await warnings_of(self.backend))
-        counts["state_count"] -= unfinished  # its mark is no state of a user
+        reserved = await self.backend.fetch(STATE, [(key,) for key in RESERVED])
+        counts["state_count"] -= sum(row is not None for row in reserved)  # they are no states of a user
         counts["agent_count"] += vitals.partial[AGENT.name]  # an agent has no document of its own
         return {
             "backend": self.backend.name,
@@ -264,7 +276,8 @@ class Store(Writing, Retrieval, StorageInterface):
             **counts,
             "partial_conversation_count": vitals.partial[CONVERSATION.name],
             "total_bytes": vitals.bytes,
-            **({"unfinished_migration": True} if unfinished else {}),
+            "tokenizer": await tokenizer_of(self.backend),
+            **({"unfinished_migration": True} if await warnings_of(self.backend) else {}),
         }
 
     # -- the pieces every reading method is made of

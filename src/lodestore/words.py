@@ -7,7 +7,8 @@
 
 No text is an error and none reaches SQLite but as quoted words: `expression` is all that FTS5 sees. In Chinese,
 Japanese, Korean, Thai and their neighbours words are not told by spaces: each character is a word of its own, in the
-index (`spaced`) and here, where a run of them is searched by its pairs.
+index (`spaced`) and here, where a run of them is searched by its pairs, or by three at a time in the alphabets of Thai,
+Lao, Burmese and Khmer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 MAX_QUERY = 10_000  # characters; what follows is not read
@@ -28,23 +28,25 @@ _COMMON = (
 )
 STOP = frozenset(_COMMON.split())
 
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
-)
-_CHARACTER = re.compile(f"[{_UNSPACED}]")
-# The vowel signs in the scripts of India are parts of words, as they are in the index; their full stops are not.
-_LETTERS = "\\w\u0900-\u0963\u0966-\u0dff"
-_WORD = re.compile(f"[{_LETTERS}]+")
-_PIECE = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+_ALPHABETS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_SYLLABLES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+UNSPACED = f"{_ALPHABETS}{_SYLLABLES}"
+_CHARACTER = re.compile(f"[{UNSPACED}]")
+# The vowel signs in the scripts of India are parts of words, as they are in the index; their full stops are not. Those
+# of the alphabets without spaces are in no index: they end no run of letters, and are left out of it.
+LETTERS = f"\\w\u0900-\u0963\u0966-\u0dff{_ALPHABETS}"
+_WORD = re.compile(f"[{LETTERS}]+")
+_PIECE = re.compile(f"(?P<three>[{_ALPHABETS}]+)|(?P<two>[{_SYLLABLES}]+)|[^{UNSPACED}]+")
+_SIGNS = re.compile(r"\W")
 _PART = re.compile(r'(?P<no>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<bare>[^\s"]+))')
 
 
 class Term(NamedTuple):
-    """Words that must follow one another; with `prefix` the last may go on."""
+    """Words that must follow one another; with `prefix` the last may go on. `quoted`: as they are written."""
 
     words: tuple[str, ...]
     prefix: bool = False
+    quoted: bool = False
 
 
 class Query(NamedTuple):
@@ -69,7 +71,7 @@ def words_of(text: str) -> Iterator[re.Match[str]]:
     return _SHOWN.finditer(text)
 
 
-_SHOWN = re.compile(f"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[{_LETTERS}])+")
+_SHOWN = re.compile(f"[{UNSPACED}]|(?:(?![{UNSPACED}])[{LETTERS}])+")
 
 
 def parse(text: str) -> Query:
@@ -93,8 +95,12 @@ def expression(query: Query) -> str:
     """The query as FTS5 reads it: quoted words and operators of our own. Empty where nothing is asked for."""
     if not query.wanted:
         return ""
-    wanted = " OR ".join(map(_quoted, query.wanted))
-    return f"({wanted}) NOT ({' OR '.join(map(_quoted, query.unwanted))})" if query.unwanted else wanted
+    wanted = _either(query.wanted)
+    return f"({wanted}) NOT ({_either(query.unwanted)})" if query.unwanted else wanted
+
+
+def _either(terms: Iterable[Term]) -> str:
+    return " OR ".join(dict.fromkeys(map(_quoted, terms)))
 
 
 def _quoted(term: Term) -> str:
@@ -111,18 +117,19 @@ def _is_common(term: Term) -> bool:
 
 def _phrase(text: str) -> list[Term]:
     words = tuple(found[0] for found in words_of(text))
-    return [Term(words, text.endswith("*"))] if words else []
+    return [Term(words, text.endswith("*"), True)] if words else []
 
 
 def _bare(text: str) -> Iterator[Term]:
     for word in _WORD.finditer(text):
         prefix = text[word.end() : word.end() + 1] == "*"
-        pieces = _PIECE.findall(word[0])
-        for number, piece in enumerate(pieces, 1):
-            last = number == len(pieces)
-            if not _CHARACTER.match(piece):
-                yield Term((piece,), prefix and last)
-            elif len(piece) == 1:
-                yield Term((piece,))
+        for piece in _PIECE.finditer(word[0]):
+            if piece.lastgroup:
+                yield from map(Term, _windows(_SIGNS.sub("", piece[0]), 3 if piece["three"] else 2))
             else:
-                yield from map(Term, pairwise(piece))
+                yield Term((piece[0],), prefix and piece.end() == len(word[0]))
+
+
+def _windows(run: str, size: int) -> Iterator[tuple[str, ...]]:
+    """All of so many characters in a row; the whole where it is shorter."""
+    return (tuple(run[at : at + size]) for at in range(max(len(run) > 0, len(run) - size + 1)))

@@ -17,6 +17,7 @@ _FORMATS = (
     "auto (told by the content), openai-jsonl, chatgpt, claude, claude-code, typingcloud, connectome-tree, "
     "connectome-db or lodestore"
 )
+_TOKENIZERS = ("words", "trigram", "both")
 _OUT = ("lodestore", "openai-jsonl")
 _EPILOG = """\
 An encrypted SQLite store is opened with the key in the environment variable LODESTORE_KEY;
@@ -220,6 +221,7 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
             _STORE,
             _argument("--pending", action="store_true", help="leave it; make vectors for the records that have none"),
             _EMBEDDER,
+            _argument("--tokenizer", choices=_TOKENIZERS, help="index text by these from now on (default: as so far)"),
         ],
     ),
     ("purge", "keeping.purge", "remove what has expired", [_STORE]),

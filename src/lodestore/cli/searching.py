@@ -90,7 +90,9 @@ async def reindex(arguments: Namespace) -> int:
         doing, done = ("embedding", "embedded") if arguments.pending else ("indexing", "indexed")
         with progress(doing, of="rated") as tell:
             count = await store.reindex(
-                lambda done: None if tell is None else tell(done, total, ""), pending=arguments.pending
+                lambda done: None if tell is None else tell(done, total, ""),
+                pending=arguments.pending,
+                tokenizer=arguments.tokenizer,
             )
     if arguments.json:
         output.emit({done: count})

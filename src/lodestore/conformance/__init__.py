@@ -19,7 +19,7 @@ import pytest
 # Failed assertions here show their values, as those of the user's own tests do.
 _SPOKEN = (
     "documents embedded kit laws lifetimes machine names nearness observe rivals searches sequences service"
-    " transactions"
+    " tokenized transactions"
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _SPOKEN.split()))
 

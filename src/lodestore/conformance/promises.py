@@ -11,10 +11,11 @@ from .nearness import Nearness
 from .searches import Searches
 from .sequences import Sequences
 from .service import Service
+from .tokenized import Tokenized
 from .transactions import Transactions
 
 
 class InterfacePromises(
-    Documents, Names, Sequences, Lifetimes, Counters, Transactions, Searches, Nearness, Embedded, Service
+    Documents, Names, Sequences, Lifetimes, Counters, Transactions, Searches, Tokenized, Nearness, Embedded, Service
 ):
     """All that users of a store may count on; see `Kit` for how to use it."""

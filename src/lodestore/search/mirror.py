@@ -15,11 +15,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from .. import tokenizers
 from ..backends.sqlite import driver
-from ..catalogue import COLLECTION, SEARCHABLE, VECTORS, Family
+from ..catalogue import COLLECTION, SEARCHABLE, STATE, VECTORS, Family
 from ..floats import print_of
 from ..kernel import BODY, Backend, Identity, Key, Leg, Match, Page, Row, Tell, Wanted
-from ..words import expression
 from . import shadow
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Mirror:
 
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says."""
-        if not expression(wanted.query):
+        if not wanted.query.wanted:
             return []
         async with self._turn:
             for _ in range(TRIES):
@@ -73,9 +73,15 @@ class Mirror:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _there(self) -> shadow.Shadow:
-        if self._shadow is None:
-            self._shadow = shadow.Shadow()
+        assert self._shadow is not None, "every search begins with a refreshed index"
         return self._shadow
+
+    def _begin(self, tokenizer: str, spaces: list[Row]) -> None:
+        if self._shadow is not None and self._shadow.tokenizer != tokenizer:
+            self._drop()
+        if self._shadow is None:
+            self._shadow = shadow.Shadow(tokenizer)
+        self._shadow.begin(spaces)
 
     def _drop(self) -> None:
         if self._shadow is not None:
@@ -89,7 +95,9 @@ class Mirror:
             return 0
         try:
             spaces = await self._backend.scan(Page(COLLECTION))
-            await self._run(lambda: self._there().begin(spaces))
+            [choice] = await self._backend.fetch(STATE, [tokenizers.KEY])
+            tokenizer = tokenizers.chosen(choice[BODY] if choice else None)
+            await self._run(lambda: self._begin(tokenizer, spaces))
             count = 0
             for family in SEARCHABLE:
                 count += await self._stream(family, self._there().take, tell, count)

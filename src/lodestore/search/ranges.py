@@ -11,6 +11,7 @@ from ..catalogue import ITEM, Family
 from ..floats import load_numpy
 from ..kernel import Near, Wanted
 from ..sql import search as sql
+from ..tokenizers import sought
 from ..vectors.space import Truth
 from ..words import expression
 
@@ -24,11 +25,11 @@ def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Spa
     return [sql.span(family, number) for family, number in owners if number is not None]
 
 
-def found(run: Any, wanted: Wanted, spans: Sequence[sql.Span]) -> list[tuple[int, float]]:
-    """A page of the numbers and scores of what text finds, the best first; nothing where no text is asked for."""
+def found(run: Any, wanted: Wanted, spans: Sequence[sql.Span], tokenizer: str) -> list[tuple[int, float]]:
+    """A page of the numbers and scores of what text finds, the best first, in an index by a tokenizer."""
     if not spans or not wanted.query.wanted:
         return []
-    words = sql.within(expression(wanted.query), wanted.part)
+    words = sql.within(expression(sought(wanted.query, tokenizer)), wanted.part)
     limit = -1 if wanted.limit is None else wanted.limit
     binds = (words, limit, wanted.offset, *(bound for span in spans for bound in span))
     rows: list[tuple[int, float]] = run.execute(sql.search(len(spans)), binds).fetchall()

@@ -15,8 +15,8 @@ from ..kernel import BODY, KEY, PLACE, Identity, Leg, Row, Wanted
 from ..sql import search as sql
 from ..sql import vectors
 from ..texts import part_of, text_of
+from ..tokenizers import indexed
 from ..vectors.space import Entry
-from ..words import spaced
 from . import ranges
 
 _CACHE_KIB = 16 * 1024
@@ -46,7 +46,8 @@ Found = tuple[Identity, float, bytes]  # with the print of the body it was found
 class Shadow:
     """One index, taken through rounds: `begin`, all records, all vectors, `finish`. What was not seen is gone then."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokenizer: str) -> None:
+        self.tokenizer = tokenizer
         self._connection = _database()
         self._round = 0
         self._spaces: dict[str, Space] = {}
@@ -73,7 +74,9 @@ class Shadow:
                 part = part_of(family, row[BODY])
                 run.execute(_HOLD, (number, mark, name, part, self._round))
                 run.execute(sql.UNPOST, (number, number))
-                run.execute(sql.POST, (number, spaced(text_of(family, row[BODY])), sql.namespace(part)))
+                run.execute(
+                    sql.POST, (number, indexed(text_of(family, row[BODY]), self.tokenizer), sql.namespace(part))
+                )
 
     def take_vectors(self, family: Family, rows: Sequence[Row]) -> None:
         """Take in vectors of records that were taken in before."""
@@ -164,7 +167,7 @@ class Shadow:
         return ranges.spans(wanted, lambda family: self._owner(str(wanted.prefix[0])))
 
     def _found(self, wanted: Wanted) -> list[tuple[int, float]]:
-        return ranges.found(self._connection.cursor(), wanted, self._spans(wanted))
+        return ranges.found(self._connection.cursor(), wanted, self._spans(wanted), self.tokenizer)
 
     def _floats(self, rows: Sequence[int]) -> list[bytes | None]:
         found = dict(self._connection.execute(_NUMBERS, (orjson.dumps(rows).decode(),)).fetchall())

@@ -22,7 +22,8 @@ from functools import cache
 
 from ..catalogue import SEARCHABLE, Family
 from ..kernel import Key
-from ..words import Term, spaced
+from ..tokenizers import WORDS, indexed
+from ..words import Term
 from .dialect import Dialect
 
 # English without a list of words to leave out: a query of common words alone finds them, as everywhere.
@@ -41,9 +42,9 @@ _LONG = re.compile(rf"(\w{{{MAX_WORD}}})\w+")
 _MARKS = re.compile("[\u0300-\u036f]+")
 
 
-def plain(text: str) -> str:
+def plain(text: str, tokenizer: str = WORDS) -> str:
     """The words of a text between single spaces, in one spelling: small letters without accents, full width as half."""
-    text = spaced(text).casefold()
+    text = indexed(text, tokenizer).casefold()
     if not text.isascii():
         text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
     words = _LONG.sub(r"\1", _GAPS.sub(" ", text).strip())

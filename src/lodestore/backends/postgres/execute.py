@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...catalogue import Family
+from ... import tokenizers
+from ...catalogue import STATE, Family
 from ...errors import Corrupt
 from ...kernel import BODY, KEY, Put, Row, Write, name_of
 from ...packing import Packer
@@ -17,7 +18,9 @@ from .driver import Connection
 def alone(write: Write) -> bool:
     """Whether a write can be one statement that commits itself: it depends on no other row, and no index on it."""
     family = write.family
-    return type(write) is Put and write.expect is None and not (family.placed or family.owner or family.of)
+    if type(write) is not Put or write.expect is not None or (family is STATE and write.key == tokenizers.KEY):
+        return False
+    return not (family.placed or family.owner or family.of)
 
 
 async def put_alone(run: Connection, d: Dialect, packer: Packer, put: Put) -> int:

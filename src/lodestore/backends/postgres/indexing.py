@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ... import floats
-from ...catalogue import CATALOGUE, OWNED, Family
+from ... import floats, tokenizers
+from ...catalogue import CATALOGUE, OWNED, STATE, TOKENIZER, Family
 from ...errors import Corrupt
-from ...kernel import BODY, KEY, PLACE, VERSION, Key, Row
+from ...kernel import BODY, KEY, PLACE, VERSION, Drop, Key, Row, Write
 from ...packing import Packer, UnknownDictionary
 from ...sql import embeddings, postings
 from ...sql.dialect import Dialect
 from ...texts import part_of, text_of
 from . import dictionaries
+from .draft import key_of
 from .driver import Connection
 
 ROWS, BYTES = 1_000, 4 * 1024 * 1024  # in one statement, at most
@@ -32,12 +33,39 @@ class Kept(NamedTuple):
 
     postings: bool = False
     embeddings: str | None = None
+    tokenizer: str = tokenizers.WORDS  # of the postings
+
+
+def told(d: Dialect) -> str:
+    """The columns of the row of `store` that say so; the last is the stored body of the choice of a tokenizer."""
+    choice = f"SELECT body FROM {d.table(STATE)} WHERE state_key = '{TOKENIZER}'"
+    return f"postings, embeddings, CASE WHEN postings <> 0 THEN ({choice}) END"
+
+
+async def tokenizer(run: Connection, d: Dialect, packer: Packer, choice: bytes | None) -> str:
+    """The tokenizer that a stored body says."""
+    return tokenizers.chosen(await _body(run, d, packer, choice) if choice else None)
+
+
+def chooses(write: Write, chosen: bool) -> bool:
+    """Whether a write changes the tokenizer, where one is `chosen` or not."""
+    if write.family is not STATE:
+        return False
+    if isinstance(write, Drop):
+        return chosen and write.prefix in ((), tokenizers.KEY)
+    return key_of(write) == tokenizers.KEY
+
+
+async def forget_postings(run: Connection, d: Dialect) -> None:
+    """Drop all postings, to be made anew when they are next searched."""
+    await run.execute(f"UPDATE {d.schema}store SET postings = -abs(postings) - 1 WHERE postings <> 0")
+    await run.execute(f"DELETE FROM {d.schema}posting")
 
 
 async def take(run: Connection, d: Dialect, kept: Kept, family: Family, rows: Sequence[Row]) -> None:
     """Take in records, or vectors, as they have just been stored."""
     if family.text and kept.postings:
-        await _send(run, postings.post(d), (_posting(family, row) for row in rows))
+        await _send(run, postings.post(d), (_posting(family, row, kept.tokenizer) for row in rows))
     elif family.of and kept.embeddings:
         await _send(run, embeddings.embed(kept.embeddings, d), (_embedding(family, row) for row in rows))
 
@@ -62,11 +90,11 @@ def _columns(prefixes: Sequence[Key], family: Family) -> list[list[str]]:
     return [*outer, *([str(value) for value in column] for column in zip(*prefixes, strict=True))]
 
 
-def _posting(family: Family, row: Row) -> tuple[Any, ...]:
+def _posting(family: Family, row: Row, kind: str) -> tuple[Any, ...]:
     body, part = row[BODY], part_of(family, row[BODY])
     if part is not None and "\0" in part:  # no namespace that anybody can ask for, and no text of PostgreSQL
         part = None
-    words = postings.plain(text_of(family, body))
+    words = postings.plain(text_of(family, body), kind)
     told = (part, row[VERSION], floats.print_of(body))
     return (family.name, *postings.keys_of(row[KEY:]), row[PLACE] or 0, *told, words)
 

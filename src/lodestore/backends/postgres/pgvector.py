@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from ...errors import LodestoreError
 from ...floats import Space
+from ...packing import Packer
 from ...sql import embeddings as sql
 from ...sql.dialect import Dialect
-from . import driver
+from . import driver, indexing
 from .creation import quoted
 from .driver import Connection
 from .indexing import Kept
@@ -71,10 +72,11 @@ class Vectors:
             self._found = await extension(run)
         return self._found
 
-    async def kept(self, run: Connection, postings: int, embeddings: int) -> Kept:
-        """What index a write must keep up, as the row of `store` says it."""
+    async def kept(self, run: Connection, packer: Packer, postings: int, embeddings: int, choice: bytes | None) -> Kept:
+        """What index a write must keep up, as the row of `store` says it (`indexing.told`)."""
         found = await self.there(run) if embeddings else None
-        return Kept(postings != 0, found.schema if found else None)
+        tokenizer = await indexing.tokenizer(run, self._d, packer, choice)
+        return Kept(postings != 0, found.schema if found else None, tokenizer)
 
     async def told(self, run: Connection) -> str:
         """How vectors are searched, for health."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ... import codec
 from ...catalogue import CATALOGUE, COLLECTION, ITEM, SEARCHABLE, VECTORS, Family
@@ -20,6 +20,7 @@ from ...sql import embeddings as embedding
 from ...sql import postings as sql
 from ...sql import render
 from ...sql.dialect import Dialect
+from ...tokenizers import sought
 from . import indexing, nearness
 from .dictionaries import TableShelf
 from .driver import Connection
@@ -27,11 +28,12 @@ from .pgvector import Extension, Vectors
 from .pool import Pool
 
 T = TypeVar("T")
+Work: TypeAlias = Callable[[Connection, "Extension | None", str], Awaitable[T]]  # the last is the tokenizer
 
 # Compiling takes longer than it saves; and a plan made for any namespace may be a bad one for this.
 _STATE = (
-    "SELECT postings, embeddings, set_config('jit', 'off', true),"
-    " set_config('plan_cache_mode', 'force_custom_plan', true) FROM {schema}store"
+    "SELECT {told}, set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)"
+    " FROM {schema}store"
 )
 
 
@@ -48,7 +50,7 @@ class Index:
 
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says."""
-        leg, rows = await self._find(lambda run, _: self._matched(run, wanted))
+        leg, rows = await self._find(lambda run, _, tokenizer: self._matched(run, wanted, tokenizer))
         unpacked: dict[Identity, Row] = {}
         for family, found in rows.items():
             unpacked |= {(family, row[KEY:]): row for row in await self._shelf.rows_of(family, found)}
@@ -57,16 +59,14 @@ class Index:
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says."""
 
-        async def work(run: Connection, extension: Extension | None) -> tuple[Leg, Leg]:
+        async def work(run: Connection, extension: Extension | None, tokenizer: str) -> tuple[Leg, Leg]:
             families = _families(wanted)
             near = await nearness.nearest(run, self._d, self._packer, extension, wanted, families)
-            return near, await self._text(run, wanted)
+            return near, await self._text(run, wanted, tokenizer)
 
         return await self._find(work, wanted.near and wanted.near.space)
 
-    async def _find(
-        self, work: Callable[[Connection, Extension | None], Awaitable[T]], space: Space | None = None
-    ) -> T:
+    async def _find(self, work: Work[T], space: Space | None = None) -> T:
         """What is read of one moment, at which the index is there."""
         while True:
             self._check()
@@ -75,21 +75,22 @@ class Index:
                 return found[0]
             await self._make(space is not None)
 
-    async def _as_of(
-        self, run: Connection, work: Callable[[Connection, Extension | None], Awaitable[T]], space: Space | None
-    ) -> tuple[T] | None:
+    async def _as_of(self, run: Connection, work: Work[T], space: Space | None) -> tuple[T] | None:
         async with run.transaction(isolation="repeatable_read", readonly=True):
-            postings, embeddings, *_ = await run.fetchrow(_STATE.format(schema=self._d.schema))
+            state = _STATE.format(told=indexing.told(self._d), schema=self._d.schema)
+            postings, embeddings, choice, *_ = await run.fetchrow(state)
             extension = None
             if space is not None and space.dimension <= embedding.MOST:
                 extension = await self._vectors.there(run)
                 made = embeddings > 0 if extension else self._vectors.refused
                 if not made:
                     return None
-            return (await work(run, extension),) if postings > 0 else None
+            if postings <= 0:
+                return None
+            return (await work(run, extension, await indexing.tokenizer(run, self._d, self._packer, choice)),)
 
-    async def _matched(self, run: Connection, wanted: Wanted) -> tuple[Leg, dict[Family, list[Any]]]:
-        leg = await self._text(run, wanted)
+    async def _matched(self, run: Connection, wanted: Wanted, tokenizer: str) -> tuple[Leg, dict[Family, list[Any]]]:
+        leg = await self._text(run, wanted, tokenizer)
         rows = {}
         for family in {family for (family, _), _ in leg}:
             keys = [key for (other, key), _ in leg if other is family]
@@ -97,8 +98,9 @@ class Index:
             rows[family] = await run.fetch(render.fetch_many(family, self._d), *columns)
         return leg, rows
 
-    async def _text(self, run: Connection, wanted: Wanted) -> Leg:
-        terms, unwanted, families = sql.terms(wanted.query.wanted), sql.terms(wanted.query.unwanted), _families(wanted)
+    async def _text(self, run: Connection, wanted: Wanted, tokenizer: str) -> Leg:
+        query, families = sought(wanted.query, tokenizer), _families(wanted)
+        terms, unwanted = sql.terms(query.wanted), sql.terms(query.unwanted)
         if not terms or not families:
             return []
         part = () if wanted.part is None else (wanted.part,)
@@ -179,8 +181,8 @@ class Index:
 
     async def _portion(self, run: Connection, family: Family, after: Key) -> tuple[int, Key | None]:
         async with run.transaction(isolation="read_committed"):
-            text = f"SELECT postings, embeddings FROM {self._d.schema}store FOR UPDATE"
-            kept = await self._vectors.kept(run, *await run.fetchrow(text))
+            text = f"SELECT {indexing.told(self._d)} FROM {self._d.schema}store FOR UPDATE"
+            kept = await self._vectors.kept(run, self._packer, *await run.fetchrow(text))
             return await indexing.portion(run, self._d, self._packer, kept, family, after)
 
     async def _end(self, run: Connection, table: str, number: int) -> None:

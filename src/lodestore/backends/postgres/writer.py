@@ -17,7 +17,7 @@ from ...errors import LodestoreError, Unavailable, Unknown
 from ...kernel import VERSION, Copy, Write
 from ...packing import Packer
 from ...sql.dialect import Dialect
-from . import driver
+from . import driver, indexing
 from .bulk import Step, carry_out
 from .execute import alone, put_alone
 from .pgvector import Vectors
@@ -122,14 +122,16 @@ class Writer:
     async def _units(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
         latest = max((write.time for unit in units for write in unit), default=0)
         # The first statement takes the row of `store`; those after it see all that was committed before.
-        commits, postings, embeddings = await run.fetchrow(self._advance(), len(units), latest)
-        kept = await self._vectors.kept(run, postings, embeddings)
+        commits, *told = await run.fetchrow(self._advance(), len(units), latest)
+        kept = await self._vectors.kept(run, self._packer, *told)
         results, steps, version = [[0] * len(unit) for unit in units], [], commits - len(units)
         for unit, into in zip(units, results, strict=True):
             version += 1
             steps += [Step(write, version, into, index) for index, write in enumerate(unit)]
             version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
         await carry_out(run, self._d, self._packer, steps, kept)
+        if any(indexing.chooses(step.write, told[-1] is not None) for step in steps):
+            await indexing.forget_postings(run, self._d)
         if version > commits:
             await run.execute(f"UPDATE {self._d.schema}store SET commits = $1", version)
         return results
@@ -137,7 +139,7 @@ class Writer:
     def _advance(self) -> str:
         table = f"{self._d.schema}store"
         changed = "commits = commits + $1, latest = greatest(latest, $2)"
-        return f"UPDATE {table} SET {changed} RETURNING commits, postings, embeddings"
+        return f"UPDATE {table} SET {changed} RETURNING commits, {indexing.told(self._d)}"
 
     async def _abandon(self, run: driver.Connection, error: BaseException, *, fresh: bool) -> None:
         """Leave a failed transaction; _Again where doing it once more is safe and may help."""

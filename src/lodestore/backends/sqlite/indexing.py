@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from ...catalogue import SEARCHABLE, Family
+from ... import tokenizers
+from ...catalogue import SEARCHABLE, STATE, Family
 from ...errors import Corrupt
 from ...kernel import BODY, PLACE, Key, Page, Row
 from ...sql import search as sql
 from ...texts import part_of, text_of
-from ...words import Query, Term, expression, spaced
+from ...words import Query, Term, expression
 from . import execute, nearness
 from .driver import Cursor
 from .noting import note
@@ -50,6 +51,12 @@ def waits(run: Cursor) -> bool:
     return run.execute(sql.WAITS).fetchone() is not None
 
 
+def tokenizer(run: Cursor) -> str:
+    """What the index is made of, once nothing waits."""
+    row = execute.fetch(run, STATE, tokenizers.KEY)
+    return tokenizers.chosen(row[BODY] if row else None)
+
+
 def step(run: Cursor, after: int) -> tuple[int, int | None]:
     """Take some of the queue from a number on; how many records were posted, and where to go on (None: at the end).
 
@@ -57,10 +64,11 @@ def step(run: Cursor, after: int) -> tuple[int, int | None]:
     """
     entries = run.execute(sql.WAITING, (after, ENTRIES)).fetchall()
     posted, room, reached = 0, STEP_BYTES, after
+    kind = tokenizer(run)
     for stretch in _stretches(entries):
         reached = stretch.first
         while room > 0 and reached <= stretch.last:
-            count, used, reached = _post(run, reached, stretch.last, room)
+            count, used, reached = _post(run, reached, stretch.last, room, kind)
             posted, room = posted + count, room - used
         run.execute(sql.TAKEN, (after, stretch.begun))
         if reached <= stretch.last:
@@ -83,7 +91,7 @@ def _stretches(entries: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
         yield Stretch(first, last, begun)
 
 
-def _post(run: Cursor, first: int, last: int, room: int) -> tuple[int, int, int]:
+def _post(run: Cursor, first: int, last: int, room: int, kind: str) -> tuple[int, int, int]:
     """Post what stands from one number on: how many records, how much room they took, and the number to go on from."""
     family = sql.family_of(first)
     last = min(last, sql.span(family)[1])
@@ -98,13 +106,13 @@ def _post(run: Cursor, first: int, last: int, room: int) -> tuple[int, int, int]
     run.execute(sql.UNPOST, (first, last))
     numbered = [(sql.number(family, owner, row[PLACE]), row) for row in rows]
     there = [(number, row) for number, row in numbered if number <= last]
-    run.executemany(sql.POST, [(number, *_posting(family, row[BODY])) for number, row in there])
+    run.executemany(sql.POST, [(number, *_posting(family, row[BODY], kind)) for number, row in there])
     used += nearness.take(run, family, owner, (first, last), there)
     return len(there), used + _COSTS, last + 1
 
 
-def _posting(family: Family, body: bytes) -> tuple[str, str]:
-    return spaced(text_of(family, body)), sql.namespace(part_of(family, body))
+def _posting(family: Family, body: bytes, kind: str) -> tuple[str, str]:
+    return tokenizers.indexed(text_of(family, body), kind), sql.namespace(part_of(family, body))
 
 
 def _place(run: Cursor, family: Family, first: int, last: int) -> tuple[int, Key | None, int]:
@@ -214,17 +222,19 @@ def _named(number: int) -> str:
 
 
 def _unfound(run: Cursor, family: Family, passed: Sequence[tuple[int, int]]) -> Iterator[str]:
+    kind = tokenizer(run)
     for key in execute.keys(run, Page(family, newest=True, limit=_SAMPLE)):
         number = _number(run, family, key)
         if number is None or _within(passed, number):
             continue
-        words = _first_words(_readable(run, family, key, 0), family)
+        words = _first_words(_readable(run, family, key, 0), family, kind)
         if words and run.execute(sql.FIND, (words, number)).fetchone() is None:
             yield f"{_named(number)}: the index of text does not find it by its own words"
 
 
-def _first_words(row: Row, family: Family) -> str:
+def _first_words(row: Row, family: Family, kind: str) -> str:
     """An expression that finds a record by its first words; none where they are not ASCII, read one way by all."""
     text = text_of(family, row[BODY])
     words = _ASCII.findall(text)[:8] if text.isascii() else []
-    return expression(Query(tuple(Term((word,)) for word in words)))
+    terms = tuple(Term((word,), quoted=True) for word in words)
+    return expression(tokenizers.sought(Query(terms), kind))

@@ -5,8 +5,10 @@ See `indexing` for who takes them out of the queue again.
 
 from __future__ import annotations
 
-from ...catalogue import CATALOGUE, OWNED, Family
+from ... import tokenizers
+from ...catalogue import CATALOGUE, OWNED, STATE, Family
 from ...kernel import Key
+from ...sql import render
 from ...sql import search as sql
 from ...sql.logs import LAST
 from .driver import Cursor
@@ -18,11 +20,16 @@ def note(run: Cursor, first: int, last: int) -> None:
 
 
 def note_put(run: Cursor, family: Family, key: Key) -> None:
-    """Queue a record that was written, no matter of which family; for a vector its record, if there is one."""
+    """Queue a record that was written, no matter of which family; for a vector its record, if there is one.
+
+    The choice of a tokenizer queues everything: the index is to be made anew.
+    """
     if family.of:
         family, key = record_of(family, key)
     if family.text:
         run.execute(sql.note_record(family), key)
+    elif family is STATE and key == tokenizers.KEY:
+        note(run, sql.FIRST, sql.END)
 
 
 def record_of(family: Family, key: Key) -> tuple[Family, Key]:
@@ -36,6 +43,9 @@ def record_of(family: Family, key: Key) -> tuple[Family, Key]:
 
 def note_drop(run: Cursor, family: Family, prefix: Key) -> None:
     """Queue what a drop is about to remove from a family and, where foreign keys do that, from those it owns."""
+    chooses = family is STATE and prefix in ((), tokenizers.KEY)
+    if chooses and run.execute(render.fetch(STATE), tokenizers.KEY).fetchone():
+        note(run, sql.FIRST, sql.END)
     for gone in (family, *(owned for owned in OWNED[family] if not owned.log)):
         if gone.text and not prefix:
             run.execute(sql.note_all(gone))

@@ -41,10 +41,12 @@ def legs(run: Cursor, wanted: Wanted) -> tuple[Leg, Leg]:
 
 
 def _found(run: Cursor, wanted: Wanted) -> list[tuple[int, float]]:
+    if not wanted.query.wanted:
+        return []
     where = _spans(run, wanted)
     if not wanted.prefix and len(where) == len(SEARCHABLE):
         where = [(sql.FIRST, sql.END)]
-    return ranges.found(run, wanted, where)
+    return ranges.found(run, wanted, where, indexing.tokenizer(run))
 
 
 def _spans(run: Cursor, wanted: Wanted) -> list[sql.Span]:

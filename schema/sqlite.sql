@@ -2,7 +2,7 @@
 
 PRAGMA application_id = 1280263237;
 
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 
 CREATE TABLE agent (
     id INTEGER NOT NULL,
@@ -205,9 +205,9 @@ CREATE TABLE raw_message_vector (
 
 CREATE VIRTUAL TABLE posting USING fts5(t, n, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
 
-CREATE TABLE packed (last INTEGER NOT NULL PRIMARY KEY, first INTEGER NOT NULL, space TEXT NOT NULL, part TEXT NOT NULL, cell INTEGER, size INTEGER NOT NULL, numbers BLOB NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL) STRICT;
+CREATE TABLE packed (last INTEGER NOT NULL PRIMARY KEY, first INTEGER NOT NULL, space TEXT NOT NULL, part TEXT NOT NULL, cell INTEGER, size INTEGER NOT NULL, stamp INTEGER NOT NULL, numbers BLOB NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL) STRICT;
 
-CREATE INDEX ix_packed_space_part_cell_last_size ON packed (space, part, cell, last, size);
+CREATE INDEX ix_packed_space_part_cell_last_size_stamp ON packed (space, part, cell, last, size, stamp);
 
 CREATE TABLE cells (first INTEGER NOT NULL PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL, space TEXT NOT NULL, part TEXT NOT NULL, size INTEGER NOT NULL, trained INTEGER NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL) STRICT;
 
@@ -218,7 +218,7 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0005');
+INSERT INTO alembic_version (version_num) VALUES ('0006');
 
 INSERT INTO unindexed (first, last) VALUES (-9223372036854775808, 9223372036854775807);
 

@@ -1113,6 +1113,9 @@ SELECT (o.id << 31 | r.position) + (-9223372036854775808) FROM conversation AS o
 -- names memory
 SELECT r.position, r.memory_id FROM json_each(?1) AS j CROSS JOIN memory AS r ON r.conversation_id = ?2 AND r.position = j.value;
 
+-- rows at memory
+SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM json_each(?1) AS j CROSS JOIN memory AS r ON r.conversation_id = ?2 AND r.position = j.value;
+
 -- numbers memory
 SELECT (o.id << 31 | r.position) + (-9223372036854775808), NULL FROM conversation AS o CROSS JOIN memory AS r ON r.conversation_id = o.conversation_id ORDER BY o.id, r.position;
 
@@ -1127,6 +1130,9 @@ SELECT position FROM result WHERE result_id = ?1;
 
 -- names result
 SELECT r.position, r.result_id FROM json_each(?1) AS j CROSS JOIN result AS r ON r.position = j.value;
+
+-- rows at result
+SELECT body, version, created_at, written_at, NULL, position, result_id FROM json_each(?1) AS j CROSS JOIN result AS r ON r.position = j.value;
 
 -- numbers result
 SELECT position, NULL FROM result ORDER BY position;
@@ -1146,11 +1152,14 @@ SELECT (o.id << 31 | r.position) + (-4611686018427387904) FROM collection AS o C
 -- names item
 SELECT r.position, r.item_id FROM json_each(?1) AS j CROSS JOIN item AS r ON r.collection_id = ?2 AND r.position = j.value;
 
+-- rows at item
+SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM json_each(?1) AS j CROSS JOIN item AS r ON r.collection_id = ?2 AND r.position = j.value;
+
 -- numbers item
 SELECT (o.id << 31 | r.position) + (-4611686018427387904), NULL FROM collection AS o CROSS JOIN item AS r ON r.collection_id = o.collection_id ORDER BY o.id, r.position;
 
 -- pack
-INSERT INTO packed (last, first, space, part, cell, size, numbers, head, codes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+INSERT INTO packed (last, first, space, part, cell, size, stamp, numbers, head, codes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, random(), ?7, ?8, ?9);
 
 -- unpack
 DELETE FROM packed WHERE last = ?1;
@@ -1199,6 +1208,12 @@ SELECT coalesce(sum(size), 0) FROM packed WHERE +space = ?1 AND last BETWEEN ?2 
 
 -- codes of cells
 SELECT p.size, p.numbers, p.head, p.codes FROM json_each(?3) AS j CROSS JOIN packed AS p ON p.space = ?1 AND p.part = ?2 AND p.cell = j.value;
+
+-- stamps flat
+SELECT last, size, stamp FROM packed WHERE space = ?1 AND part = ?2 AND cell IS NULL AND last BETWEEN ?3 AND ?4;
+
+-- stamps flat of all parts
+SELECT last, size, stamp FROM packed WHERE +space = ?1 AND last BETWEEN ?2 AND ?3 AND cell IS NULL;
 
 -- lasts flat
 SELECT last FROM packed WHERE space = ?1 AND part = ?2 AND cell IS NULL AND last BETWEEN ?3 AND ?4 LIMIT ?5;

@@ -37,7 +37,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "words",
         }
     ),
-    frozenset({"kernel", "interface", "turns", "training", "embedding"}),
+    frozenset({"kernel", "interface", "turns", "training", "recent", "embedding"}),
     frozenset({"backends", "sql", "search", "schema_upgrade", "vectors"}),
     frozenset({"guards"}),
     frozenset(

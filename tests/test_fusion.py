@@ -31,7 +31,7 @@ POOLED = Blend(pool=100)
 
 
 def whole(legs: list[Leg], blend: Blend) -> list[Fused]:
-    return fuse(legs, DEEP, blend)
+    return list(fuse(legs, DEEP, blend))
 
 
 def names(order: list[Fused]) -> list[Identity]:
@@ -98,14 +98,14 @@ class TestTheOrder:
             read = [found[:depth] for found in legs]
             order = fuse(read, depth, blend)
             if len(order) >= offset + limit or all(len(found) < depth for found in read):
-                return order[offset : offset + limit]
+                return list(order[offset : offset + limit])
         raise AssertionError("depths end")
 
     @given(ranked, ranked, blends)
     def test_what_is_read_deeper_moves_nothing(self, one: Leg, two: Leg, blend: Blend) -> None:
         order = whole([one, two], blend)
         for depth in (*range(1, 40), DEEP):
-            certain = fuse([one[:depth], two[:depth]], depth, blend)
+            certain = list(fuse([one[:depth], two[:depth]], depth, blend))
             assert certain == order[: len(certain)]
             if depth >= blend.pool:
                 assert {i for i, _ in (*one[: blend.pool], *two[: blend.pool])} <= set(names(certain))
@@ -234,7 +234,8 @@ class TestRecency:
     def test_the_hour_of_asking_does_not_matter(self, one: Leg, two: Leg, blend: Blend, shift: int) -> None:
         blend = blend._replace(recency=3600)
         early, late = (
-            fuse([one, two], DEEP, blend, lambda identity, by=by: by + 1000 * len(repr(identity))) for by in (0, shift)
+            list(fuse([one, two], DEEP, blend, lambda identity, by=by: by + 1000 * len(repr(identity))))
+            for by in (0, shift)
         )
         assert early == late
 

@@ -283,7 +283,7 @@ class TestProblems:
                 "ascend",
             ),
             (
-                "INSERT INTO packed SELECT last + 9000, first, space, part, NULL, size, numbers, head, codes"
+                "INSERT INTO packed SELECT last + 9000, first, space, part, NULL, size, 0, numbers, head, codes"
                 " FROM packed",
                 "twice",
             ),

@@ -146,3 +146,15 @@ class TestSnippets:
     def test_nothing_asked_shows_the_beginning(self) -> None:
         assert snippet("abc", Query(())) == ("abc", ())
         assert snippet("", Query((Term(("a",)),))) == ("", ())
+
+    @given(
+        st.lists(st.sampled_from(["cancel", "Cancelled", "can", "the", "then", "a", "a_b", "x9", "-", "\n"])),
+        st.lists(
+            st.sampled_from(["cancel", "cancellation", "the", "a", "can*", "canc*", "a_b", "x9", '"the can"', "é"])
+        ),
+    )
+    def test_what_is_marked_does_not_depend_on_the_alphabet(self, text: list[str], query: list[str]) -> None:
+        """Texts of ASCII are looked through in another way."""
+        asked = " ".join(query)
+        plain, other = shown(" ".join(text), asked), shown(" ".join([*text, "ж"]), asked)
+        assert other == f"{plain} ж".lstrip()

@@ -127,12 +127,20 @@ class Finding:
         asked = await self._aimed(asked, vector)
         near, query, mode = asked.wanted.near, asked.wanted.query, asked.mode
         if mode == "vector" or not query.wanted:
-            return await self._page(asked, self._by_vector(asked)) if near and mode != "text" else []
-        if near is None and asked.beside:
+            return [] if near is None or mode == "text" else await self._by(asked, "vector")
+        if near is not None:
+            return await self._page(asked, self._by_both(asked))
+        if asked.beside:
             asked = asked._replace(blend=asked.blend._replace(weights=(0.0, 1.0)))
-        elif near is None:
-            return await self._page(asked, self._by_text(asked), paged=asked.where is None)
-        return await self._page(asked, self._by_both(asked))
+            return await self._page(asked, self._by_both(asked))
+        return await self._by(asked, "text")
+
+    async def _by(self, asked: Asked, way: str) -> list[Hit]:
+        """The hits of one way: a page of the index as it comes, where none need be passed over."""
+        if asked.where is None and asked.rerank is None:
+            wanted = asked.wanted if way == "text" else asked.wanted._replace(query=Query(()))
+            return [_hit(asked, ranked, row) for ranked, row in await self._matched(wanted, way)]
+        return await self._page(asked, self._by_text(asked) if way == "text" else self._by_vector(asked))
 
     async def _aimed(self, asked: Asked, vector: object) -> Asked:
         """With the vector to be near to, where there is one: the caller's, or that of the query."""
@@ -169,19 +177,19 @@ class Finding:
     # -- the order
 
     async def _by_text(self, asked: Asked) -> Portions:
-        """Matches as they come, each with its row."""
+        """Matches in growing portions, each with its row."""
         wanted = asked.wanted
-        if asked.where is None and asked.rerank is None:
-            yield await self._matched(wanted)
-            return
         wanted = wanted._replace(offset=0, limit=max(PORTION, wanted.offset + (wanted.limit or 0)))
-        while found := await self._matched(wanted):
-            yield found
+        while found := await self._matched(wanted, "text"):
+            yield [ranked for ranked, _ in found]
             wanted = _deeper(wanted)
 
-    async def _matched(self, wanted: Wanted) -> list[Ranked]:
-        found = enumerate(await self._index().match(wanted), wanted.offset + 1)
-        return [Ranked((m.family, m.row[KEY:]), m.score, partial(_leg, "text", n, m.score), m.row) for n, m in found]
+    async def _matched(self, wanted: Wanted, way: str) -> list[tuple[Ranked, Row]]:
+        matches = await self._index().match(wanted) if wanted.limit != 0 else []
+        return [
+            (Ranked((family, row[KEY:]), score, partial(_leg, way, rank, score), row), row)
+            for rank, (family, score, row) in enumerate(matches, wanted.offset + 1)
+        ]
 
     async def _by_vector(self, asked: Asked) -> Portions:
         """What is near, in growing portions."""
@@ -227,14 +235,14 @@ class Finding:
 
     # -- the page
 
-    async def _page(self, asked: Asked, portions: Portions, *, paged: bool = False) -> list[Hit]:
-        """The hits of the page, of those that a filter is true of; `paged` where the portions begin at its offset."""
+    async def _page(self, asked: Asked, portions: Portions) -> list[Hit]:
+        """The hits of the page, of those that a filter is true of."""
         wanted = asked.wanted
         if wanted.limit == 0:
             return []
         if asked.rerank is not None:
             return await self._reranked(asked, portions)
-        return await self._hits(asked, portions, 0 if paged else wanted.offset, wanted.limit)
+        return await self._hits(asked, portions, wanted.offset, wanted.limit)
 
     async def _hits(self, asked: Asked, portions: Portions, skip: int, limit: int | None) -> list[Hit]:
         hits: list[Hit] = []

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, overload
 
 from .catalogue import FAMILIES, Family
 from .errors import Refused
@@ -27,9 +28,11 @@ GROWTH = 4  # how many times deeper each tier reaches
 MAX_POOL = 10_000
 _OLD = 0.5  # what is left of the score of a record however old
 
-Identity = tuple[Family, tuple[str | int, ...]]
+Key = tuple[str | int, ...]
+Identity = tuple[Family, Key]
 Leg = Sequence[tuple[Identity, float]]  # the best first, with its score there; read deeper, it begins the same
 Place = tuple[int, float]  # a rank, and the score in the leg
+Totals = dict[tuple[Family, Key], dict[str | int, float]]  # by family and outer key, then by the last part of the key
 CreatedAt = Callable[[Identity], int | None]  # in milliseconds; None for what is not there
 
 _NUMBER = {family: number for number, family in enumerate(FAMILIES)}
@@ -95,31 +98,55 @@ def depths(blend: Blend) -> Iterator[int]:
         depth *= GROWTH
 
 
-def fuse(legs: Sequence[Leg], depth: int, blend: Blend, created_at: CreatedAt | None = None) -> list[Fused]:
+class Order(Sequence[Fused]):
+    """Records in order. Each is told of when it is looked at: hundreds are ranked where ten are shown."""
+
+    def __init__(self, totals: Totals, tell: Callable[[Identity, float], Fused]) -> None:
+        self._ranked = sorted(
+            (-score, _NUMBER[family], outer, last)
+            for (family, outer), scores in totals.items()
+            for last, score in scores.items()
+        )
+        self._tell = tell
+
+    def __len__(self) -> int:
+        return len(self._ranked)
+
+    @overload
+    def __getitem__(self, at: int) -> Fused: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Fused]: ...
+    def __getitem__(self, at: int | slice) -> Fused | list[Fused]:
+        return (
+            [self._told(*each) for each in self._ranked[at]] if isinstance(at, slice) else self._told(*self._ranked[at])
+        )
+
+    def _told(self, score: float, number: int, outer: Key, last: str | int) -> Fused:
+        return self._tell((FAMILIES[number], (*outer, last)), -score)
+
+
+def fuse(legs: Sequence[Leg], depth: int, blend: Blend, created_at: CreatedAt | None = None) -> Sequence[Fused]:
     """The order of all that was found, as far as legs read to `depth` make it certain.
 
     A leg that is shorter has ended; when all have, the order is whole. Legs read deeper give a longer list that begins
     with the same. `created_at` is asked only where `recency` is set, of records of the first tier (`first_tier`).
     """
     read = _weighed(legs, blend)
-    order: list[Fused] = []
-    seen: set[Identity] = set()
-    low = 0
-    for bound in _bounds(read, depth, blend):
-        if low:
-            tier = _scaled(_later(read, low, bound, blend, seen), order[-1].score if order else math.inf)
-        else:
-            tier = _first(read, blend, created_at)
-        order += tier
-        seen.update(fused.identity for fused in tier)
-        low = bound
+    bounds = list(_bounds(read, depth, blend))
+    if len(bounds) < 2:
+        return _first(read, blend, created_at) if bounds else []
+    order = list(_first(read, blend, created_at))
+    for low, bound in pairwise(bounds):
+        seen = {fused.identity for fused in order}
+        order += _scaled(_later(read, low, bound, blend, seen), order[-1].score if order else math.inf)
     return order
 
 
 def first_tier(legs: Sequence[Leg], blend: Blend) -> list[Identity]:
     """What may be in the first tier, in no order to rely on; a neighbour may not be there at all."""
     scores = _scores(_places(_weighed(legs, blend), blend.pool), blend)
-    return list({**scores, **_boosts(scores, blend.neighbours)})
+    totals = _totals(scores)
+    return _identities(_sums(totals, _boosts(totals, blend.neighbours)))
 
 
 def _weighed(legs: Sequence[Leg], blend: Blend) -> list[Leg]:
@@ -151,52 +178,80 @@ def _places(legs: Sequence[Leg], bound: int) -> dict[Identity, list[Place | None
 
 def _scores(places: dict[Identity, list[Place | None]], blend: Blend) -> dict[Identity, float]:
     """The fused scores. `fsum` rounds once, so that no order of the legs matters."""
+    k, weights, fsum = blend.k, blend.weights, math.fsum
     return {
-        identity: math.fsum(
-            weight / (blend.k + at[0]) for weight, at in zip(blend.weights, found, strict=True) if at is not None
-        )
+        identity: fsum([weight / (k + at[0]) for weight, at in zip(weights, found, strict=True) if at is not None])
         for identity, found in places.items()
     }
 
 
-def _boosts(scores: dict[Identity, float], share: float) -> dict[Identity, float]:
+def _totals(scores: dict[Identity, float]) -> Totals:
+    """The same by what is before the last part of a key."""
+    totals: Totals = {}
+    for (family, key), score in scores.items():
+        totals.setdefault((family, key[:-1]), {})[key[-1]] = score
+    return totals
+
+
+def _identities(totals: Totals) -> list[Identity]:
+    return [(family, (*outer, last)) for (family, outer), scores in totals.items() for last in scores]
+
+
+def _boosts(totals: Totals, share: float) -> Totals:
     """What neighbours add, to those that were found and to those that were not."""
-    gains: dict[Identity, list[float]] = {}
-    for identity, score in scores.items() if share else ():
-        for other, steps in _beside(identity):
-            gains.setdefault(other, []).append(share**steps * score)
-    return {identity: math.fsum(found) for identity, found in gains.items()}
+    return {branch: _gains(scores, share) for branch, scores in totals.items() if share and branch[0].log}
 
 
-def _beside(identity: Identity) -> Iterator[tuple[Identity, int]]:
-    """What is at most two positions away in the same log, and how many."""
-    family, key = identity
-    if family.log:
-        here = int(key[-1])
-        for step in (-2, -1, 1, 2):
-            if here + step >= 0:
-                yield (family, (*key[:-1], here + step)), abs(step)
+def _gains(scores: dict[Any, float], share: float) -> dict[str | int, float]:
+    """What each place of a log gains by what is beside it."""
+    gains: dict[str | int, float] = {}
+    for place, score in sorted(scores.items()):  # in one order, so that no rounding depends on that of the legs
+        beside = share * score
+        beyond = share * beside
+        for other, gain in (
+            (place - 2, beyond),
+            (place - 1, beside),
+            (place + 1, beside),
+            (place + 2, beyond),
+        ):
+            gains[other] = gains.get(other, 0.0) + gain
+    for before_all in (-2, -1):
+        gains.pop(before_all, None)
+    return gains
 
 
-def _first(legs: Sequence[Leg], blend: Blend, created_at: CreatedAt | None) -> list[Fused]:
+def _sums(totals: Totals, boosts: Totals) -> Totals:
+    return {
+        branch: {last: scores.get(last, 0.0) + gains.get(last, 0.0) for last in {**scores, **gains}}
+        if (gains := boosts.get(branch))
+        else scores
+        for branch, scores in totals.items()
+    }
+
+
+def _first(legs: Sequence[Leg], blend: Blend, created_at: CreatedAt | None) -> Order:
     places = _places(legs, blend.pool)
-    scores = _scores(places, blend)
-    boosts = _boosts(scores, blend.neighbours)
+    totals = _totals(_scores(places, blend))
+    boosts = _boosts(totals, blend.neighbours)
+    totals = _sums(totals, boosts)
+    factors: dict[Identity, float] = {}
+    if blend.recency and created_at:
+        factors = _factors(_identities(totals), blend.recency, created_at)
+        totals = {
+            (family, outer): {last: factors[family, (*outer, last)] * score for last, score in some.items()}
+            for (family, outer), some in totals.items()
+        }
     nowhere: list[Place | None] = [None] * len(legs)
-    factors = _factors({**scores, **boosts}, blend.recency, created_at)
-    return _sorted(
-        Fused(
-            identity,
-            factor * (scores.get(identity, 0.0) + boosts.get(identity, 0.0)),
-            tuple(places.get(identity, nowhere)),
-            boosts.get(identity, 0.0),
-            factor,
-        )
-        for identity, factor in factors.items()
-    )
+
+    def tell(identity: Identity, score: float) -> Fused:
+        family, key = identity
+        boost = boosts.get((family, key[:-1]), {}).get(key[-1], 0.0)
+        return Fused(identity, score, tuple(places.get(identity, nowhere)), boost, factors.get(identity, 1.0))
+
+    return Order(totals, tell)
 
 
-def _later(legs: Sequence[Leg], low: int, bound: int, blend: Blend, seen: set[Identity]) -> list[Fused]:
+def _later(legs: Sequence[Leg], low: int, bound: int, blend: Blend, seen: set[Identity]) -> Order:
     """The tier of the best ranks from behind `low` to `bound`."""
     places = _places(legs, bound)
     new = {
@@ -204,14 +259,10 @@ def _later(legs: Sequence[Leg], low: int, bound: int, blend: Blend, seen: set[Id
         for identity, found in places.items()
         if identity not in seen and min(at[0] for at in found if at) > low
     }
-    return _sorted(Fused(identity, score, tuple(new[identity])) for identity, score in _scores(new, blend).items())
+    return Order(_totals(_scores(new, blend)), lambda identity, score: Fused(identity, score, tuple(new[identity])))
 
 
-def _sorted(tier: Iterable[Fused]) -> list[Fused]:
-    return sorted(tier, key=lambda fused: (-fused.score, _NUMBER[fused.identity[0]], fused.identity[1]))
-
-
-def _scaled(tier: list[Fused], floor: float) -> list[Fused]:
+def _scaled(tier: Sequence[Fused], floor: float) -> Sequence[Fused]:
     """The same order, no score above what the tier before ends with."""
     if not tier or tier[0].score <= floor:
         return tier
@@ -219,15 +270,13 @@ def _scaled(tier: list[Fused], floor: float) -> list[Fused]:
     return [fused._replace(score=min(floor, fused.score * scale)) for fused in tier]
 
 
-def _factors(
-    identities: Iterable[Identity], half_life: float | None, created_at: CreatedAt | None
-) -> dict[Identity, float]:
+def _factors(identities: Iterable[Identity], half_life: float, created_at: CreatedAt) -> dict[Identity, float]:
     """What age leaves of a score, from 1 down to a half. Ages count from the newest of them, so that a search gives
     the same pages whenever they are asked for."""
-    times = {identity: created_at(identity) if half_life and created_at else None for identity in identities}
+    times = {identity: created_at(identity) for identity in identities}
     newest = max((time for time in times.values() if time is not None), default=0)
     return {
-        identity: 1.0 if time is None or not half_life else _factor((newest - time) / 1000 / half_life)
+        identity: 1.0 if time is None else _factor((newest - time) / 1000 / half_life)
         for identity, time in times.items()
     }
 

@@ -254,7 +254,8 @@ class Searchable(Protocol):
     """A backend's index of text and vectors. What was committed before a search began is found by it, on any handle."""
 
     async def match(self, wanted: Wanted) -> list[Match]:
-        """What text finds, the best first; records of one score in an order that stays."""
+        """What text finds, or where no words are asked for what is near, the best first; of one score in an order that
+        stays."""
 
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
         """What vectors find and what text finds, of one moment: a page of each. A vector's score is the inner product

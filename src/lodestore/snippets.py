@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from .words import Query, words_of
@@ -14,7 +14,8 @@ WIDTH = 160  # characters, about
 _BEFORE = 40  # of them before the first match
 _STEM = 4  # letters two forms of a word have in common at least
 _ENDING = 3  # letters by which the shorter of them may differ
-_SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"\b\w+", re.ASCII)
+_KNOWN = 1000  # words of texts of which a query remembers whether they are meant
 
 Mark = tuple[int, int]  # first character, and the one behind the last
 
@@ -32,8 +33,8 @@ def snippet(text: str, query: Query) -> Snippet:
     Forms of one word are told by their beginnings, more simply than the index does it: a mark may be missing or too
     much.
     """
-    text = _SPACE.sub(" ", text).strip()
-    matches = _matches(text, query)
+    text = " ".join(text.split())
+    matches = _asked(query).matches(text) if query.wanted else []
     first = _densest(matches)
     low = 0 if first - _BEFORE < _BEFORE else _after_space(text, first - _BEFORE, first)
     high = len(text) if low + WIDTH + _BEFORE >= len(text) else _before_space(text, low + WIDTH)
@@ -55,22 +56,40 @@ def _joined(marks: Iterable[Mark]) -> Iterator[Mark]:
         yield whole
 
 
-def _matches(text: str, query: Query) -> list[tuple[int, int, int]]:
-    """Start, end and number of the word that was asked for."""
-    if not query.wanted:
-        return []
-    asked: dict[str, list[tuple[int, str, bool]]] = {}  # by the first letter, which akin words share
-    words = ((_plain(word), term.prefix) for term in query.wanted for word in term.words)
-    for n, (plain, prefix) in enumerate(words):
-        asked.setdefault(plain[:1], []).append((n, plain, prefix))
+class _Asked:
+    """The words of a query, and which of them a word of a text is a form of; kept for all hits of a search."""
 
-    @cache
-    def which(word: str) -> int | None:
+    def __init__(self, query: Query) -> None:
+        words = ((_plain(word), term.prefix) for term in query.wanted for word in term.words)
+        self._by_letter: dict[str, list[tuple[int, str, bool]]] = {}  # the first, which akin words share
+        for number, (plain, prefix) in enumerate(words):
+            self._by_letter.setdefault(plain[:1], []).append((number, plain, prefix))
+        self._which = lru_cache(_KNOWN)(self._look_up)
+        self._heads = {plain[:_STEM] for some in self._by_letter.values() for _, plain, _ in some}
+
+    def matches(self, text: str) -> list[tuple[int, int, int]]:
+        """Start, end and number of the word that was asked for."""
+        words = self._likely(text) if text.isascii() else words_of(text)
+        found = ((match.start(), match.end(), self._which(match[0])) for match in words)
+        return [(start, end, number) for start, end, number in found if number is not None]
+
+    def _likely(self, text: str) -> Iterator[re.Match[str]]:
+        """The words of a text in ASCII that begin as one asked for does: they are few, so it pays to look first."""
+        folded, starts = text.lower(), set[int]()
+        for head in self._heads:
+            at = folded.find(head)
+            while at >= 0:
+                starts.add(at)
+                at = folded.find(head, at + 1)
+        return filter(None, (_WORD.match(text, start) for start in sorted(starts)))
+
+    def _look_up(self, word: str) -> int | None:
         plain = _plain(word)
-        return next((n for n, other, prefix in asked.get(plain[:1], ()) if _akin(plain, other, prefix)), None)
+        asked = self._by_letter.get(plain[:1], ())
+        return next((number for number, other, prefix in asked if _akin(plain, other, prefix)), None)
 
-    found = ((match.start(), match.end(), which(match[0])) for match in words_of(text))
-    return [(start, end, number) for start, end, number in found if number is not None]
+
+_asked = lru_cache(32)(_Asked)
 
 
 def _plain(word: str) -> str:

@@ -16,7 +16,7 @@ from .documents import KINDS
 from .kit import FakeClock, Kit, folder
 
 HEALTH = {"status", "backend", "timestamp", "writable", "latency_ms", "warnings", "error", "details"}
-STATS = {"backend", "storage_type", "timestamp", "total_bytes", "partial_conversation_count"}
+STATS = {"backend", "storage_type", "timestamp", "total_bytes", "tokenizer", "partial_conversation_count"}
 STATS |= {f"{family.name}_count" for family in FAMILIES}
 
 

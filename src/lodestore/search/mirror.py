@@ -11,7 +11,7 @@ without a name. It takes about as much as the text and the vectors.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -39,16 +39,30 @@ class Mirror:
 
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says."""
-        if not wanted.query.wanted:
-            return []
+        search = self._words if wanted.query.wanted else self._near
         async with self._turn:
             for _ in range(TRIES):
                 await self._refresh(lambda done: None)
-                found = await self._run(lambda: self._there().matches(wanted))
-                matches, whole = await self._read(found)
+                matches, whole = await search(wanted)
                 if whole:
                     break
         return matches
+
+    async def _words(self, wanted: Wanted) -> tuple[list[Match], bool]:
+        """What text finds, and whether all of it still is what it was found by."""
+        found = await self._run(lambda: self._there().matches(wanted))
+        rows = await self._rows(identity for identity, *_ in found)
+        there = ((identity, score, rows[identity], mark) for identity, score, mark in found)
+        matches = [Match(identity[0], score, row) for identity, score, row, mark in there if row and _is(row, mark)]
+        return matches, len(matches) == len(found)
+
+    async def _near(self, wanted: Wanted) -> tuple[list[Match], bool]:
+        """What is near, and whether all of it is still there."""
+        leg, _ = await self._run(lambda: self._there().legs(wanted))
+        rows = await self._rows(identity for identity, _ in leg)
+        there = ((identity, score, rows[identity]) for identity, score in leg)
+        matches = [Match(identity[0], score, row) for identity, score, row in there if row]
+        return matches, len(matches) == len(leg)
 
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says."""
@@ -119,15 +133,17 @@ class Mirror:
             tell(before + count)
         return count
 
-    async def _read(self, found: list[shadow.Found]) -> tuple[list[Match], bool]:
-        """The records found, and whether all of them still are what they were found by."""
+    async def _rows(self, identities: Iterable[Identity]) -> dict[Identity, Row | None]:
+        """The records by these names, those there are."""
+        keys: dict[Family, list[Key]] = {}
+        for family, key in identities:
+            keys.setdefault(family, []).append(key)
         rows: dict[Identity, Row | None] = {}
-        for family in {family for (family, _), *_ in found}:
-            keys: list[Key] = [key for (other, key), *_ in found if other is family]
-            rows |= {(family, key): row for key, row in zip(keys, await self._backend.fetch(family, keys), strict=True)}
-        matches = []
-        for identity, score, mark in found:
-            row = rows[identity]
-            if row is not None and print_of(row[BODY]) == mark:
-                matches.append(Match(identity[0], score, row))
-        return matches, len(matches) == len(found)
+        for family, some in keys.items():
+            read = await self._backend.fetch(family, some)
+            rows |= {(family, key): row for key, row in zip(some, read, strict=True)}
+        return rows
+
+
+def _is(row: Row, mark: bytes) -> bool:
+    return print_of(row[BODY]) == mark

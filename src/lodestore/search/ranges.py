@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..catalogue import ITEM, Family
 from ..floats import load_numpy
-from ..kernel import Near, Wanted
+from ..kernel import Wanted
 from ..sql import search as sql
 from ..tokenizers import sought
 from ..vectors.space import Truth
 from ..words import expression
+
+if TYPE_CHECKING:
+    from ..vectors.hot import HotCodes
+
+Hot: TypeAlias = "HotCodes | None"
 
 
 def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Span]:
@@ -36,25 +41,43 @@ def found(run: Any, wanted: Wanted, spans: Sequence[sql.Span], tokenizer: str) -
     return rows
 
 
-def nearest(
-    run: Any, wanted: Wanted, spans: Sequence[sql.Span], queued: Sequence[sql.Span], floats: Callable[[Family], Truth]
+def near(
+    run: Any,
+    wanted: Wanted,
+    spans: Sequence[sql.Span],
+    queued: Sequence[sql.Span],
+    floats: Callable[[Family], Truth],
+    hot: Hot = None,
 ) -> Iterator[tuple[int, float]]:
-    """Numbers and scores of what is near, the nearest first, to the very end; nothing of what is queued."""
+    """Numbers and scores of what is near, the nearest first, to the very end; nothing of what is queued.
+
+    `hot` is what was lately read of the vectors.
+    """
     near = wanted.near
     if near is None:
         return iter(())
+    load_numpy()
+    from ..vectors.nearest import nearest  # numpy comes with it
+
     families: dict[Family, list[sql.Span]] = {}
     for span in spans:
         families.setdefault(sql.family_of(span[0]), []).append(span)
-    found = (_nearest(run, near, some, wanted.part, floats(family), queued) for family, some in families.items())
-    return merge(*found, key=lambda pair: (-pair[1], pair[0]))
-
-
-def _nearest(
-    run: Any, near: Near, spans: list[sql.Span], part: str | None, floats: Truth, queued: Sequence[sql.Span]
-) -> Iterator[tuple[int, float]]:
-    load_numpy()
-    from ..vectors import nearest as vectors  # numpy comes with it
-
-    portions = vectors.nearest(run, near.space, near.vector, spans, part, floats, queued, near.exact)
-    return ((number, score) for number, _, score in chain.from_iterable(portions))
+    likely = wanted.offset + (wanted.limit or 0)
+    found = (
+        chain.from_iterable(
+            nearest(
+                run,
+                near.space,
+                near.vector,
+                some,
+                wanted.part if family is ITEM else "",  # no others have parts
+                floats(family),
+                queued,
+                exact=near.exact,
+                hot=hot,
+                likely=likely,
+            )
+        )
+        for family, some in families.items()
+    )
+    return ((number, score) for number, _, score in merge(*found, key=lambda hit: (-hit[2], hit[0])))

@@ -156,7 +156,7 @@ class Shadow:
         """A page of what is near, and of what text finds."""
         end = None if wanted.limit is None else wanted.offset + wanted.limit
         run = self._connection.cursor()
-        near = ranges.nearest(run, wanted, self._spans(wanted), (), lambda family: self._floats)
+        near = ranges.near(run, wanted, self._spans(wanted), (), lambda family: self._floats)
         page = islice(near, wanted.offset, end)
         return self._named(page), self._named(self._found(wanted))
 

@@ -1,7 +1,7 @@
 """What the SQL backends share: tables for schema and upgrades, statements as text."""
 
 # The newest schema, as the number of its Alembic revision; `PRAGMA user_version` carries it too.
-REVISION = 5
+REVISION = 6
 APPLICATION_ID = 0x4C4F4445  # "LODE"
 
 

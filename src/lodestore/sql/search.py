@@ -146,10 +146,19 @@ def _owner(family: Family) -> tuple[str, str]:
 @cache
 def names_at(family: Family) -> str:
     """Place and inner key of the records at places; binds these as a JSON array (and the outer key)."""
-    *outer, inner = family.key
-    same = f"r.{outer[0]} = ?2 AND " if outer else ""
-    joined = f"json_each(?1) AS j CROSS JOIN {family.name} AS r ON {same}r.position = j.value"
-    return f"SELECT r.position, r.{inner} FROM {joined}"
+    return f"SELECT r.position, r.{family.key[-1]} FROM {_at(family)}"
+
+
+@cache
+def rows_at(family: Family) -> str:
+    """The records at places, with their keys; binds the same."""
+    columns = ("body", "version", "created_at", "written_at", "NULL", "position", *family.key)
+    return f"SELECT {', '.join(columns)} FROM {_at(family)}"
+
+
+def _at(family: Family) -> str:
+    same = f"r.{family.key[0]} = ?2 AND " if len(family.key) > 1 else ""
+    return f"json_each(?1) AS j CROSS JOIN {family.name} AS r ON {same}r.position = j.value"
 
 
 @cache
@@ -233,4 +242,5 @@ def statements() -> Iterator[tuple[str, str]]:
         yield f"number of {family.name}", number_of(family)
         if not family.log:
             yield f"names {family.name}", names_at(family)
+            yield f"rows at {family.name}", rows_at(family)
         yield f"numbers {family.name}", numbers(family)

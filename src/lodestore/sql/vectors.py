@@ -3,7 +3,8 @@
 The number of a record says where it is (see `search`), and the numbers of one owner are one range, so a namespace is a
 range of `packed`; where a collection has parts, or its vectors lie in cells, the index leads to them. A row is named
 by its last number, not its first: what is new comes last, so whether it is there already is asked of the end of a
-range, and no index is needed for that.
+range, and no index is needed for that. A `stamp` is a number drawn for each row that is written, so who has read a row
+knows whether it still stands.
 
 `cells` has one row for each namespace so large that its vectors lie in cells: their centres, packed like a chunk.
 """
@@ -20,8 +21,9 @@ CHUNK = 512  # vectors in a row of `packed` at most
 _TABLES = (
     "CREATE TABLE {schema}packed ("
     "last INTEGER NOT NULL PRIMARY KEY, first INTEGER NOT NULL, space TEXT NOT NULL, part TEXT NOT NULL, cell INTEGER,"
-    " size INTEGER NOT NULL, numbers BLOB NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL) STRICT",
-    "CREATE INDEX {schema}ix_packed_space_part_cell_last_size ON packed (space, part, cell, last, size)",
+    " size INTEGER NOT NULL, stamp INTEGER NOT NULL, numbers BLOB NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL)"
+    " STRICT",
+    "CREATE INDEX {schema}ix_packed_space_part_cell_last_size_stamp ON packed (space, part, cell, last, size, stamp)",
     "CREATE TABLE {schema}cells ("
     "first INTEGER NOT NULL PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL, space TEXT NOT NULL,"
     " part TEXT NOT NULL, size INTEGER NOT NULL, trained INTEGER NOT NULL, head BLOB NOT NULL, codes BLOB NOT NULL)"
@@ -38,8 +40,8 @@ _IN_CELLS = "FROM packed WHERE space = ?1 AND part = ?2 AND cell BETWEEN ?3 AND 
 _ALL = "FROM packed WHERE +space = ?1 AND last BETWEEN ?2 AND ?3"
 
 INSERT = (
-    "INSERT INTO packed (last, first, space, part, cell, size, numbers, head, codes)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    "INSERT INTO packed (last, first, space, part, cell, size, stamp, numbers, head, codes)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, random(), ?7, ?8, ?9)"
 )
 DELETE = "DELETE FROM packed WHERE last = ?1"
 DELETE_WITHIN = "DELETE FROM packed WHERE last BETWEEN ?1 AND ?2 AND first >= ?1"
@@ -49,6 +51,8 @@ SMALL = (
     "SELECT last, size FROM packed WHERE space = ?1 AND part = ?2 AND cell IS ?3 AND last BETWEEN ?4 AND ?5"
     f" AND size < {CHUNK} ORDER BY size, last"
 )
+STAMPS_FLAT = f"SELECT last, size, stamp {_FLAT}"
+STAMPS_FLAT_ALL = f"SELECT last, size, stamp {_ALL} AND cell IS NULL"
 CODES_FLAT = f"SELECT {_CODES} {_FLAT}"
 CODES_FLAT_ALL = f"SELECT {_CODES} {_ALL} AND cell IS NULL"
 CODES_IN_CELLS = f"SELECT {_CODES} {_IN_CELLS}"
@@ -141,6 +145,8 @@ def statements() -> Iterator[tuple[str, str]]:
         yield from ((f"{name} flat", flat), (f"{name} in cells", in_cells), (f"{name} of all parts", whole))
     yield from (
         ("codes of cells", CODES_OF_CELLS),
+        ("stamps flat", STAMPS_FLAT),
+        ("stamps flat of all parts", STAMPS_FLAT_ALL),
         ("lasts flat", LASTS_FLAT),
         ("lasts in cells", LASTS_IN_CELLS),
         ("cells", CELLS),

@@ -67,13 +67,18 @@ def joined(blocks: Sequence[Block]) -> Block:
     """The vectors of several blocks, by number."""
     if len(blocks) == 1:
         return blocks[0]
-    whole = Block(
+    whole = concatenated(blocks)
+    return taken(whole, np.argsort(whole.numbers))
+
+
+def concatenated(blocks: Sequence[Block]) -> Block:
+    """The vectors of several blocks, one after another."""
+    return Block(
         np.concatenate([block.numbers for block in blocks]),
         np.concatenate([block.rows for block in blocks]),
         np.concatenate([block.factors for block in blocks], axis=1),
         np.concatenate([block.codes for block in blocks]),
     )
-    return taken(whole, np.argsort(whole.numbers))
 
 
 def pieces(block: Block) -> Iterator[Block]:

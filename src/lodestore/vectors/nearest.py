@@ -10,20 +10,23 @@ Whoever asks for more pays for another scan, which keeps many times as many.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
 from ..sql import vectors as sql
-from .blocks import factors_of, matrix, matrix_of, names
+from .blocks import Block, matrix, names
 from .bounds import Bounds, scores
 from .cells import Source, cells_of, probes, sources
 from .codes import Floats
 from .found import EMPTY, Best, Found, Left, descending, together
+from .hot import HotCodes, read
 from .space import Cursor, Space, Span, Truth
 
 Nearest: TypeAlias = list[tuple[int, int, float]]  # number, row, score
+Reader: TypeAlias = Callable[[Cursor, Space, Source], Iterator[Block]]
 
 FIRST_SCORED, MOST_SCORED = 32, 4096  # vectors whose floats are read at once, doubling
 FIRST_KEPT, GROWTH = 7 * FIRST_SCORED, 16  # candidates that a scan keeps, and how many times as many the next one
@@ -37,7 +40,10 @@ def nearest(
     part: str | None,
     floats: Truth,
     skip: Sequence[Span] = (),
+    *,
     exact: bool = False,
+    hot: HotCodes | None = None,
+    likely: int = 0,
 ) -> Iterator[Nearest]:
     """All vectors of whole owners, `spans` of numbers, in growing portions; what ties is ordered by number.
 
@@ -45,17 +51,18 @@ def nearest(
     read in one transaction of the caller.
 
     Of vectors in cells, those in the nearest cells come first, in order, then those in the next, in order again;
-    `exact` has one order for all, and reads all floats for it.
+    `exact` has one order for all, and reads all floats for it. `hot` keeps what is read; `likely` is
+    how many will be asked for.
     """
     wanted, left = matrix(space, [query])[0], Left(skip)
     bounds = Bounds(space, wanted)
     if exact or not bounds.known:
         every = sources(run, space, spans, part, sql.HEADS_FLAT, sql.HEADS_IN_CELLS, sql.HEADS_ALL)
-        scans = iter([_scan(run, space, None, every, left, Best(None, None))])
-        yield from _threshold(space, wanted, bounds, scans, floats)
+        yield from _threshold(space, wanted, bounds, iter([_everything(run, every, left)]), floats)
         return
     for some in _rounds(run, space, wanted, spans, part):
-        yield from _threshold(space, wanted, bounds, _scans(run, space, bounds, some, left), floats)
+        blocks = partial(_blocks, run, space, some, hot.read if hot else read)
+        yield from _threshold(space, wanted, bounds, _scans(blocks, bounds, left, max(FIRST_KEPT, 2 * likely)), floats)
 
 
 def _rounds(
@@ -70,39 +77,46 @@ def _rounds(
         flat = []
 
 
-def _scans(run: Cursor, space: Space, bounds: Bounds, some: Sequence[Source], left: Left) -> Iterator[Found]:
-    """All that the sources have, by their bounds, in portions that each cost a scan."""
-    most, last = FIRST_KEPT, None
+def _blocks(run: Cursor, space: Space, some: Sequence[Source], reader: Reader) -> Iterator[Block]:
+    for source in some:
+        yield from reader(run, space, source)
+
+
+def _scans(blocks: Callable[[], Iterator[Block]], bounds: Bounds, left: Left, most: int) -> Iterator[Found]:
+    """All that the blocks have, by their bounds, in portions that each cost a scan."""
+    last = None
     while True:
-        found = _scan(run, space, bounds, some, left, Best(most, last))
+        found = _scan(blocks(), bounds, left, Best(most, last))
         yield found
         if len(found.numbers) < most:
             break
         most, last = most * GROWTH, (float(found.values[-1]), int(found.numbers[-1]))
 
 
-def _scan(run: Cursor, space: Space, bounds: Bounds | None, some: Sequence[Source], left: Left, best: Best) -> Found:
-    """The best of the sources; without `bounds` nothing is known of how near any is."""
+def _scan(blocks: Iterator[Block], bounds: Bounds, left: Left, best: Best) -> Found:
+    """The best of the blocks."""
     with np.errstate(over="ignore", invalid="ignore"):
-        for text, binds in some:
-            for chunk in run.execute(text, binds):
-                found = _promising(space, bounds, best.least, *chunk)
-                if len(found.numbers):
-                    best.offer(left.out(found))
+        for block in blocks:
+            found = _promising(bounds, best.least, block)
+            if len(found.numbers):
+                best.offer(left.out(found))
     return best.taken()
 
 
-def _promising(
-    space: Space, bounds: Bounds | None, least: float, size: int, numbers: bytes, heads: bytes, codes: bytes
-) -> Found:
-    factors = factors_of(size, heads)
-    if bounds is None:
-        return Found(*names(size, numbers, heads), np.full(size, np.inf))
-    above = bounds.above(factors, matrix_of(space.dimension, size, codes))
+def _promising(bounds: Bounds, least: float, block: Block) -> Found:
+    above = bounds.above(block.factors, block.codes)
+    found = Found(block.numbers, block.rows, above)
     if least == -np.inf:
-        return Found(*names(size, numbers, heads), above)
+        return found
     (which,) = (above >= least).nonzero()
-    return Found(*names(size, numbers, heads), above).some(which) if len(which) else EMPTY
+    return found.some(which) if len(which) else EMPTY
+
+
+def _everything(run: Cursor, every: Sequence[Source], left: Left) -> Found:
+    """All that there is, as if nothing were known of how near it is."""
+    chunks = (chunk for text, binds in every for chunk in run.execute(text, binds))
+    pairs = (names(size, numbers, heads) for size, numbers, heads, _ in chunks)
+    return descending(together([left.out(Found(*pair, np.full(len(pair[0]), np.inf))) for pair in pairs]))
 
 
 def _threshold(space: Space, query: Floats, bounds: Bounds, scans: Iterator[Found], floats: Truth) -> Iterator[Nearest]:

@@ -50,7 +50,18 @@ class Index:
 
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says."""
-        leg, rows = await self._find(lambda run, _, tokenizer: self._matched(run, wanted, tokenizer))
+        near = None if wanted.query.wanted else wanted.near
+
+        async def work(
+            run: Connection, extension: Extension | None, tokenizer: str
+        ) -> tuple[Leg, dict[Family, list[Any]]]:
+            if near is None:
+                return await self._with_rows(run, await self._text(run, wanted, tokenizer))
+            families = _families(wanted)
+            leg = await nearness.nearest(run, self._d, self._packer, extension, wanted, families)
+            return await self._with_rows(run, leg)
+
+        leg, rows = await self._find(work, near and near.space)
         unpacked: dict[Identity, Row] = {}
         for family, found in rows.items():
             unpacked |= {(family, row[KEY:]): row for row in await self._shelf.rows_of(family, found)}
@@ -89,8 +100,7 @@ class Index:
                 return None
             return (await work(run, extension, await indexing.tokenizer(run, self._d, self._packer, choice)),)
 
-    async def _matched(self, run: Connection, wanted: Wanted, tokenizer: str) -> tuple[Leg, dict[Family, list[Any]]]:
-        leg = await self._text(run, wanted, tokenizer)
+    async def _with_rows(self, run: Connection, leg: Leg) -> tuple[Leg, dict[Family, list[Any]]]:
         rows = {}
         for family in {family for (family, _), _ in leg}:
             keys = [key for (other, key), _ in leg if other is family]

@@ -19,7 +19,7 @@ from .bounding import Bound
 from .connections import Connections
 from .dictionaries import TableShelf
 from .hot import HOT_BYTES, Hot
-from .searching import Index
+from .searching import VECTOR_BYTES, Index
 from .snapshot import Snapshot
 from .watch import MAX_STALENESS
 from .writer import Writer
@@ -37,7 +37,8 @@ class SQLiteBackend(Backend):
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
     MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries and ends of logs held
     in this process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer
-    without looking at the file again (0: not at all). `max_cache_bytes` bounds the stored cache (0: no bound). Without
+    without looking at the file again (0: not at all). `vector_bytes` bounds the index of vectors that is held here, of
+    namespaces lately searched (0: none). `max_cache_bytes` bounds the stored cache (0: no bound). Without
     `dictionaries` none is trained, and none used to write.
     """
 
@@ -55,6 +56,7 @@ class SQLiteBackend(Backend):
         cache: int = driver.CACHE_MIB,
         hot_bytes: int = HOT_BYTES,
         max_staleness: float = MAX_STALENESS,
+        vector_bytes: int = VECTOR_BYTES,
         max_cache_bytes: int = 0,
         dictionaries: bool = True,
     ) -> None:
@@ -62,6 +64,7 @@ class SQLiteBackend(Backend):
         self._site = creation.Site(self.path, key, timeout, cache)
         self._durability = durability
         self._hot_bytes, self._max_staleness, self._max_cache_bytes = hot_bytes, max_staleness, max_cache_bytes
+        self._vector_bytes = vector_bytes
         self._turns = Turns()
         self._check = self._turns.check
         self._dictionaries = dictionaries
@@ -97,7 +100,9 @@ class SQLiteBackend(Backend):
         self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open()
         checks = (self._check, self._identity.check)
-        self.index = self._index = Index(self._reading, self._scanning, self._writer, self._packer, *checks)
+        self.index = self._index = Index(
+            self._reading, self._scanning, self._writer, self._packer, self._vector_bytes, *checks
+        )
         if indexing.waits(self._reading):
             self._index.wake()
         self._turns.opened()

@@ -14,8 +14,8 @@ from ... import codec
 from ...catalogue import CACHE, OWNED, Family
 from ...clock import Clock
 from ...kernel import BODY, EXPIRES_AT, KEY, MISS, Append, Copy, Drop, Key, Page, Row, Write
+from ...recent import Recent
 from . import driver, execute
-from .recent import Recent
 from .tails import MOST, Tail
 from .watch import Watch
 

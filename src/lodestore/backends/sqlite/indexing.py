@@ -157,17 +157,6 @@ def _readable(run: Cursor, family: Family, key: Key, place: int) -> Row:
     return (row[BODY] if row else b"", *(0,) * (PLACE - 1), place, *key)
 
 
-def found(run: Cursor, number: int) -> Row | None:
-    """The record with a number."""
-    family = sql.family_of(number)
-    owner, place = sql.place_of(family, number)
-    outer = run.execute(sql.owner_name(family), (owner,)).fetchone() if family.owner else ()
-    if outer is None:
-        return None
-    rows = execute.scan(run, Page(family, tuple(outer), after=(place - 1,), before=(place + 1,)))
-    return rows[0] if rows else None
-
-
 def problems(run: Cursor) -> list[str]:
     """One line for each record without a posting, posting without a record, and record its words do not find.
 

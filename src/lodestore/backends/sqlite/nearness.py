@@ -69,13 +69,13 @@ def space_of(run: Cursor, name: str) -> Space | None:
     return Space(name, document["dimension"], document["metric"]) if "dimension" in document else None
 
 
-def nearest(run: Cursor, wanted: Wanted, spans: Sequence[sql.Span]) -> Iterator[tuple[int, float]]:
+def nearest(run: Cursor, wanted: Wanted, spans: Sequence[sql.Span], hot: ranges.Hot) -> Iterator[tuple[int, float]]:
     """Numbers and scores of what is near, the nearest first, to the very end; without what waits in the queue."""
     near = wanted.near
     assert near is not None, "asked for only where a vector is given"
     queued = run.execute(sql.WAITING, (sql.FIRST, -1)).fetchall()
     space = near.space
-    return ranges.nearest(run, wanted, spans, queued, lambda family: _floats(run, family, space))
+    return ranges.near(run, wanted, spans, queued, lambda family: _floats(run, family, space), hot)
 
 
 def count(run: Cursor, wanted: Wanted, span: sql.Span) -> int:

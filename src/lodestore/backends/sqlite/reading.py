@@ -1,46 +1,61 @@
-"""What a search reads, as of one moment: matches of text as rows, or what text and vectors find as names of records."""
+"""What a search reads, as of one moment: matches as rows, or what text and vectors find as names of records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 import orjson
 
 from ...catalogue import SEARCHABLE, Family
-from ...kernel import Identity, Leg, Match, Wanted
+from ...kernel import KEY, PLACE, Identity, Key, Leg, Match, Row, Wanted
 from ...search import ranges
 from ...sql import search as sql
-from . import indexing, nearness
+from . import execute, indexing, nearness
 from .driver import Cursor
+from .packing import unpack_named
 
 FEW, FEW_WANTED = 5_000, 64  # vectors that are looked through on the event loop, and given out
 
-
-def matches(run: Cursor, wanted: Wanted) -> list[Match]:
-    """The best matches of text, with their rows."""
-    rows = ((number, score, indexing.found(run, number)) for number, score in _found(run, wanted))
-    return [Match(sql.family_of(number), score, row) for number, score, row in rows if row is not None]
+Found = list[tuple[int, float]]  # numbers and scores, the best first
 
 
-def few(run: Cursor, wanted: Wanted) -> Leg | None:
-    """A page of what is near among few vectors; None where there are more than can be read without giving way."""
+def matches(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> list[Match]:
+    """The best matches with their rows: of text, or without any of what is near."""
+    return _matched(run, _found(run, wanted) if wanted.query.wanted else _near(run, wanted, hot))
+
+
+def few(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> list[Match] | None:
+    """The same among few vectors; None where there are more than can be read without giving way."""
     end = wanted.offset + (wanted.limit or FEW)
     counts = [(nearness.count(run, wanted, span), span) for span in _spans(run, wanted)]
     where = [span for count, span in counts if count]
     if end > FEW_WANTED or sum(count for count, _ in counts) > FEW:
         return None
-    return _named(run, list(islice(nearness.nearest(run, wanted, where), wanted.offset, end)))
+    return _matched(run, list(islice(nearness.nearest(run, wanted, where, hot), wanted.offset, end)))
 
 
-def legs(run: Cursor, wanted: Wanted) -> tuple[Leg, Leg]:
+def legs(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> tuple[Leg, Leg]:
     """A page of what is near, and of what text finds."""
+    near, found = _near(run, wanted, hot), _found(run, wanted)
+    names = _names(run, {number for number, _ in near + found})
+    return _leg(names, near), _leg(names, found)
+
+
+def _leg(names: dict[int, Identity], found: Found) -> Leg:
+    return [(names[number], score) for number, score in found if number in names]
+
+
+def _near(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> Found:
+    if wanted.near is None:
+        return []
     end = None if wanted.limit is None else wanted.offset + wanted.limit
-    near = islice(nearness.nearest(run, wanted, _spans(run, wanted)), wanted.offset, end) if wanted.near else ()
-    return _named(run, list(near)), _named(run, _found(run, wanted))
+    return list(islice(nearness.nearest(run, wanted, _spans(run, wanted), hot), wanted.offset, end))
 
 
-def _found(run: Cursor, wanted: Wanted) -> list[tuple[int, float]]:
+def _found(run: Cursor, wanted: Wanted) -> Found:
     if not wanted.query.wanted:
         return []
     where = _spans(run, wanted)
@@ -57,26 +72,57 @@ def _spans(run: Cursor, wanted: Wanted) -> list[sql.Span]:
     return ranges.spans(wanted, owner)
 
 
-def _named(run: Cursor, found: list[tuple[int, float]]) -> Leg:
-    """The names of records by their numbers; what is gone falls out."""
-    together: dict[tuple[Family, int], list[int]] = {}
-    for number, _ in found:
-        family = sql.family_of(number)
-        owner, place = sql.place_of(family, number)
-        together.setdefault((family, owner), []).append(place)
+# -- what stands at numbers; what is gone falls out
+
+
+class Branch(NamedTuple):
+    """Some numbers in one family below one outer key, and the number of its place 0."""
+
+    family: Family
+    outer: Key
+    first: int
+    numbers: list[int]
+
+
+def _branches(run: Cursor, numbers: Collection[int]) -> Iterator[Branch]:
+    left = sorted(numbers)
+    while left:
+        first, last = sql.span_of(left[0])
+        end = bisect_right(left, last)
+        family = sql.family_of(first)
+        owner, _ = sql.place_of(family, first)
+        outer = run.execute(sql.owner_name(family), (owner,)).fetchone() if family.owner else ()
+        if outer is not None:
+            yield Branch(family, tuple(outer), first, left[:end])
+        left = left[end:]
+
+
+def _names(run: Cursor, numbers: Collection[int]) -> dict[int, Identity]:
+    """The names of records by their numbers."""
     names: dict[int, Identity] = {}
-    for (family, owner), places in together.items():
-        names |= _names(run, family, owner, places)
-    return [(names[number], score) for number, score in found if number in names]
+    for family, outer, first, some in _branches(run, numbers):
+        if family.log:
+            names |= {number: (family, (*outer, number - first)) for number in some}
+        else:
+            places = orjson.dumps([number - first for number in some]).decode()
+            inner = run.execute(sql.names_at(family), (places, *outer))
+            names |= {first + place: (family, (*outer, name)) for place, name in inner}
+    return names
 
 
-def _names(run: Cursor, family: Family, owner: int, places: list[int]) -> Iterator[tuple[int, Identity]]:
-    """Number and name of what stands at places of one owner."""
-    outer = run.execute(sql.owner_name(family), (owner,)).fetchone() if family.owner else ()
-    if outer is None:
-        return
-    inner: Iterable[tuple[int, str | int]] = ((place, place) for place in places)
-    if not family.log:
-        inner = run.execute(sql.names_at(family), (orjson.dumps(places).decode(), *outer)).fetchall()
-    for place, name in inner:
-        yield sql.number(family, owner, place), (family, (*outer, name))
+def _matched(run: Cursor, found: Found) -> list[Match]:
+    rows: dict[int, tuple[Family, Row]] = {}
+    for branch in _branches(run, [number for number, _ in found]):
+        rows |= {branch.first + int(row[PLACE]): (branch.family, row) for row in _rows(run, branch)}
+    return [Match(rows[number][0], score, rows[number][1]) for number, score in found if number in rows]
+
+
+def _rows(run: Cursor, branch: Branch) -> Iterable[Row]:
+    """The records of a branch."""
+    family, outer, first, numbers = branch
+    places = [number - first for number in numbers]
+    if family.log:
+        rows = execute.fetch_all(run, family, [(*outer, place) for place in places])
+        return [row for row in rows if row is not None]
+    stored = run.execute(sql.rows_at(family), (orjson.dumps(places).decode(), *outer)).fetchall()
+    return [(unpack_named(run, row[0], family, row[KEY:]), *row[1:]) for row in stored]

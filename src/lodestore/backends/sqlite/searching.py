@@ -14,8 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ...errors import LodestoreError
+from ...floats import load_numpy
 from ...kernel import Append, Drop, Leg, Match, Tell, Wanted, Write
 from ...packing import Packer
+from ...search import ranges
 from ...sql import search as sql
 from ...sql import vectors
 from . import driver, execute, indexing, noting, reading
@@ -28,6 +30,7 @@ from .writer import Writer, transacted
 QUIET = 0.05  # seconds without a write, after which what waits is taken in
 MANY = 2000  # records written and not taken in, from which on that is done beside the writes
 TRIES = 2  # times that a search looks for a moment at which nothing waits
+VECTOR_BYTES = 96 * 1024 * 1024  # of the index held in the process: half is room for 100,000 vectors of 384 numbers
 MERGED = 500  # pages of the index merged in one transaction
 
 T = TypeVar("T")
@@ -39,10 +42,18 @@ class Index:
     """The index of one handle's store. `checks` raise where the handle, or its file, may not be used."""
 
     def __init__(
-        self, looking: Cursor, scanning: Thread, writer: Writer, packer: Packer, *checks: Callable[[], None]
+        self,
+        looking: Cursor,
+        scanning: Thread,
+        writer: Writer,
+        packer: Packer,
+        vector_bytes: int,
+        *checks: Callable[[], None],
     ) -> None:
         self._looking, self._scanning, self._writer = looking, scanning, writer
         self._packer, self._checks = packer, checks
+        self._vector_bytes = vector_bytes
+        self._hot: ranges.Hot = None
         self._cells = Cells(scanning, writer, packer)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -55,17 +66,28 @@ class Index:
 
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
-        return await self._find(lambda run: reading.matches(run, wanted)) if wanted.query.wanted else []
+        hot = self._lately(wanted)
+        if wanted.near is not None and not wanted.query.wanted and wanted.prefix:
+            self._check()
+            with driver.renaming("searching"):
+                found = self._at_once(self._looking, lambda run: reading.few(run, wanted, hot), still=True)
+            if found is not None and found[0] is not None:
+                return found[0]
+        return await self._find(lambda run: reading.matches(run, wanted, hot))
 
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says, with the same exception."""
-        if not wanted.query.wanted and wanted.prefix:
-            self._check()
-            with driver.renaming("searching"):
-                found = self._at_once(self._looking, lambda run: reading.few(run, wanted), still=True)
-            if found is not None and found[0] is not None:
-                return found[0], []
-        return await self._find(lambda run: reading.legs(run, wanted))
+        hot = self._lately(wanted)
+        return await self._find(lambda run: reading.legs(run, wanted, hot))
+
+    def _lately(self, wanted: Wanted) -> ranges.Hot:
+        """What was lately read of the vectors, where some are asked for."""
+        if self._hot is None and wanted.near is not None and self._vector_bytes:
+            load_numpy()
+            from ...vectors.hot import HotCodes
+
+            self._hot = HotCodes(self._vector_bytes)
+        return self._hot
 
     async def _find(self, read: Callable[[Cursor], T]) -> T:
         """What is read at a moment when nothing waits to be taken in, or else without what waits."""

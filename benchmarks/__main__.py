@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--rows", type=int, default=1_000_000, help="the largest store of `growth`")
     options.add_argument("--conversations", type=int, default=600, help="how many `size` weighs")
     options.add_argument("--records", type=int, default=100_000, help="vectors and texts of `search`")
+    options.add_argument("--peers", default="", metavar="PACKAGES", help="only these beside ours, as pip knows them")
     options.add_argument("--without", default="", metavar="PARTS", help=f"switch off, of {','.join(switches.NAMES)}")
     options.add_argument("--out", type=Path, help="write results.json there")
     options.add_argument("--json", action="store_true", help="print the results as JSON, no tables")
@@ -72,7 +73,9 @@ def _full(folder: Path, options: argparse.Namespace, chosen: list[str], console:
     data = Data()
     report = Report(data.label)
     sizes = {name: getattr(options, name) for name in ("rounds", "keys", "rows", "conversations", "records")}
-    bench = Bench(data, report, folder, told=lambda line: console.print(f"[dim]{line}[/dim]"), **sizes)
+    among = tuple(name for name in options.peers.split(",") if name)
+    told = lambda line: console.print(f"[dim]{line}[/dim]")  # noqa: E731
+    bench = Bench(data, report, folder, told=told, among=among, **sizes)
     own = [found for name in OWN if name in chosen for found in _own(name, folder, options.rounds)]
     report.pairs = [found for found in own if isinstance(found, runner.Result)]
     report.limits = [found for found in own if isinstance(found, runner.Figure)]

@@ -41,6 +41,7 @@ class Bench:
     rows: int = 1_000_000
     conversations: int = 600
     records: int = 100_000
+    among: tuple[str, ...] = ()  # packages of the peers to compare with; none: all
     light: bool = False
     wanted: frozenset[tuple[str, str]] = frozenset()  # suite and name of the scenarios to run; none: all
     told: Callable[[str], None] = print
@@ -49,13 +50,18 @@ class Bench:
     @asynccontextmanager
     async def opened(self, entries: Sequence[Entry]) -> AsyncIterator[list[Any]]:
         """The peers that are there, each open in a folder of its own; what is missing is said."""
-        found = find([entry for entry in entries if not self.light or entry.module in LIGHT])
+        found = find([entry for entry in entries if self._takes(entry)])
         self.report.leave_out(found.missing)
         async with AsyncExitStack() as stack:
             for peer in found.peers:
                 await peer.open(self.folder / f"peer-{next(self._numbers)}")
                 stack.push_async_callback(peer.close)
             yield found.peers
+
+    def _takes(self, entry: Entry) -> bool:
+        if self.among and not entry.module.startswith("ours") and entry.needs not in self.among:
+            return False
+        return not self.light or entry.module in LIGHT
 
     async def compare(
         self, suite: str, name: str, unit: str, peers: Sequence[Peer], work: Work, *, tasks: int = 1, rounds: int = 0

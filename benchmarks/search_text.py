@@ -33,7 +33,7 @@ PARTS = {
     "in the reader's thread": ("lodestore.backends.sqlite.reading", "legs"),
     "of that, vectors": ("lodestore.backends.sqlite.nearness", "nearest"),
     "of that, text": ("lodestore.backends.sqlite.reading", "_found"),
-    "of that, names of records": ("lodestore.backends.sqlite.reading", "_named"),
+    "of that, names of records": ("lodestore.backends.sqlite.reading", "_names"),
     "fusing": ("lodestore.fusion", "fuse"),
     "reading the rows": ("lodestore.finding.Finding", "_rows"),
     "hits, with their snippets": ("lodestore.finding", "_hit"),

@@ -223,3 +223,14 @@ class TestPage:
         text = file.read_text()
         assert ("stays" in text, "old" in text, "20 (0.900)" in text) == (True, False, True)
         assert {path.name for path in file.with_suffix("").iterdir()} == {figures, kept}
+
+
+def test_only_the_peers_that_are_wanted(tmp_path: Path) -> None:
+    async def names(*among: str) -> list[str]:
+        bench = Bench(Data(standin_only=True), Report("x"), tmp_path, among=among, light=True)
+        async with bench.opened(search.ENTRIES) as peers:
+            return [peer.name for peer in peers]
+
+    ours = ["lodestore, namespaces", "lodestore, conversations", "lodestore, namespaces, no fsync"]
+    assert asyncio.run(names("numpy", "chromadb")) == [*ours, "numpy, in memory"]
+    assert asyncio.run(names("chromadb")) == ours

@@ -128,6 +128,14 @@ class TestSnippets:
         assert shown("then the other", "the") == "then [the] other"
         assert shown("我要退款 取消", "退款") == "我要[退款] 取消"
 
+    def test_a_word_inside_of_another_is_marked_where_that_is_asked_for(self) -> None:
+        text = f"{'x ' * 200}R\u00fcckzahlungen folgen"
+        assert snippet(text, parse("zahlung")).marks == ()
+        found = snippet(text, parse("zahlung nichts"), inside=True)
+        assert [found.text[low:high] for low, high in found.marks] == ["zahlung"]
+        assert found.text.endswith("R\u00fcckzahlungen folgen")
+        assert snippet("\u0130stanbul", parse("stan"), inside=True).marks == (), "its small letters are more"
+
     def test_the_stretch_with_the_most_is_shown(self) -> None:
         text = f"refund {'x ' * 300}a refund for the cancelled flight {'y ' * 300}"
         line = shown(text, "cancelled flight refund")

@@ -357,7 +357,10 @@ def _subject(family: Family, row: Row) -> Any:
 
 def _hit(asked: Asked, ranked: Ranked, row: Row) -> Hit:
     family, key = ranked.identity
-    shown = snippet(text_of(family, row[BODY]), asked.wanted.query)
+    text, query = text_of(family, row[BODY]), asked.wanted.query
+    shown = snippet(text, query)
+    if query.wanted and not shown.marks and NAMES[1] in ranked.why():
+        shown = snippet(text, query, inside=True)
     return Hit(family.name, key, ranked.score, *shown, _data(family, row), ranked.why() if asked.explain else None)
 
 

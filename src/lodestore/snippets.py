@@ -13,6 +13,7 @@ from .words import Query, words_of
 WIDTH = 160  # characters, about
 _BEFORE = 40  # of them before the first match
 _STEM = 4  # letters two forms of a word have in common at least
+_PART = 3  # letters of a part of a word at least
 _ENDING = 3  # letters by which the shorter of them may differ
 _WORD = re.compile(r"\b\w+", re.ASCII)
 _KNOWN = 1000  # words of texts of which a query remembers whether they are meant
@@ -27,21 +28,23 @@ class Snippet(NamedTuple):
     marks: tuple[Mark, ...]
 
 
-def snippet(text: str, query: Query) -> Snippet:
+def snippet(text: str, query: Query, *, inside: bool = False) -> Snippet:
     """The part of a text with most of what was asked for.
 
     Forms of one word are told by their beginnings, more simply than the index does it: a mark may be missing or too
-    much.
+    much. Where there is none, the text is looked through for words inside of others, if `inside` says so.
     """
     text = " ".join(text.split())
     matches = _asked(query).matches(text) if query.wanted else []
+    if not matches and inside:
+        matches = _asked(query).parts(text)
     first = _densest(matches)
     low = 0 if first - _BEFORE < _BEFORE else _after_space(text, first - _BEFORE, first)
     high = len(text) if low + WIDTH + _BEFORE >= len(text) else _before_space(text, low + WIDTH)
     head, tail = "\u2026" if low else "", "\u2026" if high < len(text) else ""
     shift = len(head) - low
-    inside = [(start + shift, end + shift) for start, end, _ in matches if low <= start and end <= high]
-    return Snippet(f"{head}{text[low:high]}{tail}", tuple(_joined(inside)))
+    marks = [(start + shift, end + shift) for start, end, _ in matches if low <= start and end <= high]
+    return Snippet(f"{head}{text[low:high]}{tail}", tuple(_joined(marks)))
 
 
 def _joined(marks: Iterable[Mark]) -> Iterator[Mark]:
@@ -60,7 +63,8 @@ class _Asked:
     """The words of a query, and which of them a word of a text is a form of; kept for all hits of a search."""
 
     def __init__(self, query: Query) -> None:
-        words = ((_plain(word), term.prefix) for term in query.wanted for word in term.words)
+        words = [(_plain(word), term.prefix) for term in query.wanted for word in term.words]
+        self._parts = {word.lower() for term in query.wanted for word in term.words if len(word) >= _PART}
         self._by_letter: dict[str, list[tuple[int, str, bool]]] = {}  # the first, which akin words share
         for number, (plain, prefix) in enumerate(words):
             self._by_letter.setdefault(plain[:1], []).append((number, plain, prefix))
@@ -75,13 +79,12 @@ class _Asked:
 
     def _likely(self, text: str) -> Iterator[re.Match[str]]:
         """The words of a text in ASCII that begin as one asked for does: they are few, so it pays to look first."""
-        folded, starts = text.lower(), set[int]()
-        for head in self._heads:
-            at = folded.find(head)
-            while at >= 0:
-                starts.add(at)
-                at = folded.find(head, at + 1)
-        return filter(None, (_WORD.match(text, start) for start in sorted(starts)))
+        starts = sorted(start for start, _, _ in _occurrences(text, self._heads))
+        return filter(None, (_WORD.match(text, start) for start in starts))
+
+    def parts(self, text: str) -> list[tuple[int, int, int]]:
+        """The same where a word that was asked for stands inside of another."""
+        return sorted(_occurrences(text, self._parts))
 
     def _look_up(self, word: str) -> int | None:
         plain = _plain(word)
@@ -90,6 +93,16 @@ class _Asked:
 
 
 _asked = lru_cache(32)(_Asked)
+
+
+def _occurrences(text: str, some: Iterable[str]) -> Iterator[tuple[int, int, int]]:
+    """Start, end and number of each of some texts in small letters."""
+    folded = text.lower()
+    for number, one in enumerate(some if len(folded) == len(text) else ()):  # else it would point elsewhere
+        at = folded.find(one)
+        while at >= 0:
+            yield at, at + len(one), number
+            at = folded.find(one, at + 1)
 
 
 def _plain(word: str) -> str:

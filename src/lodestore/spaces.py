@@ -8,7 +8,7 @@ memories and results lie in the space named after the embedder, or in `DEFAULT`;
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -134,28 +134,32 @@ class Spaces:
         self, space: str, values: object, records: Sequence[bytes], name: str, metric: str | None = None
     ) -> list[bytes]:
         """The bodies of vectors of records in a space, which is made where there is none yet."""
+        if isinstance(values, Iterator):
+            values = list(values)  # they may be gone through twice
         found = await self.find(space)
-        if found and metric is not None and metric != found.metric:
-            raise Refused(f"metric: {space!r} compares by {found.metric}, and a space keeps its metric")
         vectors = floats.vectors_of(values, name, found.metric if found else metric or "cosine")
         if len(vectors) != len(records):
             raise Refused(f"{name}: {len(vectors)} vectors for {len(records)} records")
-        if vectors:
-            await self.claim(space, len(vectors[0]) // 4, metric or "cosine", name)
+        if not vectors:
+            return []
+        wanted = Space(space, len(vectors[0]) // 4, metric or "cosine")
+        if found is None:
+            found = await self._made(wanted)
+            if found.metric != wanted.metric:  # somebody else was first
+                vectors = floats.vectors_of(values, name, found.metric)
+        if metric is not None and metric != found.metric:
+            raise Refused(f"metric: {space!r} compares by {found.metric}, and a space keeps its metric")
+        if found.dimension != wanted.dimension:
+            raise Refused(f"{name}: {wanted.dimension} numbers, but the space {space!r} has {found.dimension}")
         pairs = zip(records, vectors, strict=True)
         return [Vector(space, floats.print_of(body), vector).body for body, vector in pairs]
 
-    async def claim(self, space: str, dimension: int, metric: str, name: str) -> Space:
-        """The space, made where there is none yet; Refused where it is of another dimension."""
-        found = await self.find(space)
-        if found is None:
-            body = codec.encode({"dimension": dimension, "metric": metric})
-            with suppress(Conflict):  # somebody else was first
-                await self._backend.apply([Put(COLLECTION, (space,), body, self._clock(), None, ABSENT)])
-            found = await self.find(space)
-        if found is None or found.dimension != dimension:
-            raise Refused(f"{name}: {dimension} numbers, but the space {space!r} has {found and found.dimension}")
-        return found
+    async def _made(self, wanted: Space) -> Space:
+        """A space that was not there; as somebody else made it, where that was first."""
+        body = codec.encode({"dimension": wanted.dimension, "metric": wanted.metric})
+        with suppress(Conflict):
+            await self._backend.apply([Put(COLLECTION, (wanted.name,), body, self._clock(), None, ABSENT)])
+        return await self.find(wanted.name) or wanted
 
 
 def _space(name: str, document: dict[str, object]) -> Space:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -108,6 +109,33 @@ class Nearness(Kit):
                     run(_do(store, there, *step))
 
             self.for_all(law, st.lists(_steps, min_size=3, max_size=12))
+
+    def test_of_two_who_are_first_one_fixes_the_metric(self) -> None:
+        async def work(*handles: Backend) -> None:
+            one, other = (Store(handle, clock=FakeClock(), purge_interval=0) for handle in handles)
+
+            async def race(name: str, metric: str | None) -> tuple[list[Any], dict[str, float]]:
+                answers = await asyncio.gather(
+                    one.upsert_vectors(name, ["a"], [[3.0, 4.0]], metric="l2"),
+                    other.upsert_vectors(name, ["b"], [[3.0, 4.0]], metric=metric),
+                    return_exceptions=True,
+                )
+                hits = await one.search_vectors(name, [3.0, 4.0])
+                return list(answers), {str(hit.key[1]): round(hit.score, 6) for hit in hits}
+
+            for number in range(4):
+                answers, found = await race(f"c{number}", "cosine")
+                won = answers.index(1)
+                assert isinstance(answers[1 - won], Refused)
+                assert found == [{"a": 0.0}, {"b": 1.0}][won]
+                answers, found = await race(f"d{number}", None)
+                if answers == [1, 1]:
+                    assert found == {"a": 0.0, "b": 0.0}
+                else:
+                    assert isinstance(answers[0], Refused)
+                    assert found == {"b": 1.0}
+
+        self.on_handles(work, count=2)
 
     def test_each_metric_orders_by_its_own_distance(self) -> None:
         async def work(store: Store, _: FakeClock) -> None:

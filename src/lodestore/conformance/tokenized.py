@@ -56,6 +56,8 @@ class Tokenized(Kit):
                 await store.reindex(tokenizer=tokenizer)
                 for query in queries:
                     assert names(await store.search(query)) == [("raw_message", ("c", 0))], f"{query} by {tokenizer}"
+                [hit] = await store.search("zahlung")
+                assert [hit.snippet[low:high] for low, high in hit.marks] == ["zahlung"]
             assert (await store.verify())["problems"] == []
 
         self.on_store(work)

@@ -18,7 +18,7 @@ from .report import Report
 from .workload import REPOSITORY, Data
 
 # Modules with `async run(bench)`.
-PEERS = ("cache", "messages", "sessions", "replay", "size", "growth", "limit", "where", "search", "recall")
+PEERS = ("cache", "messages", "sessions", "replay", "size", "growth", "limit", "where", "search", "cells", "recall")
 # Modules with `run(folder, rounds)`: pairs and figures with limits of their own.
 OWN = ("core", "servers", "redis_pairs", "process")
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

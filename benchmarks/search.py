@@ -67,14 +67,15 @@ async def _vectors(bench: Bench, embedded: Embedded, count: int | None) -> None:
         bench.report.leave_out([f"above {LARGE:,} vectors without those that take hours to fill: {HOURS}"])
     async with bench.opened(QUICK if large else ENTRIES) as peers:
         for peer in peers:
-            await _fill(bench, peer, records, name)
+            await fill(bench, peer, records, name)
         for sort, what, draw in KINDS:
             able = [peer for peer in peers if sort in peer.scopes]
-            await _compare(bench, able, records, embedded, f"{what}, {name}", draw)
+            await compare(bench, able, records, embedded, f"{what}, {name}", draw)
         await _writes(bench, peers, records, embedded, name)
 
 
-async def _fill(bench: Bench, peer: Nearest, records: Records, name: str) -> None:
+async def fill(bench: Bench, peer: Nearest, records: Records, name: str) -> None:
+    """Store all, search once, and note how fast that was and what it takes."""
     begun = time.perf_counter()
     await peer.fill(records)
     await peer.near(records.vectors[0], Scope(user=0))
@@ -96,7 +97,7 @@ def _searches(embedded: Embedded, draw: Callable[[random.Random], Scope]) -> Cal
     return some
 
 
-async def _compare(
+async def compare(
     bench: Bench,
     peers: Sequence[Nearest],
     records: Records,
@@ -104,6 +105,7 @@ async def _compare(
     name: str,
     draw: Callable[[random.Random], Scope],
 ) -> None:
+    """Searches by all, in turns; the recall and the time of the processor beside."""
     for peer in peers:
         asked = _searches(embedded, draw)(SAMPLE)
         await _strive(peer, records, asked)

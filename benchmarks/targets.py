@@ -135,9 +135,12 @@ def of_search(ours: str) -> list[Judge]:
 
 
 UNSYNCED = "write without fsync, 100,000 vectors"  # LanceDB's only way, so ours is set to it
+IN_CELLS = "no filter, 1,000,000 vectors in one namespace"  # of the suite cells
 TARGETS += [
     *of_search("lodestore, namespaces"),
     *of_search("lodestore, conversations"),
+    times(search.SUITE, IN_CELLS, "lodestore, one namespace", "sqlite-vec, one partition", 50),
+    times(search.SUITE, IN_CELLS, "lodestore, one namespace", "lancedb, HNSW", 1),
     times(search.SUITE, UNSYNCED, "lodestore, namespaces, no fsync", "lancedb, HNSW", 10),
 ]
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import page, search, search_page, search_text
+from benchmarks import cells, page, search, search_page, search_text
 from benchmarks.bench import Bench
 from benchmarks.interleave import Timing
 from benchmarks.peers.nearest import Nearest, Record
@@ -223,6 +223,14 @@ class TestPage:
         text = file.read_text()
         assert ("stays" in text, "old" in text, "20 (0.900)" in text) == (True, False, True)
         assert {path.name for path in file.with_suffix("").iterdir()} == {figures, kept}
+
+
+def test_the_light_form_of_cells_finds_all(tmp_path: Path) -> None:
+    bench = Bench(Data(standin_only=True), Report("x"), tmp_path, rounds=2, light=True, told=lambda line: None)
+    asyncio.run(cells.run(bench))
+    found = {m.variant: m.value for m in bench.report.measures if m.name.startswith("recall")}
+    assert found == {"lodestore, one namespace": 1.0, "numpy, in memory": 1.0}
+    assert [scenario.name for scenario in bench.report.scenarios] == ["no filter, 1,000 vectors in one namespace"]
 
 
 def test_only_the_peers_that_are_wanted(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ import subprocess
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lodestore
-from lodestore.backends.sqlite import SQLiteBackend, driver, indexing, searching
+from lodestore.backends.sqlite import SQLiteBackend, driver, indexing, reading, searching
 from lodestore.catalogue import MEMORY, RAW_MESSAGE, RESULT
 from lodestore.errors import Corrupt, Refused, Unavailable
 from lodestore.finding import Hit
@@ -348,6 +349,68 @@ class TestVectors:
         child = python(textwrap.dedent(script), f"sqlite:///{tmp_path}/a.db", stdout=subprocess.PIPE)
         said, _ = child.communicate()
         assert (child.returncode, said) == (0, b"vectors need numpy: pip install 'lodestore[vector]'\n")
+
+
+class TestBoth:
+    """A search by both in a small namespace reads text in a thread and vectors meanwhile: both of one moment."""
+
+    @pytest.mark.parametrize("after", ["raw_message", "nothing", "conversation"])
+    def test_a_commit_between_the_two_is_noticed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+    ) -> None:
+        path, moment, whole = tmp_path / "agent.db", searching.Index._moment, reading.legs
+        walked: list[object] = []
+
+        def commit() -> None:
+            with lodestore.sync.open(f"sqlite:///{path}") as other:
+                if after == "raw_message":
+                    other.append_raw_messages("c", saying("pog hox"), vectors=[[0.0, 1.0]])
+                elif after == "conversation":
+                    other.delete_conversation("c")
+
+        def late(self: searching.Index, run: object, read: Any) -> Any:
+            if run is self._looking:
+                time.sleep(0.2)  # so that text has been read
+                commit()
+            return moment(self, run, read)  # type: ignore[arg-type]
+
+        async def work(store: Store) -> None:
+            await store.append_raw_messages("c", saying("pog", "jim"), vectors=[[1.0, 0.0], [0.6, 0.8]])
+            await wake(store)
+            monkeypatch.setattr(searching.Index, "_moment", late)
+            monkeypatch.setattr(reading, "legs", lambda *given: (walked.append("whole"), whole(*given))[1])
+            hits = await store.search("pog", vector=[0.0, 1.0], namespace="c", explain=True, neighbours=0)
+            there = {0: {"text", "vector"}, 1: {"vector"}}
+            expected = {"raw_message": {**there, 2: {"text", "vector"}}, "nothing": there, "conversation": {}}
+            assert {hit.key[1]: set(hit.legs or ()) for hit in hits} == expected[after]
+            assert walked == ([] if after == "nothing" else ["whole"])
+
+        run(work, path)
+
+    def test_many_vectors_are_left_to_the_thread(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def work(store: Store) -> None:
+            await store.append_raw_messages("c", saying("pog", "jim"), vectors=[[1.0, 0.0], [0.6, 0.8]])
+            await wake(store)
+            expected = await store.search("pog", vector=[0.0, 1.0], namespace="c")
+            monkeypatch.setattr(reading, "FEW", 1)
+            monkeypatch.setattr(reading, "by_text", None)
+            monkeypatch.setattr(reading, "few_near", None)
+            assert await store.search("pog", vector=[0.0, 1.0], namespace="c") == expected
+
+        run(work, tmp_path / "agent.db")
+
+    def test_what_fails_in_either_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def work(store: Store) -> None:
+            await store.append_raw_messages("c", saying("pog"), vectors=[[1.0, 0.0]])
+            await wake(store)
+            for name in ("few_near", "by_text"):
+                with monkeypatch.context() as patch:
+                    patch.setattr(reading, name, lambda *given: 1 / 0)
+                    with pytest.raises(ZeroDivisionError):
+                        await store.search("pog", vector=[0.0, 1.0], namespace="c")
+            assert len(await store.search("pog", vector=[0.0, 1.0], namespace="c")) == 1
+
+        run(work, tmp_path / "agent.db")
 
 
 class TestVerify:

@@ -76,6 +76,20 @@ class OurNamespaces(OurSearch):
         await self.store.upsert_vectors(COLLECTION, ids, vectors, about, name_of(record.user), texts)
 
 
+class OurWhole(OurNamespaces):
+    """One collection, and no namespaces in it; filled once it has cells, if it is to have some."""
+
+    name = "lodestore, one namespace"
+    scopes = frozenset({"group", "all"})
+
+    async def fill(self, records: Records) -> None:
+        for portion in records.portions(PORTION):
+            ids, groups = [str(number) for number in portion], [{"group": records.groups[n]} for n in portion]
+            await self.store.upsert_vectors(COLLECTION, ids, records.vectors[portion.start : portion.stop], groups)
+        await self.store.search_vectors(COLLECTION, records.vectors[0])
+        await self.store.compact()
+
+
 class OurConversations(OurSearch):
     """Each user a conversation, each record a message with a vector."""
 
@@ -113,6 +127,11 @@ def name_of(user: int) -> str:
 def namespaces(durability: str = "power") -> OurNamespaces:
     """A collection."""
     return OurNamespaces(durability)
+
+
+def whole() -> OurWhole:
+    """A collection without namespaces."""
+    return OurWhole()
 
 
 def conversations() -> OurConversations:

@@ -17,7 +17,7 @@ from . import execute, indexing, nearness
 from .driver import Cursor
 from .packing import unpack_named
 
-FEW, FEW_WANTED = 5_000, 64  # vectors that are looked through on the event loop, and given out
+FEW, FEW_WANTED = 5_000, 128  # vectors that are looked through on the event loop, and given out
 
 Found = list[tuple[int, float]]  # numbers and scores, the best first
 
@@ -27,14 +27,45 @@ def matches(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> list[Match]:
     return _matched(run, _found(run, wanted) if wanted.query.wanted else _near(run, wanted, hot))
 
 
+def are_few(run: Cursor, wanted: Wanted) -> bool:
+    """Whether what is near is looked for among so few vectors that others need not be given way meanwhile."""
+    return _few_spans(run, wanted) is not None
+
+
 def few(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> list[Match] | None:
-    """The same among few vectors; None where there are more than can be read without giving way."""
-    end = wanted.offset + (wanted.limit or FEW)
-    counts = [(nearness.count(run, wanted, span), span) for span in _spans(run, wanted)]
-    where = [span for count, span in counts if count]
-    if end > FEW_WANTED or sum(count for count, _ in counts) > FEW:
+    """What is near among few vectors, as rows; None where there are more."""
+    found = _few(run, wanted, hot)
+    return None if found is None else _matched(run, found)
+
+
+def few_near(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> Leg | None:
+    """The same as names."""
+    found = _few(run, wanted, hot)
+    return None if found is None else _leg(_names(run, [number for number, _ in found]), found)
+
+
+def _few(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> Found | None:
+    where = _few_spans(run, wanted)
+    if where is None:
         return None
-    return _matched(run, list(islice(nearness.nearest(run, wanted, where, hot), wanted.offset, end)))
+    return list(islice(nearness.nearest(run, wanted, where, hot), wanted.offset, _end(wanted)))
+
+
+def _few_spans(run: Cursor, wanted: Wanted) -> list[sql.Span] | None:
+    """Where there are any vectors, if they are few."""
+    counts = [(nearness.count(run, wanted, span), span) for span in _spans(run, wanted)]
+    few = _end(wanted) <= FEW_WANTED and sum(count for count, _ in counts) <= FEW
+    return [span for count, span in counts if count] if few else None
+
+
+def _end(wanted: Wanted) -> int:
+    return wanted.offset + (wanted.limit or FEW)
+
+
+def by_text(run: Cursor, wanted: Wanted) -> Leg:
+    """A page of what text finds, as names."""
+    found = _found(run, wanted)
+    return _leg(_names(run, [number for number, _ in found]), found)
 
 
 def legs(run: Cursor, wanted: Wanted, hot: ranges.Hot) -> tuple[Leg, Leg]:

@@ -78,7 +78,30 @@ class Index:
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says, with the same exception."""
         hot = self._lately(wanted)
+        if wanted.near is not None and wanted.query.wanted and wanted.prefix:
+            found = await self._side_by_side(wanted, hot)
+            if found is not None:
+                return found
         return await self._find(lambda run: reading.legs(run, wanted, hot))
+
+    async def _side_by_side(self, wanted: Wanted, hot: ranges.Hot) -> tuple[Leg, Leg] | None:
+        """Both legs at once: text in the reader's thread, and few vectors here meanwhile.
+
+        None where there are more, where something waits, and where somebody committed between the two.
+        """
+        self._check()
+        with driver.renaming("searching"):
+            few = self._at_once(self._looking, lambda run: reading.are_few(run, wanted), still=True)
+            if few is None or not few[0]:
+                return None
+            text = self._scanning.begin(lambda c: self._moment(self._on(c), lambda run: reading.by_text(run, wanted)))
+            try:
+                near = self._moment(self._looking, lambda run: reading.few_near(run, wanted, hot))
+            finally:
+                found = await text
+        if near[0] != found[0] or near[1] is None or found[1] is None:
+            return None
+        return near[1], found[1]
 
     def _lately(self, wanted: Wanted) -> ranges.Hot:
         """What was lately read of the vectors, where some are asked for."""
@@ -103,6 +126,10 @@ class Index:
 
     def _on(self, connection: Connection) -> Cursor:
         return driver.cursor(connection, self._packer)
+
+    def _moment(self, run: Cursor, read: Callable[[Cursor], T | None]) -> tuple[int, T | None]:
+        """What is read, with the number of the commit it is as of; None where something waits."""
+        return execute.as_of(run, lambda run: None if indexing.waits(run) else read(run))
 
     def _at_once(self, run: Cursor, read: Callable[[Cursor], T], *, still: bool) -> tuple[T] | None:
         """What is read, of one moment; None where that would have to be `still` and something waits."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import aiosqlite
 
@@ -52,12 +53,19 @@ class Thread:
         except Error as error:
             raise renamed(error, doing) from error
 
+    def begin(self, function: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """Start `function(connection)` in the thread now; the future fails with what the driver raised."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_looked_at)
+        self._aio._tx.put_nowait((future, partial(function, self.connection)))
+        return future
+
     async def stop(self) -> None:
         """Finish what was posted, close the connection, end the thread."""
         await self._aio.close()
 
 
-def _looked_at(hop: asyncio.Future[object]) -> None:
+def _looked_at(hop: asyncio.Future[Any]) -> None:
     # The caller may have been cancelled; what became of the work is then nobody's to ask.
     if not hop.cancelled():
         hop.exception()

@@ -30,10 +30,9 @@ ENTRIES = [
 ]
 # What is clocked, where it is called; what happens inside another part is in both.
 PARTS = {
-    "in the reader's thread": ("lodestore.backends.sqlite.reading", "legs"),
-    "of that, vectors": ("lodestore.backends.sqlite.nearness", "nearest"),
-    "of that, text": ("lodestore.backends.sqlite.reading", "_found"),
-    "of that, names of records": ("lodestore.backends.sqlite.reading", "_names"),
+    "text, in the reader's thread": ("lodestore.backends.sqlite.reading", "by_text"),
+    "vectors, meanwhile": ("lodestore.backends.sqlite.reading", "few_near"),
+    "names of records, in both": ("lodestore.backends.sqlite.reading", "_names"),
     "fusing": ("lodestore.fusion", "fuse"),
     "reading the rows": ("lodestore.finding.Finding", "_rows"),
     "hits, with their snippets": ("lodestore.finding", "_hit"),

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import lodestore
-from lodestore.backends.sqlite import SQLiteBackend, driver, indexing, reading, searching
+from lodestore.backends.sqlite import SQLiteBackend, driver, indexing, looking, reading, searching
 from lodestore.catalogue import MEMORY, RAW_MESSAGE, RESULT
 from lodestore.errors import Corrupt, Refused, Unavailable
 from lodestore.finding import Hit
@@ -358,7 +358,7 @@ class TestBoth:
     def test_a_commit_between_the_two_is_noticed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
     ) -> None:
-        path, moment, whole = tmp_path / "agent.db", searching.Index._moment, reading.legs
+        path, moment, whole = tmp_path / "agent.db", looking.Looking._moment, reading.legs
         walked: list[object] = []
 
         def commit() -> None:
@@ -368,7 +368,7 @@ class TestBoth:
                 elif after == "conversation":
                     other.delete_conversation("c")
 
-        def late(self: searching.Index, run: object, read: Any) -> Any:
+        def late(self: looking.Looking, run: object, read: Any) -> Any:
             if run is self._looking:
                 time.sleep(0.2)  # so that text has been read
                 commit()
@@ -377,7 +377,7 @@ class TestBoth:
         async def work(store: Store) -> None:
             await store.append_raw_messages("c", saying("pog", "jim"), vectors=[[1.0, 0.0], [0.6, 0.8]])
             await wake(store)
-            monkeypatch.setattr(searching.Index, "_moment", late)
+            monkeypatch.setattr(looking.Looking, "_moment", late)
             monkeypatch.setattr(reading, "legs", lambda *given: (walked.append("whole"), whole(*given))[1])
             hits = await store.search("pog", vector=[0.0, 1.0], namespace="c", explain=True, neighbours=0)
             there = {0: {"text", "vector"}, 1: {"vector"}}

@@ -19,7 +19,8 @@ from .bounding import Bound
 from .connections import Connections
 from .dictionaries import TableShelf
 from .hot import HOT_BYTES, Hot
-from .searching import VECTOR_BYTES, Index
+from .looking import VECTOR_BYTES
+from .searching import Index
 from .snapshot import Snapshot
 from .watch import MAX_STALENESS
 from .writer import Writer

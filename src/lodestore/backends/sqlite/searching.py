@@ -11,29 +11,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from ...errors import LodestoreError
-from ...floats import load_numpy
 from ...kernel import Append, Drop, Leg, Match, Tell, Wanted, Write
 from ...packing import Packer
-from ...search import ranges
 from ...sql import search as sql
 from ...sql import vectors
-from . import driver, execute, indexing, noting, reading
+from . import driver, indexing, noting
 from .cells import Cells
 from .driver import Connection, Cursor
+from .looking import Looking
 from .threads import Thread
 from .watch import Commit
 from .writer import Writer, transacted
 
 QUIET = 0.05  # seconds without a write, after which what waits is taken in
 MANY = 2000  # records written and not taken in, from which on that is done beside the writes
-TRIES = 2  # times that a search looks for a moment at which nothing waits
-VECTOR_BYTES = 96 * 1024 * 1024  # of the index held in the process: half is room for 100,000 vectors of 384 numbers
 MERGED = 500  # pages of the index merged in one transaction
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +45,8 @@ class Index:
         vector_bytes: int,
         *checks: Callable[[], None],
     ) -> None:
-        self._looking, self._scanning, self._writer = looking, scanning, writer
-        self._packer, self._checks = packer, checks
-        self._vector_bytes = vector_bytes
-        self._hot: ranges.Hot = None
+        self._writer, self._packer, self._checks = writer, packer, checks
+        self._look = Looking(looking, scanning, packer, vector_bytes, self._check, self.catch_up)
         self._cells = Cells(scanning, writer, packer)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -62,79 +55,13 @@ class Index:
         self._writes = 0  # by this handle, ever
         self._backlog = 0  # records this handle wrote since the last walk through the queue began
 
-    # -- searching
-
     async def match(self, wanted: Wanted) -> list[Match]:
         """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
-        hot = self._lately(wanted)
-        if wanted.near is not None and not wanted.query.wanted and wanted.prefix:
-            self._check()
-            with driver.renaming("searching"):
-                found = self._at_once(self._looking, lambda run: reading.few(run, wanted, hot), still=True)
-            if found is not None and found[0] is not None:
-                return found[0]
-        return await self._find(lambda run: reading.matches(run, wanted, hot))
+        return await self._look.match(wanted)
 
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says, with the same exception."""
-        hot = self._lately(wanted)
-        if wanted.near is not None and wanted.query.wanted and wanted.prefix:
-            found = await self._side_by_side(wanted, hot)
-            if found is not None:
-                return found
-        return await self._find(lambda run: reading.legs(run, wanted, hot))
-
-    async def _side_by_side(self, wanted: Wanted, hot: ranges.Hot) -> tuple[Leg, Leg] | None:
-        """Both legs at once: text in the reader's thread, and few vectors here meanwhile.
-
-        None where there are more, where something waits, and where somebody committed between the two.
-        """
-        self._check()
-        with driver.renaming("searching"):
-            few = self._at_once(self._looking, lambda run: reading.are_few(run, wanted), still=True)
-            if few is None or not few[0]:
-                return None
-            text = self._scanning.begin(lambda c: self._moment(self._on(c), lambda run: reading.by_text(run, wanted)))
-            try:
-                near = self._moment(self._looking, lambda run: reading.few_near(run, wanted, hot))
-            finally:
-                found = await text
-        if near[0] != found[0] or near[1] is None or found[1] is None:
-            return None
-        return near[1], found[1]
-
-    def _lately(self, wanted: Wanted) -> ranges.Hot:
-        """What was lately read of the vectors, where some are asked for."""
-        if self._hot is None and wanted.near is not None and self._vector_bytes:
-            load_numpy()
-            from ...vectors.hot import HotCodes
-
-            self._hot = HotCodes(self._vector_bytes)
-        return self._hot
-
-    async def _find(self, read: Callable[[Cursor], T]) -> T:
-        """What is read at a moment when nothing waits to be taken in, or else without what waits."""
-        for _ in range(TRIES):
-            self._check()
-            found = await self._scanning.run("searching", lambda c: self._at_once(self._on(c), read, still=True))
-            if found is not None:
-                return found[0]
-            await self.catch_up()
-        found = await self._scanning.run("searching", lambda c: self._at_once(self._on(c), read, still=False))
-        assert found is not None, "only a moment that should be still may pass without an answer"
-        return found[0]
-
-    def _on(self, connection: Connection) -> Cursor:
-        return driver.cursor(connection, self._packer)
-
-    def _moment(self, run: Cursor, read: Callable[[Cursor], T | None]) -> tuple[int, T | None]:
-        """What is read, with the number of the commit it is as of; None where something waits."""
-        return execute.as_of(run, lambda run: None if indexing.waits(run) else read(run))
-
-    def _at_once(self, run: Cursor, read: Callable[[Cursor], T], *, still: bool) -> tuple[T] | None:
-        """What is read, of one moment; None where that would have to be `still` and something waits."""
-        _, found = execute.as_of(run, lambda run: None if still and indexing.waits(run) else (read(run),))
-        return found
+        return await self._look.legs(wanted)
 
     def _check(self) -> None:
         for check in self._checks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import random
@@ -409,6 +410,23 @@ class TestBoth:
                     with pytest.raises(ZeroDivisionError):
                         await store.search("pog", vector=[0.0, 1.0], namespace="c")
             assert len(await store.search("pog", vector=[0.0, 1.0], namespace="c")) == 1
+
+        run(work, tmp_path / "agent.db")
+
+    def test_a_search_may_be_cancelled_at_any_moment(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            texts = saying(*(f"pog {n}" for n in range(300)))
+            await store.append_raw_messages("c", texts, vectors=[[math.cos(n), math.sin(n)] for n in range(300)])
+            await wake(store)
+            expected = await store.search("pog", vector=[0.0, 1.0], namespace="c")
+            for turns in range(12):
+                task = asyncio.ensure_future(store.search("pog", vector=[0.0, 1.0], namespace="c"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            assert await store.search("pog", vector=[0.0, 1.0], namespace="c") == expected
 
         run(work, tmp_path / "agent.db")
 

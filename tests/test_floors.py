@@ -37,7 +37,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "words",
         }
     ),
-    frozenset({"kernel", "interface", "turns", "training", "recent", "embedding"}),
+    frozenset({"kernel", "interface", "turns", "training", "recent", "tokenizing", "embedding"}),
     frozenset({"backends", "sql", "search", "schema_upgrade", "vectors"}),
     frozenset({"guards"}),
     frozenset(
@@ -52,7 +52,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "pending",
             "retrieval",
             "spaces",
-            "tokenizing",
         }
     ),
     frozenset({"registry", "settings", "factory", "importers", "export", "transfer", "sync", "opening", "memoizing"}),

@@ -359,7 +359,7 @@ class TestBoth:
     def test_a_commit_between_the_two_is_noticed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
     ) -> None:
-        path, moment, whole = tmp_path / "agent.db", looking.Looking._moment, reading.legs
+        path, at_once, whole = tmp_path / "agent.db", looking.Looking._at_once, reading.legs
         walked: list[object] = []
 
         def commit() -> None:
@@ -369,16 +369,20 @@ class TestBoth:
                 elif after == "conversation":
                     other.delete_conversation("c")
 
-        def late(self: looking.Looking, run: object, read: Any) -> Any:
+        here: list[object] = []  # what is read on the loop: whether there are few vectors, then these
+
+        def late(self: looking.Looking, run: object, read: Any, **more: Any) -> Any:
             if run is self._looking:
-                time.sleep(0.2)  # so that text has been read
-                commit()
-            return moment(self, run, read)  # type: ignore[arg-type]
+                here.append(read)
+                if len(here) == 2:
+                    time.sleep(0.2)  # so that text has been read
+                    commit()
+            return at_once(self, run, read, **more)  # type: ignore[arg-type]
 
         async def work(store: Store) -> None:
             await store.append_raw_messages("c", saying("pog", "jim"), vectors=[[1.0, 0.0], [0.6, 0.8]])
             await wake(store)
-            monkeypatch.setattr(looking.Looking, "_moment", late)
+            monkeypatch.setattr(looking.Looking, "_at_once", late)
             monkeypatch.setattr(reading, "legs", lambda *given: (walked.append("whole"), whole(*given))[1])
             hits = await store.search("pog", vector=[0.0, 1.0], namespace="c", explain=True, neighbours=0)
             there = {0: {"text", "vector"}, 1: {"vector"}}

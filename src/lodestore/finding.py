@@ -15,7 +15,7 @@ from .errors import EmbeddingFailed, Refused
 from .filters import Filter
 from .fusion import Blend
 from .interface import Document
-from .kernel import BODY, CREATED_AT, KEY, Backend, Identity, Key, Leg, Near, Row, Searchable, Tell, Wanted
+from .kernel import BODY, CREATED_AT, KEY, Backend, Identity, Key, Leg, Near, Row, Searchable, Tell, Wanted, fetch_named
 from .keys import check_count, check_id
 from .snippets import Mark, snippet
 from .spaces import Spaces
@@ -285,11 +285,8 @@ class Finding:
         ]
 
     async def _rows(self, identities: Sequence[Identity]) -> list[Row | None]:
-        keys: dict[Family, list[Key]] = {}
-        for family, key in identities:
-            keys.setdefault(family, []).append(key)
-        read = {family: iter(await self._backend.fetch(family, some)) for family, some in keys.items()}
-        return [next(read[family]) for family, _ in identities]
+        rows = await fetch_named(self._backend, identities)
+        return [rows[identity] for identity in identities]
 
     # -- the index
 

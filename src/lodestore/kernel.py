@@ -367,3 +367,15 @@ class Backend(ABC):
     async def compact(self) -> dict[str, int]:
         """Give back space that is no longer needed; figures on what was done."""
         return {}
+
+
+async def fetch_named(backend: Backend, identities: Sequence[Identity]) -> dict[Identity, Row | None]:
+    """Records of several families by their names, None for those that are not there."""
+    keys: dict[Family, list[Key]] = {}
+    for family, key in identities:
+        keys.setdefault(family, []).append(key)
+    found: dict[Identity, Row | None] = {}
+    for family, some in keys.items():
+        rows = await backend.fetch(family, some)
+        found |= {(family, key): row for key, row in zip(some, rows, strict=True)}
+    return found

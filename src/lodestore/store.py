@@ -35,7 +35,7 @@ from .keys import check_count, check_id, check_seconds
 from .purging import STEP, Purging
 from .retrieval import Retrieval
 from .spaces import Spaces
-from .tokenizing import agree, checked, tokenizer_of
+from .tokenizing import agree, checked, tokenizer_in
 from .writing import Transaction, Writing, key_of
 
 
@@ -266,7 +266,7 @@ class Store(Writing, Retrieval, StorageInterface):
         """Counts per family (what has expired is not counted), bytes held, backend, time."""
         vitals = await self.backend.vitals(self._clock())
         counts = {f"{f.name}_count": vitals.counts[f.name] for f in FAMILIES}
-        reserved = await self.backend.fetch(STATE, [(key,) for key in RESERVED])
+        unfinished, choice = reserved = await self.backend.fetch(STATE, [(key,) for key in RESERVED])
         counts["state_count"] -= sum(row is not None for row in reserved)  # they are no states of a user
         counts["agent_count"] += vitals.partial[AGENT.name]  # an agent has no document of its own
         return {
@@ -276,8 +276,8 @@ class Store(Writing, Retrieval, StorageInterface):
             **counts,
             "partial_conversation_count": vitals.partial[CONVERSATION.name],
             "total_bytes": vitals.bytes,
-            "tokenizer": await tokenizer_of(self.backend),
-            **({"unfinished_migration": True} if await warnings_of(self.backend) else {}),
+            "tokenizer": tokenizer_in(choice),
+            **({"unfinished_migration": True} if unfinished else {}),
         }
 
     # -- the pieces every reading method is made of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .catalogue import SEARCHABLE, STATE
 from .errors import Refused
-from .kernel import BODY, Backend, Page, Put
+from .kernel import BODY, Backend, Page, Put, Row
 from .tokenizers import KEY, TOKENIZERS, body_of, chosen
 
 
@@ -15,10 +15,15 @@ def checked(tokenizer: object) -> str:
     return tokenizer
 
 
+def tokenizer_in(row: Row | None) -> str:
+    """The one that this state says, or its absence."""
+    return chosen(row[BODY] if row else None)
+
+
 async def tokenizer_of(backend: Backend) -> str:
     """The one that a store's text is indexed by."""
     [row] = await backend.fetch(STATE, [KEY])
-    return chosen(row[BODY] if row else None)
+    return tokenizer_in(row)
 
 
 async def choose(backend: Backend, tokenizer: str, now: int) -> None:

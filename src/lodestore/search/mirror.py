@@ -11,15 +11,15 @@ without a name. It takes about as much as the text and the vectors.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from .. import tokenizers
 from ..backends.sqlite import driver
-from ..catalogue import COLLECTION, SEARCHABLE, STATE, VECTORS, Family
+from ..catalogue import COLLECTION, SEARCHABLE, VECTORS, Family
 from ..floats import print_of
-from ..kernel import BODY, Backend, Identity, Key, Leg, Match, Page, Row, Tell, Wanted
+from ..kernel import BODY, Backend, Leg, Match, Page, Row, Tell, Wanted, fetch_named
+from ..tokenizing import tokenizer_of
 from . import shadow
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Mirror:
     async def _words(self, wanted: Wanted) -> tuple[list[Match], bool]:
         """What text finds, and whether all of it still is what it was found by."""
         found = await self._run(lambda: self._there().matches(wanted))
-        rows = await self._rows(identity for identity, *_ in found)
+        rows = await fetch_named(self._backend, [identity for identity, *_ in found])
         there = ((identity, score, rows[identity], mark) for identity, score, mark in found)
         matches = [Match(identity[0], score, row) for identity, score, row, mark in there if row and _is(row, mark)]
         return matches, len(matches) == len(found)
@@ -59,7 +59,7 @@ class Mirror:
     async def _near(self, wanted: Wanted) -> tuple[list[Match], bool]:
         """What is near, and whether all of it is still there."""
         leg, _ = await self._run(lambda: self._there().legs(wanted))
-        rows = await self._rows(identity for identity, _ in leg)
+        rows = await fetch_named(self._backend, [identity for identity, _ in leg])
         there = ((identity, score, rows[identity]) for identity, score in leg)
         matches = [Match(identity[0], score, row) for identity, score, row in there if row]
         return matches, len(matches) == len(leg)
@@ -109,8 +109,7 @@ class Mirror:
             return 0
         try:
             spaces = await self._backend.scan(Page(COLLECTION))
-            [choice] = await self._backend.fetch(STATE, [tokenizers.KEY])
-            tokenizer = tokenizers.chosen(choice[BODY] if choice else None)
+            tokenizer = await tokenizer_of(self._backend)
             await self._run(lambda: self._begin(tokenizer, spaces))
             count = 0
             for family in SEARCHABLE:
@@ -132,17 +131,6 @@ class Mirror:
             count += len(rows)
             tell(before + count)
         return count
-
-    async def _rows(self, identities: Iterable[Identity]) -> dict[Identity, Row | None]:
-        """The records by these names, those there are."""
-        keys: dict[Family, list[Key]] = {}
-        for family, key in identities:
-            keys.setdefault(family, []).append(key)
-        rows: dict[Identity, Row | None] = {}
-        for family, some in keys.items():
-            read = await self._backend.fetch(family, some)
-            rows |= {(family, key): row for key, row in zip(some, read, strict=True)}
-        return rows
 
 
 def _is(row: Row, mark: bytes) -> bool:

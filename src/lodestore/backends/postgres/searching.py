@@ -55,11 +55,8 @@ class Index:
         async def work(
             run: Connection, extension: Extension | None, tokenizer: str
         ) -> tuple[Leg, dict[Family, list[Any]]]:
-            if near is None:
-                return await self._with_rows(run, await self._text(run, wanted, tokenizer))
-            families = _families(wanted)
-            leg = await nearness.nearest(run, self._d, self._packer, extension, wanted, families)
-            return await self._with_rows(run, leg)
+            leg = self._text(run, wanted, tokenizer) if near is None else self._near(run, wanted, extension)
+            return await self._with_rows(run, await leg)
 
         leg, rows = await self._find(work, near and near.space)
         unpacked: dict[Identity, Row] = {}
@@ -71,9 +68,7 @@ class Index:
         """As `kernel.Searchable` says."""
 
         async def work(run: Connection, extension: Extension | None, tokenizer: str) -> tuple[Leg, Leg]:
-            families = _families(wanted)
-            near = await nearness.nearest(run, self._d, self._packer, extension, wanted, families)
-            return near, await self._text(run, wanted, tokenizer)
+            return await self._near(run, wanted, extension), await self._text(run, wanted, tokenizer)
 
         return await self._find(work, wanted.near and wanted.near.space)
 
@@ -107,6 +102,9 @@ class Index:
             columns = [list(column) for column in zip(*keys, strict=True)]
             rows[family] = await run.fetch(render.fetch_many(family, self._d), *columns)
         return leg, rows
+
+    async def _near(self, run: Connection, wanted: Wanted, extension: Extension | None) -> Leg:
+        return await nearness.nearest(run, self._d, self._packer, extension, wanted, _families(wanted))
 
     async def _text(self, run: Connection, wanted: Wanted, tokenizer: str) -> Leg:
         query, families = sought(wanted.query, tokenizer), _families(wanted)

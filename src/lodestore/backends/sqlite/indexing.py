@@ -19,6 +19,7 @@ from ...errors import Corrupt
 from ...kernel import BODY, PLACE, Key, Page, Row
 from ...sql import search as sql
 from ...texts import part_of, text_of
+from ...tokenizing import tokenizer_in
 from ...words import Query, Term, expression
 from . import execute, nearness
 from .driver import Cursor
@@ -53,8 +54,7 @@ def waits(run: Cursor) -> bool:
 
 def tokenizer(run: Cursor) -> str:
     """What the index is made of, once nothing waits."""
-    row = execute.fetch(run, STATE, tokenizers.KEY)
-    return tokenizers.chosen(row[BODY] if row else None)
+    return tokenizer_in(execute.fetch(run, STATE, tokenizers.KEY))
 
 
 def step(run: Cursor, after: int) -> tuple[int, int | None]:

@@ -42,9 +42,9 @@ class Looking:
         if wanted.near is not None and not wanted.query.wanted and wanted.prefix:
             self._check()
             with driver.renaming("searching"):
-                found = self._at_once(self._looking, lambda run: reading.few(run, wanted, hot), still=True)
-            if found is not None and found[0] is not None:
-                return found[0]
+                found = self._at_once(self._looking, lambda run: reading.few(run, wanted, hot))
+            if found is not None and found[1] is not None:
+                return found[1]
         return await self._find(lambda run: reading.matches(run, wanted, hot))
 
     async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
@@ -63,15 +63,15 @@ class Looking:
         """
         self._check()
         with driver.renaming("searching"):
-            few = self._at_once(self._looking, lambda run: reading.are_few(run, wanted), still=True)
-            if few is None or not few[0]:
+            few = self._at_once(self._looking, lambda run: reading.are_few(run, wanted))
+            if few is None or not few[1]:
                 return None
-            text = self._scanning.begin(lambda c: self._moment(self._on(c), lambda run: reading.by_text(run, wanted)))
+            text = self._scanning.begin(lambda c: self._at_once(self._on(c), lambda run: reading.by_text(run, wanted)))
             try:
-                near = self._moment(self._looking, lambda run: reading.few_near(run, wanted, hot))
+                near = self._at_once(self._looking, lambda run: reading.few_near(run, wanted, hot))
             finally:
                 found = await text
-        if near[0] != found[0] or near[1] is None or found[1] is None:
+        if near is None or near[1] is None or found is None or near[0] != found[0]:
             return None
         return near[1], found[1]
 
@@ -88,22 +88,18 @@ class Looking:
         """What is read at a moment when nothing waits to be taken in, or else without what waits."""
         for _ in range(TRIES):
             self._check()
-            found = await self._scanning.run("searching", lambda c: self._at_once(self._on(c), read, still=True))
+            found = await self._scanning.run("searching", lambda c: self._at_once(self._on(c), read))
             if found is not None:
-                return found[0]
+                return found[1]
             await self._catch_up()
         found = await self._scanning.run("searching", lambda c: self._at_once(self._on(c), read, still=False))
         assert found is not None, "only a moment that should be still may pass without an answer"
-        return found[0]
+        return found[1]
 
     def _on(self, connection: Connection) -> Cursor:
         return driver.cursor(connection, self._packer)
 
-    def _moment(self, run: Cursor, read: Callable[[Cursor], T | None]) -> tuple[int, T | None]:
-        """What is read, with the number of the commit it is as of; None where something waits."""
-        return execute.as_of(run, lambda run: None if indexing.waits(run) else read(run))
-
-    def _at_once(self, run: Cursor, read: Callable[[Cursor], T], *, still: bool) -> tuple[T] | None:
-        """What is read, of one moment; None where that would have to be `still` and something waits."""
-        _, found = execute.as_of(run, lambda run: None if still and indexing.waits(run) else (read(run),))
-        return found
+    def _at_once(self, run: Cursor, read: Callable[[Cursor], T], *, still: bool = True) -> tuple[int, T] | None:
+        """The number of a commit and what is read as of it; None where that is to be `still` and something waits."""
+        sequence, found = execute.as_of(run, lambda run: None if still and indexing.waits(run) else (read(run),))
+        return None if found is None else (sequence, found[0])

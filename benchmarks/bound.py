@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .hot import document
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lodestore
-from lodestore.backends.sqlite import driver
-from lodestore.store import Store
+from lodestore.backends.sqlite.engine import driver
+from lodestore.store.store import Store
 
 from .bench import settle
 from .interleave import paired, percentile

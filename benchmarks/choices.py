@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lodestore.backends.sqlite import driver
+from lodestore.backends.sqlite.engine import driver
 
 ROWS, GETS, SETS, ROUNDS = 100_000, 2_000, 500, 21
 

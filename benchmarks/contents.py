@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 import orjson
 import zstandard
 
-from lodestore.packing import DENSE_LEVEL, LEVEL
-from lodestore.training import SAMPLE, distinct, train
+from lodestore.encoding.dictionary_training import SAMPLE, distinct, train
+from lodestore.encoding.packer import DENSE_LEVEL, LEVEL
 
 from .workload import Conversation, Data
 

@@ -12,8 +12,8 @@ import aiosqlite
 import orjson
 
 import lodestore
-from lodestore.backends.sqlite import driver
-from lodestore.store import Store
+from lodestore.backends.sqlite.engine import driver
+from lodestore.store.store import Store
 
 from .runner import Result, compare
 

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import zstandard
 
-from lodestore.catalogue import RAW_MESSAGE, RESULT
-from lodestore.fusion import Identity
+from lodestore.core.families import RAW_MESSAGE, RESULT
+from lodestore.search.rank_fusion import Identity
 
 from .workload import Document, folder
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lodestore.backends.sqlite import driver
+from lodestore.backends.sqlite.engine import driver
 
 from . import switches
 from .peers.base import Peer

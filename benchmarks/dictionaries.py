@@ -24,11 +24,11 @@ import zstandard
 
 import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.catalogue import CACHE, RAW_MESSAGE, Family
-from lodestore.kernel import Append, Put, Write
-from lodestore.packing import Dictionary, Packer, close_dictionary, press
-from lodestore.store import Store
-from lodestore.training import SAMPLE, distinct, train
+from lodestore.core.families import CACHE, RAW_MESSAGE, Family
+from lodestore.core.records import Append, Put, Write
+from lodestore.encoding.dictionary_training import SAMPLE, distinct, train
+from lodestore.encoding.packer import Dictionary, Packer, close_dictionary, press
+from lodestore.store.store import Store
 
 from .runner import Block, Result, compare, table
 

@@ -23,7 +23,7 @@ import aiosqlite
 import orjson
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 ENTRIES, BLOCK, TASKS = 5_000, 400, 100
 _TEXT = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz     ", k=100_000))

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from lodestore import codec
-from lodestore.backends.sqlite import driver
+from lodestore.backends.sqlite.engine import driver
+from lodestore.encoding import json_codec as codec
 
 from .bench import Bench, settle
 from .interleave import Variant, interleave

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 import lodestore
-from lodestore.catalogue import CATALOGUE, RAW_MESSAGE, RESULT
-from lodestore.fusion import Blend, Identity
+from lodestore.core.families import CATALOGUE, RAW_MESSAGE, RESULT
+from lodestore.search.rank_fusion import Blend, Identity
 
 from . import corpora
 from .bench import Bench

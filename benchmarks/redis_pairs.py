@@ -16,11 +16,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.catalogue import FAMILIES
-from lodestore.clock import system_clock
-from lodestore.kernel import Page
-from lodestore.packing import Packer
-from lodestore.store import Store
+from lodestore.core.clock import system_clock
+from lodestore.core.families import FAMILIES
+from lodestore.core.records import Page
+from lodestore.encoding.packer import Packer
+from lodestore.store.store import Store
 from lodestore.transfer import migrate
 from tests import servers
 

@@ -174,7 +174,7 @@ def _processor() -> str:
 
 def versions() -> dict[str, str]:
     """Of the packages that were measured, and of SQLite."""
-    from lodestore.backends.sqlite import driver
+    from lodestore.backends.sqlite.engine import driver
 
     found = {"SQLite of lodestore": driver.VERSION}
     for name in PACKAGES:

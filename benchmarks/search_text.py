@@ -30,12 +30,12 @@ ENTRIES = [
 ]
 # What is clocked, where it is called; what happens inside another part is in both.
 PARTS = {
-    "text, in the reader's thread": ("lodestore.backends.sqlite.reading", "by_text"),
-    "vectors, meanwhile": ("lodestore.backends.sqlite.reading", "few_near"),
-    "names of records, in both": ("lodestore.backends.sqlite.reading", "_names"),
-    "fusing": ("lodestore.fusion", "fuse"),
-    "reading the rows": ("lodestore.finding.Finding", "_rows"),
-    "hits, with their snippets": ("lodestore.finding", "_hit"),
+    "text, in the reader's thread": ("lodestore.backends.sqlite.search.result_reader", "by_text"),
+    "vectors, meanwhile": ("lodestore.backends.sqlite.search.result_reader", "few_near"),
+    "names of records, in both": ("lodestore.backends.sqlite.search.result_reader", "_names"),
+    "fusing": ("lodestore.search.rank_fusion", "fuse"),
+    "reading the rows": ("lodestore.store.store.search_service.Finding", "_rows"),
+    "hits, with their snippets": ("lodestore.store.store.search_service", "_hit"),
 }
 
 

@@ -20,12 +20,12 @@ import orjson
 
 import lodestore
 from lodestore.backends.postgres import PostgresBackend
-from lodestore.backends.sqlite import driver
-from lodestore.catalogue import CONVERSATION, RAW_MESSAGE
-from lodestore.kernel import Append, Backend
-from lodestore.registry import backend as backend_of
-from lodestore.sql.render import stored_columns
-from lodestore.store import Store
+from lodestore.backends.sqlite.engine import driver
+from lodestore.config.registry import backend as backend_of
+from lodestore.core.families import CONVERSATION, RAW_MESSAGE
+from lodestore.core.records import Append, Backend
+from lodestore.sql.statements import stored_columns
+from lodestore.store.store import Store
 from lodestore.transfer import migrate
 from tests.postgres_server import Server, binaries
 

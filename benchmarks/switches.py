@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lodestore.backends.sqlite import writer
+from lodestore.backends.sqlite import group_commit as writer
 
 from .peers import ours
 

@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lodestore import codec
-from lodestore.backends.sqlite.writer import Writer
-from lodestore.catalogue import CACHE
-from lodestore.sql import render
+from lodestore.backends.sqlite.group_commit import Writer
+from lodestore.core.families import CACHE
+from lodestore.encoding import json_codec as codec
+from lodestore.sql import statements as render
 
 from .bench import Bench, settle
 from .messages import some

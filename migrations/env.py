@@ -1,4 +1,4 @@
-"""Alembic's entry: always on a connection that lodestore opened (see `lodestore.schema_upgrade`)."""
+"""Alembic's entry: always on a connection that lodestore opened (see `lodestore.sql.upgrade`)."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
--- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.
+-- Rendered from src/lodestore/core/families.py by `./dev schema`; a test fails when it differs. Do not edit.
 
 CREATE TABLE agent (
     agent_id TEXT COLLATE "C" NOT NULL,

@@ -1,4 +1,4 @@
--- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.
+-- Rendered from src/lodestore/core/families.py by `./dev schema`; a test fails when it differs. Do not edit.
 
 PRAGMA application_id = 1280263237;
 

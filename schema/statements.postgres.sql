@@ -1,4 +1,4 @@
--- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.
+-- Rendered from src/lodestore/core/families.py by `./dev schema`; a test fails when it differs. Do not edit.
 
 -- fetch_many conversation
 SELECT body, version, created_at, written_at, NULL, NULL, conversation_id FROM conversation WHERE (conversation_id) IN (SELECT * FROM unnest($1::text[]));

@@ -1,4 +1,4 @@
--- Rendered from src/lodestore/catalogue.py by `./dev schema`; a test fails when it differs. Do not edit.
+-- Rendered from src/lodestore/core/families.py by `./dev schema`; a test fails when it differs. Do not edit.
 
 -- put conversation
 INSERT INTO conversation (conversation_id, body, version, created_at, written_at) VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (conversation_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;

@@ -10,10 +10,10 @@ from typing import Any
 import asyncpg
 import sqlcipher3.dbapi2 as sqlcipher
 
-from lodestore import codec
-from lodestore.filters import Filter, matches
+from lodestore.encoding import json_codec as codec
+from lodestore.search.filters import Filter, matches
 from lodestore.sql.dialect import POSTGRES, SQLITE
-from lodestore.sql.filters import condition
+from lodestore.sql.filter_sql.compiler import condition
 
 Engine = Callable[[Filter, list[dict[str, Any]]], list[bool]]
 

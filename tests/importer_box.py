@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lodestore.backends.memory import MemoryBackend
-from lodestore.catalogue import CONVERSATION
-from lodestore.codec import loads
-from lodestore.export import export
-from lodestore.importers import ImportReport, import_files
-from lodestore.kernel import BODY, KEY, Page, Write
+from lodestore.core.families import CONVERSATION
+from lodestore.core.records import BODY, KEY, Page, Write
+from lodestore.encoding.json_codec import loads
+from lodestore.transfer.export import export
+from lodestore.transfer.importers import ImportReport, import_files
 
 NOW = 2_000_000_000_000
 OLD = 1_700_000_000  # seconds

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 
 def board(path: Path, keys: int) -> memoryview:

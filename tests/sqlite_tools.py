@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lodestore import registry
-from lodestore.kernel import Backend
+from lodestore.config import registry
+from lodestore.core.records import Backend
 
 KINDS = ("memory", "sqlite", "file", "redis", "cluster", "postgres")
 

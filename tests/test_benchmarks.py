@@ -27,7 +27,8 @@ from benchmarks.peers import ours
 from benchmarks.peers.ours import OurHistory
 from benchmarks.report import Measure, Report, Scenario, command
 from benchmarks.workload import Data, Documents, Zipf, key, steps
-from lodestore.backends.sqlite import driver, writer
+from lodestore.backends.sqlite import group_commit as writer
+from lodestore.backends.sqlite.engine import driver
 
 REPOSITORY = Path(__file__).parents[1]
 figures = st.lists(st.floats(0.01, 100), min_size=1, max_size=40)

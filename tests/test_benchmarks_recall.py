@@ -9,8 +9,8 @@ from typing import Any
 import lodestore
 from benchmarks import recall
 from benchmarks.corpora import Corpus, Question, _message
-from lodestore.catalogue import RAW_MESSAGE
-from lodestore.fusion import Blend, Identity
+from lodestore.core.families import RAW_MESSAGE
+from lodestore.search.rank_fusion import Blend, Identity
 
 
 def message(conversation: str, position: int) -> Identity:

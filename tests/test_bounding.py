@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from lodestore.backends.sqlite import SQLiteBackend, bounding
-from lodestore.backends.sqlite.bounding import Bound
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.maintenance import eviction as bounding
+from lodestore.backends.sqlite.maintenance.eviction import Bound
 from lodestore.errors import Unavailable
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, run, trace
 

@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 
 import lodestore
-from lodestore import cli, registry
+from lodestore import cli
 from lodestore.cli.parser import _COMMANDS
+from lodestore.config import registry
 from lodestore.errors import LodestoreError
 from tests import servers
 from tests.postgres_server import Server, binaries
@@ -221,7 +222,7 @@ class TestObjects:
             named = {"url": url} if scheme.whole else {"path": "x"}
             opening = lodestore.open(url, **options)
 
-            async def use(opening: lodestore.opening.Opening = opening) -> str:
+            async def use(opening: lodestore.store.opening.Opening = opening) -> str:
                 async with opening as store:
                     stats, health = await store.get_storage_stats(), await store.health_check()
                     return f"{store!r} {store} {store.backend!r} {vars(store.backend)!r} {stats} {health}"

@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 
 import lodestore
-from lodestore import cli, export, importers, registry
-from lodestore.catalogue import CATALOGUE, FAMILIES
+from lodestore import cli
 from lodestore.cli import output
 from lodestore.cli.parser import _COMMANDS, _FORMATS, _OUT
-from lodestore.kernel import Page
+from lodestore.config import registry
+from lodestore.core.families import CATALOGUE, FAMILIES
+from lodestore.core.records import Page
+from lodestore.search.tokenizers import TOKENIZERS
 from lodestore.sql import revision_name
-from lodestore.tokenizers import TOKENIZERS
+from lodestore.transfer import export, importers
 
 SOURCE = Path(lodestore.__file__).parents[1]
 CANARY = "canary-7f3e-do-not-print"
@@ -608,8 +610,8 @@ class TestKeeping:
         assert run("upgrade", url, "--json").json == {"from": revision_name(), "to": revision_name(), "changed": False}
 
     def test_a_schema_that_is_behind(self, sqlite: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("lodestore.cli.looking.schema_number", lambda _: 0)
-        monkeypatch.setattr("lodestore.cli.keeping.schema_number", lambda _: 0)
+        monkeypatch.setattr("lodestore.cli.inspect.schema_number", lambda _: 0)
+        monkeypatch.setattr("lodestore.cli.maintain.schema_number", lambda _: 0)
         assert f"schema 0000, brought to {revision_name()} when the store is opened" in run("info", sqlite).lines
         assert run("upgrade", sqlite).out.endswith(f": 0000 -> {revision_name()}\n")
 
@@ -637,11 +639,11 @@ class TestKeeping:
     def test_schema_written_anew(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = tmp_path / "schema"
         folder.mkdir()
-        monkeypatch.setattr("lodestore.cli.keeping.tree", lambda name: tmp_path / name)
+        monkeypatch.setattr("lodestore.cli.maintain.tree", lambda name: tmp_path / name)
         names = ("sqlite.sql", "statements.sqlite.sql", "postgres.sql", "statements.postgres.sql")
         assert run("schema", "--write").out.splitlines() == [f"written {folder / name}" for name in names]
         assert run("schema", "--write", "--json").json == {"folder": str(folder), "changed": []}
-        monkeypatch.setattr("lodestore.cli.keeping.tree", lambda name: tmp_path / f"_{name}")
+        monkeypatch.setattr("lodestore.cli.maintain.tree", lambda name: tmp_path / f"_{name}")
         assert run("schema", "--write").code == 2
 
 
@@ -749,7 +751,7 @@ class TestOutput:
         def interrupt(_: object) -> int:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("lodestore.cli.keeping.schema", interrupt)
+        monkeypatch.setattr("lodestore.cli.maintain.schema", interrupt)
         answer = run("schema")
         assert (answer.code, answer.error) == (130, "lodestore: interrupted\n")
 

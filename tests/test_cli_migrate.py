@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 import lodestore
-from lodestore.catalogue import CACHE, FAMILIES, MEMORY, RAW_MESSAGE, STATE, UNFINISHED
-from lodestore.clock import system_clock
-from lodestore.codec import encode
-from lodestore.kernel import VERSION, Append, Page, Put, Row, Write
+from lodestore.core.clock import system_clock
+from lodestore.core.families import CACHE, FAMILIES, MEMORY, RAW_MESSAGE, STATE, UNFINISHED
+from lodestore.core.records import VERSION, Append, Page, Put, Row, Write
+from lodestore.encoding.json_codec import encode
 from tests.sqlite_tools import python
 from tests.stores import Stores
 from tests.test_cli import CANARY, Answer, fill, on_terminal, process, url_at
@@ -120,7 +120,7 @@ def test_what_is_written_beside_arrives(tmp_path: Path) -> None:
 
 def mark_unfinished(url: str, *writes: Write) -> None:
     """As if a migration of another run had stopped there, and then somebody wrote."""
-    from lodestore.cli.migrating import _origin
+    from lodestore.cli.migrate import _origin
 
     origin = _origin(url.removesuffix("b") + "a")
     mark = encode({"families": [family.name for family in FAMILIES], "origin": origin, "sequence": 0})
@@ -229,7 +229,7 @@ class TestTheCommand:
         assert "mine" not in process("list", target, "state").lines
 
     def test_interrupted_in_a_long_write(self, capsys: pytest.CaptureFixture[str]) -> None:
-        from lodestore.cli.migrating import _patiently
+        from lodestore.cli.migrate import _patiently
         from lodestore.transfer import MigrationReport
 
         async def slow() -> MigrationReport:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lodestore.catalogue import FAMILIES
+from lodestore.core.families import FAMILIES
 from tests import postgres_server, servers
 from tests.stores import Stores
 from tests.test_cli import Answer, fill, process, url_at, write_lines
@@ -129,7 +129,7 @@ class TestLookingFirst:
 
     def test_a_source_on_a_server_is_known_again(self, stores: Stores) -> None:
         """A migration is resumed from the same namespace only, whatever else the URL says."""
-        from lodestore.cli.migrating import _origin
+        from lodestore.cli.migrate import _origin
 
         url = "postgresql://me:secret@host:5432/db?namespace=a"
         same = ("postgres://me@host:5432/db?namespace=a", f"{url}&pool_size=2")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore import codec
+from lodestore.encoding import json_codec as codec
 from lodestore.errors import Refused
 
 scalars = (

@@ -9,9 +9,10 @@ import pytest
 
 from lodestore.backends.files import FileBackend
 from lodestore.backends.memory import MemoryBackend, Space
-from lodestore.backends.sqlite import SQLiteBackend, sealing
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.maintenance import compaction as sealing
 from lodestore.conformance import InterfacePromises, KernelLaws
-from lodestore.kernel import Write
+from lodestore.core.records import Write
 
 
 class TestMemory(KernelLaws, InterfacePromises):

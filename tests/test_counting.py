@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import lodestore
-from lodestore import counting
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.core.records import Write
 from lodestore.errors import Conflict, Unavailable
-from lodestore.kernel import Write
-from lodestore.store import Store
+from lodestore.store import counters as counting
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, python, run
 

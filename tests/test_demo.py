@@ -15,9 +15,9 @@ import pytest
 
 import lodestore
 from lodestore import cli
-from lodestore.demo import crash, run, story
-from lodestore.demo.figures import Story
-from lodestore.demo.writer import CALLERS, CONVERSATION
+from lodestore.cli.demo import crash, run, story
+from lodestore.cli.demo.figures import Story
+from lodestore.cli.demo.writer import CALLERS, CONVERSATION
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(lodestore.__file__).parents[1])}
 
@@ -103,7 +103,7 @@ def test_a_writer_that_cannot_start(tmp_path: Path) -> None:
 def test_the_writer_was_killed_not_finished(tmp_path: Path) -> None:
     """Whatever is acknowledged can be read by another process while the writer lives."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
-    command = [sys.executable, "-m", "lodestore.demo.writer", url]
+    command = [sys.executable, "-m", "lodestore.cli.demo.writer", url]
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE) as writer:
         assert writer.stdout
         position, text = writer.stdout.readline().decode().rstrip("\n").split(" ", 1)

@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from lodestore import training, transfer
-from lodestore.backends.sqlite import SQLiteBackend, driver
-from lodestore.catalogue import MEMORY, RAW_MESSAGE
+from lodestore import transfer
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.engine import driver
+from lodestore.core.families import MEMORY, RAW_MESSAGE
+from lodestore.core.records import Page
+from lodestore.encoding import dictionary_training as training
+from lodestore.encoding.packer import BASE, Dictionary, open_dictionary, press
 from lodestore.errors import Corrupt, Full
-from lodestore.kernel import Page
-from lodestore.packing import BASE, Dictionary, open_dictionary, press
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, python, run
 
@@ -509,9 +511,9 @@ class TestLoss:
         path = tmp_path / "a.db"
         code = textwrap.dedent("""
             import asyncio, os, sys, lodestore
-            from lodestore.catalogue import RAW_MESSAGE
-            from lodestore.packing import press
-            from lodestore.training import train
+            from lodestore.core.families import RAW_MESSAGE
+            from lodestore.encoding.packer import press
+            from lodestore.encoding.dictionary_training import train
             from tests.test_dictionaries import messages
             async def main():
                 async with lodestore.open(sys.argv[1]) as store:

@@ -12,14 +12,14 @@ import asyncpg
 import pytest
 import redis
 
-from lodestore import training
 from lodestore.backends.postgres import PostgresBackend
 from lodestore.backends.redis import RedisBackend
-from lodestore.catalogue import CACHE, RAW_MESSAGE, STATE
+from lodestore.core.families import CACHE, RAW_MESSAGE, STATE
+from lodestore.core.records import BODY, Append, Page, Put
+from lodestore.encoding import dictionary_training as training
+from lodestore.encoding.packer import Dictionary, open_dictionary, press
 from lodestore.errors import Corrupt, Full
-from lodestore.kernel import BODY, Append, Page, Put
-from lodestore.packing import Dictionary, open_dictionary, press
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from . import servers
 from .test_dictionaries import messages

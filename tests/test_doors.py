@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import lodestore
-from lodestore import registry
 from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.config import registry
 from lodestore.errors import Conflict, Refused, Unavailable
-from lodestore.sync import SyncStore
+from lodestore.store.sync import SyncStore
 
 from .sqlite_tools import python
 

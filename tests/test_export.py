@@ -17,11 +17,21 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.catalogue import CACHE, CATALOGUE, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESERVED, STATE, Family
-from lodestore.codec import encode
+from lodestore.core.families import (
+    CACHE,
+    CATALOGUE,
+    CONVERSATION,
+    FAMILIES,
+    MEMORY,
+    RAW_MESSAGE,
+    RESERVED,
+    STATE,
+    Family,
+)
+from lodestore.core.records import BODY, CREATED_AT, KEY, Append, Copy, Drop, Key, Put, Write
+from lodestore.encoding.json_codec import encode
 from lodestore.errors import Full, Refused, Unavailable
-from lodestore.export import HEADER, export, open_output
-from lodestore.kernel import BODY, CREATED_AT, KEY, Append, Copy, Drop, Key, Put, Write
+from lodestore.transfer.export import HEADER, export, open_output
 from tests.importer_box import NOW, Box, jsonl, talk, write
 
 names = st.sampled_from(["a", "b", "a/b", "ü", "\U0001f600", "x" * 200])

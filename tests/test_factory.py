@@ -17,7 +17,7 @@ import pytest
 import lodestore
 from lodestore import Refused, StorageFactory, StorageInterface
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 SEEDS = Path(os.environ.get("LODESTORE_SEEDS") or Path(__file__).parents[2] / "shared" / "seeds")
 

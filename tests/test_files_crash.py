@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from lodestore.backends.files import FileBackend
-from lodestore.backends.files.disk import Disk
-from lodestore.catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE
+from lodestore.backends.files.filesystem import Disk
+from lodestore.core.families import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE
+from lodestore.core.records import Append, Drop, Page, Put, Row, Write
 from lodestore.errors import Full, LodestoreError, Unknown
-from lodestore.kernel import Append, Drop, Page, Put, Row, Write
 
 LONG = "L" * 300
 FIRST: list[Write] = [

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from lodestore.backends.files import FileBackend
-from lodestore.backends.files.disk import Disk, renamed
+from lodestore.backends.files.filesystem import Disk, renamed
 from lodestore.backends.files.lock import Lock
-from lodestore.catalogue import CACHE, CONVERSATION, RAW_MESSAGE, RESULT, STATE
+from lodestore.core.families import CACHE, CONVERSATION, RAW_MESSAGE, RESULT, STATE
+from lodestore.core.records import Append, Drop, Page, Put
 from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unsupported
-from lodestore.kernel import Append, Drop, Page, Put
 
 CURRENT = "conversations/c/current.json"
 

@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lodestore.backends.files import FileBackend
-from lodestore.backends.files.disk import Disk
+from lodestore.backends.files.filesystem import Disk
 from lodestore.backends.memory import MemoryBackend
-from lodestore.catalogue import FAMILIES, RAW_MESSAGE, Family
-from lodestore.errors import Conflict
-from lodestore.kernel import (
+from lodestore.core.families import FAMILIES, RAW_MESSAGE, Family
+from lodestore.core.records import (
     ABSENT,
     BODY,
     CREATED_AT,
@@ -34,6 +33,7 @@ from lodestore.kernel import (
     Row,
     Write,
 )
+from lodestore.errors import Conflict
 
 IDS = ("a", "b", "A", "a/b", "a_b", "%41", "é.x", "con", "..", "x" * 181, "X" * 200, "y" * 1024)
 NOW = 1_000

@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.backends.files import names
+from lodestore.backends.files import filenames as names
 
 hostile = st.sampled_from(
     (

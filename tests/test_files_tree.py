@@ -11,9 +11,11 @@ from typing import Any
 import orjson
 import pytest
 
-from lodestore import catalogue
-from lodestore.backends.files import FileBackend, layout, shapes
-from lodestore.catalogue import (
+from lodestore.backends.files import FileBackend, layout
+from lodestore.backends.files import file_formats as shapes
+from lodestore.core import families as catalogue
+from lodestore.core.clock import milliseconds
+from lodestore.core.families import (
     AGENT,
     CACHE,
     CHUNK_INFO,
@@ -26,9 +28,8 @@ from lodestore.catalogue import (
     STATE,
     Family,
 )
-from lodestore.clock import milliseconds
+from lodestore.core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, Append, Copy, Drop, Page, Put, Row
 from lodestore.errors import Corrupt, LodestoreError
-from lodestore.kernel import BODY, CREATED_AT, EXPIRES_AT, KEY, Append, Copy, Drop, Page, Put, Row
 
 WHEN = "2025-06-01T12:00:00+00:00"
 THEN = milliseconds(WHEN)

@@ -17,14 +17,15 @@ import sqlcipher3.dbapi2 as sqlcipher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lodestore import filters
 from lodestore.errors import Refused
-from lodestore.filters import field, matches, parse
-from lodestore.sql import filters as sql_filters
-from lodestore.sql import places_postgres, places_sqlite
+from lodestore.search import filters
+from lodestore.search.filters import field, matches, parse
 from lodestore.sql.dialect import POSTGRES, SQLITE
-from lodestore.sql.filters import condition
-from lodestore.sql.places_sqlite import SQLitePlace
+from lodestore.sql.filter_sql import compiler as sql_filters
+from lodestore.sql.filter_sql import json_paths_postgres as places_postgres
+from lodestore.sql.filter_sql import json_paths_sqlite as places_sqlite
+from lodestore.sql.filter_sql.compiler import condition
+from lodestore.sql.filter_sql.json_paths_sqlite import SQLitePlace
 
 from .filter_engines import Engine, evaluator, postgres, sqlite
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lodestore.catalogue import Family
+from lodestore.core.families import Family
 
 SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "lodestore"

@@ -15,8 +15,8 @@ import orjson
 import pytest
 
 import lodestore
-from lodestore.catalogue import FAMILIES
-from lodestore.kernel import BODY, KEY, Backend, Page
+from lodestore.core.families import FAMILIES
+from lodestore.core.records import BODY, KEY, Backend, Page
 
 FROZEN = sorted((Path(__file__).parent / "frozen").glob("store-*.db"))
 

@@ -9,9 +9,20 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lodestore.catalogue import FAMILIES, MEMORY, RAW_MESSAGE, RESULT
+from lodestore.core.families import FAMILIES, MEMORY, RAW_MESSAGE, RESULT
 from lodestore.errors import Refused
-from lodestore.fusion import GROWTH, MAX_POOL, Blend, Fused, Identity, Leg, blend_of, depths, first_tier, fuse
+from lodestore.search.rank_fusion import (
+    GROWTH,
+    MAX_POOL,
+    Blend,
+    Fused,
+    Identity,
+    Leg,
+    blend_of,
+    depths,
+    first_tier,
+    fuse,
+)
 
 messages = st.tuples(st.just(RAW_MESSAGE), st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 12)))
 memories = st.tuples(st.just(MEMORY), st.tuples(st.sampled_from(["a", "b"]), st.sampled_from("uvwxyz")))

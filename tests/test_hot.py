@@ -19,14 +19,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.backends.sqlite import SQLiteBackend, driver, execute
-from lodestore.backends.sqlite.hot import Hot
-from lodestore.backends.sqlite.tails import Tail
-from lodestore.backends.sqlite.watch import Commit
-from lodestore.catalogue import CACHE, CONVERSATION, RAW_MESSAGE
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.cache.coherence import Commit
+from lodestore.backends.sqlite.cache.hot_cache import Hot
+from lodestore.backends.sqlite.cache.log_tail import Tail
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.records import writes as execute
+from lodestore.core.families import CACHE, CONVERSATION, RAW_MESSAGE
+from lodestore.core.records import MISS, Append, Copy, Drop, Page, Put, Row, Write
 from lodestore.errors import Refused, Unavailable
-from lodestore.kernel import MISS, Append, Copy, Drop, Page, Put, Row, Write
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .rival_writer import add_message, board
 from .sqlite_tools import backend, run

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import zstandard
 
-from lodestore.catalogue import CONVERSATION, RAW_MESSAGE
-from lodestore.clock import milliseconds
-from lodestore.codec import encode
+from lodestore.core.clock import milliseconds
+from lodestore.core.families import CONVERSATION, RAW_MESSAGE
+from lodestore.core.records import CREATED_AT, KEY, WRITTEN_AT, Append, Drop
+from lodestore.encoding.json_codec import encode
 from lodestore.errors import Refused
-from lodestore.importers import FORMATS
-from lodestore.kernel import CREATED_AT, KEY, WRITTEN_AT, Append, Drop
+from lodestore.transfer.importers import FORMATS
 from tests.importer_box import NOW, OLD, Box, jsonl, talk, write
 
 

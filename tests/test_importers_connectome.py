@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlcipher3 import dbapi2
 
-from lodestore.catalogue import CACHE, CATALOGUE, CONVERSATION, MEMORY, RAW_MESSAGE, REASONING_CHAIN, STATE
-from lodestore.clock import milliseconds
-from lodestore.codec import loads
-from lodestore.kernel import BODY, CREATED_AT, EXPIRES_AT, KEY, Put
+from lodestore.core.clock import milliseconds
+from lodestore.core.families import CACHE, CATALOGUE, CONVERSATION, MEMORY, RAW_MESSAGE, REASONING_CHAIN, STATE
+from lodestore.core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, Put
+from lodestore.encoding.json_codec import loads
 from tests.importer_box import NOW, Box, write
 
 

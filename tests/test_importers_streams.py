@@ -17,12 +17,14 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.catalogue import CONVERSATION, RAW_MESSAGE
-from lodestore.codec import encode
+from lodestore.core.families import CONVERSATION, RAW_MESSAGE
+from lodestore.core.records import Write
+from lodestore.encoding.json_codec import encode
 from lodestore.errors import Corrupt, Refused
-from lodestore.importers import arrays, import_files, streams
-from lodestore.importers.absorb import MAX_LISTED
-from lodestore.kernel import Write
+from lodestore.transfer.importers import import_files
+from lodestore.transfer.importers import json_arrays as arrays
+from lodestore.transfer.importers import sources as streams
+from lodestore.transfer.importers.apply import MAX_LISTED
 from tests.importer_box import NOW, Box, Watched, jsonl, talk, write
 
 

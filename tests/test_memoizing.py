@@ -15,8 +15,8 @@ import pytest
 import lodestore
 from lodestore.backends.memory import MemoryBackend
 from lodestore.errors import Refused
-from lodestore.memoizing import Naming
-from lodestore.store import Store
+from lodestore.store.memoize import Naming
+from lodestore.store.store import Store
 
 
 def on_store(work: Callable[[Store, list[int]], Awaitable[None]]) -> None:

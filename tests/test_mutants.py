@@ -14,36 +14,40 @@ import orjson
 import pytest
 from hypothesis import Phase, settings
 
-from lodestore import tokenizers
-from lodestore.backends.files import FileBackend, draft, folder, names, pages, shapes
-from lodestore.backends.files.draft import Draft
-from lodestore.backends.files.gate import Gate
+from lodestore.backends.files import FileBackend
+from lodestore.backends.files import file_formats as shapes
+from lodestore.backends.files import filenames as names
+from lodestore.backends.files import scan as pages
+from lodestore.backends.files import store as folder
+from lodestore.backends.files import write_batch as draft
 from lodestore.backends.files.journal import Changes
 from lodestore.backends.files.layout import PARTIAL_FILE, Layout, Shape, layout_of
 from lodestore.backends.files.lock import Lock
-from lodestore.backends.files.tree import Group, Tree
-from lodestore.backends.files.view import Shelf, View
-from lodestore.backends.sqlite import (
-    SQLiteBackend,
-    driver,
-    execute,
-    log_pages,
-    nearness,
-    noting,
-    reading,
-    searching,
-    writer,
-)
-from lodestore.backends.sqlite.creation import Site
-from lodestore.catalogue import Family
+from lodestore.backends.files.read_view import Shelf, View
+from lodestore.backends.files.record_files import Group, Tree
+from lodestore.backends.files.session import Gate
+from lodestore.backends.files.write_batch import Draft
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite import group_commit as writer
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.engine.store_file import Site
+from lodestore.backends.sqlite.records import log_reader as log_pages
+from lodestore.backends.sqlite.records import search_queue as noting
+from lodestore.backends.sqlite.records import writes as execute
+from lodestore.backends.sqlite.search import index as searching
+from lodestore.backends.sqlite.search import result_reader as reading
+from lodestore.backends.sqlite.search import rowid_ranges as ranges
+from lodestore.backends.sqlite.search import vector_records as nearness
+from lodestore.backends.sqlite.vectors import knn as nearest
 from lodestore.conformance import InterfacePromises, KernelLaws
-from lodestore.kernel import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
-from lodestore.search import ranges, shadow
-from lodestore.sql import logs as sql_logs
-from lodestore.sql import render
-from lodestore.sql import search as sql_search
-from lodestore.vectors import nearest
-from lodestore.words import Term
+from lodestore.core.families import Family
+from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.search import tokenizers
+from lodestore.search.query import Term
+from lodestore.sql import sqlite_fts as sql_search
+from lodestore.sql import sqlite_logs as sql_logs
+from lodestore.sql import statements as render
+from lodestore.store import shadow
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]

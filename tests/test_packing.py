@@ -12,11 +12,12 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore import codec, packing
-from lodestore.catalogue import CACHE, RAW_MESSAGE, STATE, Family
+from lodestore.core.families import CACHE, RAW_MESSAGE, STATE, Family
+from lodestore.encoding import json_codec as codec
+from lodestore.encoding import packer as packing
+from lodestore.encoding.dictionary_training import FEWEST, FIRST, LARGEST, PIECE, distinct, train
+from lodestore.encoding.packer import RAW, ZSTD, Dictionary, Packer, UnknownDictionary, close_dictionary, press, seal
 from lodestore.errors import Corrupt
-from lodestore.packing import RAW, ZSTD, Dictionary, Packer, UnknownDictionary, close_dictionary, press, seal
-from lodestore.training import FEWEST, FIRST, LARGEST, PIECE, distinct, train
 
 CHANCE = random.Random(8)
 WORDS = ["flight", "seat", "refund", "policy", "booking", "agent", "user", "order", "payment", "card", "insurance"]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from lodestore.backends.sqlite import creation, driver
-from lodestore.catalogue import FAMILIES
-from lodestore.sql import render
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.engine import store_file as creation
+from lodestore.core.families import FAMILIES
+from lodestore.sql import statements as render
 
 STATEMENTS = dict(render.statements())
 

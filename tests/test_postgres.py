@@ -15,12 +15,16 @@ import asyncpg
 import pytest
 
 import lodestore
-from lodestore import registry, schema_upgrade
-from lodestore.backends.postgres import PostgresBackend, creation, driver
-from lodestore.catalogue import CACHE, RAW_MESSAGE, STATE
+from lodestore.backends.postgres import PostgresBackend, driver
+from lodestore.backends.postgres import schema as creation
+from lodestore.config import registry
+from lodestore.core.families import CACHE, RAW_MESSAGE, STATE
+from lodestore.core.records import Append, Put
 from lodestore.errors import Conflict, Full, Refused, Unavailable, Unknown, Unsupported
-from lodestore.kernel import Append, Put
-from lodestore.sql import REVISION, render, revision_name, sets
+from lodestore.sql import REVISION, revision_name
+from lodestore.sql import postgres_bulk as sets
+from lodestore.sql import statements as render
+from lodestore.sql import upgrade as schema_upgrade
 from lodestore.sql.dialect import POSTGRES
 
 CANARY = "hunter2-canary"
@@ -270,7 +274,7 @@ class TestFailing:
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lodestore'",
                 )
                 await asyncio.sleep(0.05)
-            assert len(await handle.keys(lodestore.kernel.Page(STATE))) == 3
+            assert len(await handle.keys(lodestore.core.records.Page(STATE))) == 3
 
         place.on(work)
 

@@ -16,9 +16,9 @@ import trustme
 
 import lodestore
 from lodestore.backends.postgres import PostgresBackend
-from lodestore.catalogue import CACHE, MEMORY, RAW_MESSAGE, STATE
+from lodestore.core.families import CACHE, MEMORY, RAW_MESSAGE, STATE
+from lodestore.core.records import Append, Copy, Drop, Page, Put
 from lodestore.errors import LodestoreError, Refused, Unavailable
-from lodestore.kernel import Append, Copy, Drop, Page, Put
 from lodestore.sql import REVISION
 from tests import postgres_server
 from tests.postgres_server import Server

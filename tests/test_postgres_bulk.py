@@ -13,9 +13,9 @@ import pytest
 
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.postgres import PostgresBackend
-from lodestore.catalogue import CACHE, FAMILIES, MEMORY, OWNED, RAW_MESSAGE, STATE, Family
-from lodestore.conformance import observe
-from lodestore.kernel import ABSENT, Append, Copy, Drop, Key, Put, Write
+from lodestore.conformance import assertions as observe
+from lodestore.core.families import CACHE, FAMILIES, MEMORY, OWNED, RAW_MESSAGE, STATE, Family
+from lodestore.core.records import ABSENT, Append, Copy, Drop, Key, Put, Write
 
 EPOCH = 1_000_000
 

@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 
 from lodestore.backends.postgres import PostgresBackend, driver
-from lodestore.catalogue import CACHE, CONVERSATION, MEMORY, RAW_MESSAGE, STATE
+from lodestore.core.families import CACHE, CONVERSATION, MEMORY, RAW_MESSAGE, STATE
+from lodestore.core.records import Append, Drop, Key, Page, Put, Write
 from lodestore.errors import Unavailable, Unknown
-from lodestore.kernel import Append, Drop, Key, Page, Put, Write
 from tests import postgres_server
 from tests.postgres_server import Server
 from tests.servers import Proxy, wait_for

@@ -14,10 +14,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from lodestore.backends.postgres import PostgresBackend, driver, writer
-from lodestore.catalogue import RAW_MESSAGE, STATE
+from lodestore.backends.postgres import PostgresBackend, driver
+from lodestore.backends.postgres import group_commit as writer
+from lodestore.core.families import RAW_MESSAGE, STATE
+from lodestore.core.records import Append, Page
 from lodestore.errors import Full, Refused, Unavailable, Unknown
-from lodestore.kernel import Append, Page
 from tests import postgres_server
 from tests.postgres_server import Server
 from tests.servers import Proxy, wait_for

@@ -19,10 +19,10 @@ import asyncpg
 import pytest
 
 from lodestore.backends.postgres import PostgresBackend
-from lodestore.catalogue import RAW_MESSAGE, STATE
 from lodestore.conformance import InterfacePromises, KernelLaws
+from lodestore.core.families import RAW_MESSAGE, STATE
+from lodestore.core.records import Append, Page
 from lodestore.errors import Refused, Unavailable, Unknown
-from lodestore.kernel import Append, Page
 from tests import postgres_server
 from tests.ports import free_port
 from tests.postgres_server import Server

@@ -14,18 +14,20 @@ from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lodestore import floats, schema_upgrade
-from lodestore.backends.postgres import PostgresBackend, indexing, pgvector
-from lodestore.catalogue import CONVERSATION, ITEM, MEMORY, RAW_MESSAGE, RESULT, RESULT_VECTOR, SEARCHABLE
+from lodestore.backends.postgres import PostgresBackend, pgvector
+from lodestore.backends.postgres import indexer as indexing
+from lodestore.core.families import CONVERSATION, ITEM, MEMORY, RAW_MESSAGE, RESULT, RESULT_VECTOR, SEARCHABLE
+from lodestore.core.records import BODY, Copy, Drop, Near, Put, Wanted
+from lodestore.encoding.packer import Packer
 from lodestore.errors import Refused
-from lodestore.finding import Hit
-from lodestore.kernel import BODY, Copy, Drop, Near, Put, Wanted
-from lodestore.packing import Packer
-from lodestore.sql import embeddings
-from lodestore.sql import postings as sql
+from lodestore.search import vectors as floats
+from lodestore.search.query import Query, parse
+from lodestore.sql import postgres_fts as sql
+from lodestore.sql import postgres_vectors as embeddings
+from lodestore.sql import upgrade as schema_upgrade
 from lodestore.sql.dialect import POSTGRES
-from lodestore.store import Store
-from lodestore.words import Query, parse
+from lodestore.store.search_service import Hit
+from lodestore.store.store import Store
 from tests.test_postgres import Place, nothing
 
 DIMENSION = 4

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 import lodestore
-from lodestore import purging
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.core.records import Backend
 from lodestore.errors import Refused, Unavailable
-from lodestore.kernel import Backend
-from lodestore.store import Store
+from lodestore.store import expiry as purging
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, python
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.kernel import MISS
-from lodestore.recent import Recent
+from lodestore.backends.sqlite.cache.lru import Recent
+from lodestore.core.records import MISS
 
 LIMIT = 40
 steps = st.lists(

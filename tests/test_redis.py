@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lodestore
-from lodestore import registry
 from lodestore.backends.memory import MemoryBackend, Space
-from lodestore.backends.redis import RedisBackend, door
-from lodestore.catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, Family
+from lodestore.backends.redis import RedisBackend
+from lodestore.backends.redis import client as door
+from lodestore.config import registry
+from lodestore.core.families import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, Family
+from lodestore.core.records import VERSION, Append, Backend, Copy, Drop, Page, Put
 from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsupported
-from lodestore.kernel import VERSION, Append, Backend, Copy, Drop, Page, Put
 
 from . import servers
 from .ports import free_port
@@ -233,7 +234,7 @@ class TestRefusal:
                 with pytest.raises(Refused) as caught:
                     asyncio.run(RedisBackend(url).open())
                 assert "canary" not in f"{caught.value!r} {caught.value.__cause__!r} {RedisBackend(url)!r}"
-                assert "canary" not in repr(lodestore.open(url)) + lodestore.registry.describe(url)
+                assert "canary" not in repr(lodestore.open(url)) + lodestore.config.registry.describe(url)
 
     def test_a_missing_password_is_asked_for(self) -> None:
         with server("--requirepass", "right-canary") as made:

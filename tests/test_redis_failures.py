@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from lodestore.backends.redis import RedisBackend, door
-from lodestore.catalogue import CONVERSATION, MEMORY, RAW_MESSAGE, STATE
+from lodestore.backends.redis import RedisBackend
+from lodestore.backends.redis import client as door
+from lodestore.core.families import CONVERSATION, MEMORY, RAW_MESSAGE, STATE
+from lodestore.core.records import Append, Drop, Page, Put
 from lodestore.errors import Conflict, LodestoreError, Refused, Unavailable, Unknown
-from lodestore.kernel import Append, Drop, Page, Put
 
 from . import servers
 from .test_redis import NOW, PUT, server, with_backend

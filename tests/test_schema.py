@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from lodestore import schema_upgrade
-from lodestore.backends.sqlite import creation, driver
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.engine import store_file as creation
 from lodestore.errors import LodestoreError, Unavailable, Unsupported
-from lodestore.resources import tree
-from lodestore.sql import APPLICATION_ID, REVISION, render, revision_name, write
+from lodestore.sql import APPLICATION_ID, REVISION, revision_name
+from lodestore.sql import schema_files as write
+from lodestore.sql import statements as render
+from lodestore.sql import upgrade as schema_upgrade
+from lodestore.sql.resources import tree
 
 
 def connect(path: Path) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from lodestore.backends.sqlite import driver
+from lodestore.backends.sqlite.engine import driver
 from lodestore.errors import Unavailable
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, run
 from .test_sqlite_writer import Faulty

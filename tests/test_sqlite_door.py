@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lodestore.backends.memory import MemoryBackend
-from lodestore.backends.sqlite import door
-from lodestore.catalogue import FAMILIES
+from lodestore.backends.sqlite import sql_console as door
+from lodestore.core.families import FAMILIES
 from lodestore.errors import Refused, Unavailable, Unsupported
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import run
 

@@ -14,14 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore import schema_upgrade
-from lodestore.backends.sqlite import SQLiteBackend, chunks, driver, sealing
-from lodestore.catalogue import CONVERSATION, RAW_MESSAGE
-from lodestore.codec import loads
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.maintenance import compaction as sealing
+from lodestore.backends.sqlite.records import chunk_format as chunks
+from lodestore.core.families import CONVERSATION, RAW_MESSAGE
+from lodestore.core.records import BODY, VERSION, Append, Copy, Drop, Page, Put, Row
+from lodestore.encoding.json_codec import loads
 from lodestore.errors import Corrupt, Refused, Unavailable
-from lodestore.kernel import BODY, VERSION, Append, Copy, Drop, Page, Put, Row
-from lodestore.sql.logs import LAST, SPAN
-from lodestore.store import Store
+from lodestore.sql import upgrade as schema_upgrade
+from lodestore.sql.sqlite_logs import LAST, SPAN
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, python, run
 

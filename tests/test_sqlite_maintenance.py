@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lodestore.backends.sqlite import SQLiteBackend, driver
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.engine import driver
 from lodestore.errors import Refused, Unavailable
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, run, trace
 

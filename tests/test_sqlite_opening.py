@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from lodestore.backends.sqlite import SQLiteBackend, creation, driver
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.engine import store_file as creation
 from lodestore.errors import Corrupt, Refused, Unavailable, Unsupported
 from lodestore.sql import APPLICATION_ID, REVISION
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, python, run
 

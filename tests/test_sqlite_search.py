@@ -18,14 +18,19 @@ from typing import Any
 import pytest
 
 import lodestore
-from lodestore.backends.sqlite import SQLiteBackend, driver, indexing, looking, reading, searching
-from lodestore.catalogue import MEMORY, RAW_MESSAGE, RESULT
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.search import index as searching
+from lodestore.backends.sqlite.search import indexer as indexing
+from lodestore.backends.sqlite.search import result_reader as reading
+from lodestore.backends.sqlite.search import searcher as looking
+from lodestore.backends.sqlite.vectors import ivf_training as training
+from lodestore.core.families import MEMORY, RAW_MESSAGE, RESULT
+from lodestore.core.records import Copy
 from lodestore.errors import Corrupt, Refused, Unavailable
-from lodestore.finding import Hit
-from lodestore.kernel import Copy
-from lodestore.sql import search as sql
-from lodestore.store import Store
-from lodestore.vectors import training
+from lodestore.sql import sqlite_fts as sql
+from lodestore.store.search_service import Hit
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, python, run, trace
 
@@ -477,9 +482,10 @@ def direction(number: int) -> list[float]:
 
 WRITER = textwrap.dedent("""
     import asyncio, os, random, sys, lodestore
-    from lodestore.backends.sqlite import indexing, searching
+    from lodestore.backends.sqlite.search import index as searching
+    from lodestore.backends.sqlite.search import indexer as indexing
+    from lodestore.backends.sqlite.vectors import ivf_training as training
     from tests.test_sqlite_search import direction
-    from lodestore.vectors import training
     indexing.STEP_BYTES, searching.QUIET, searching.MANY, training.LARGE = 3000, 0.001, 5, 20
     url, start, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     random.seed(seed)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from lodestore import codec
-from lodestore.backends.sqlite import driver
-from lodestore.catalogue import RAW_MESSAGE
+from lodestore.backends.sqlite.engine import driver
+from lodestore.core.families import RAW_MESSAGE
+from lodestore.encoding import json_codec as codec
+from lodestore.encoding.packer import Packer
 from lodestore.errors import Corrupt
-from lodestore.packing import Packer
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import python, run
 

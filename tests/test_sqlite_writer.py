@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from lodestore.backends.sqlite import driver
-from lodestore.catalogue import STATE
+from lodestore.backends.sqlite.engine import driver
+from lodestore.core.families import STATE
+from lodestore.core.records import Put
 from lodestore.errors import Conflict, Full, LodestoreError, Unavailable, Unknown
-from lodestore.kernel import Put
-from lodestore.store import Store
+from lodestore.store.store import Store
 
 from .sqlite_tools import backend, run, trace
 
@@ -264,7 +264,7 @@ def test_a_busy_store_is_unavailable_after_the_timeout(tmp_path: Path) -> None:
 def test_a_failure_nobody_foresaw_reaches_its_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(store: Store) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("lodestore.backends.sqlite.writer._advance", lambda *_: 1 / 0)
+            patch.setattr("lodestore.backends.sqlite.group_commit._advance", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 await asyncio.wait_for(store.store_system_state("k", {}), 5)
         await store.store_system_state("k", {"v": 1})

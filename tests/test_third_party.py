@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-from lodestore.catalogue import CATALOGUE, FAMILIES, OWNED, Family, owner_of
 from lodestore.conformance import InterfacePromises, KernelLaws
-from lodestore.errors import Unavailable
-from lodestore.kernel import (
+from lodestore.core.families import CATALOGUE, FAMILIES, OWNED, Family, owner_of
+from lodestore.core.records import (
     BODY,
     EXPIRES_AT,
     KEY,
@@ -35,6 +34,7 @@ from lodestore.kernel import (
     conflict,
     order_of,
 )
+from lodestore.errors import Unavailable
 
 
 class JsonBackend(Backend):

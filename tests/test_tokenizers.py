@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.backends.sqlite import driver
-from lodestore.codec import encode
-from lodestore.conformance.searches import HOSTILE_QUERIES
-from lodestore.sql import search as sql
-from lodestore.tokenizers import BOTH, MAX_SOUGHT, TOKENIZERS, TRIGRAM, WORDS, body_of, chosen, indexed, sought
-from lodestore.words import Query, Term, expression, parse, spaced
+from lodestore.backends.sqlite.engine import driver
+from lodestore.conformance.search import HOSTILE_QUERIES
+from lodestore.encoding.json_codec import encode
+from lodestore.search.query import Query, Term, expression, parse, spaced
+from lodestore.search.tokenizers import BOTH, MAX_SOUGHT, TOKENIZERS, TRIGRAM, WORDS, body_of, chosen, indexed, sought
+from lodestore.sql import sqlite_fts as sql
 
 anything = st.text() | st.sampled_from(HOSTILE_QUERIES)
 

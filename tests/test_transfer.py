@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from lodestore.backends.files import FileBackend
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.catalogue import (
+from lodestore.conformance.examples import gallery
+from lodestore.conformance.kit import START
+from lodestore.core.families import (
     AGENT,
     CACHE,
     CONVERSATION,
@@ -30,14 +32,12 @@ from lodestore.catalogue import (
     STATE,
     Family,
 )
-from lodestore.conformance.gallery import gallery
-from lodestore.conformance.kit import START
+from lodestore.core.records import BODY, KEY, PLACE, VERSION, Append, Backend, Copy, Drop, Page, Put, Row, Write, alive
 from lodestore.errors import Refused, Unavailable
-from lodestore.export import export
-from lodestore.kernel import BODY, KEY, PLACE, VERSION, Append, Backend, Copy, Drop, Page, Put, Row, Write, alive
 from lodestore.transfer import MigrationReport, migrate
+from lodestore.transfer.batching import BATCH_BYTES, BATCH_WRITES, MARK
+from lodestore.transfer.export import export
 from lodestore.transfer.migration import MOST_PASSES
-from lodestore.transfer.streaming import BATCH_BYTES, BATCH_WRITES, MARK
 from tests.test_export import NOW, writes
 
 Contents = dict[str, list[Row]]

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from lodestore.backends.memory import MemoryBackend
-from lodestore.catalogue import CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE, Family
+from lodestore.core.families import CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE, Family
+from lodestore.core.records import VERSION, Append, Backend, Copy, Drop, Key, Page, Put, Row, Write
 from lodestore.errors import Refused, Unavailable
-from lodestore.kernel import VERSION, Append, Backend, Copy, Drop, Key, Page, Put, Row, Write
-from lodestore.store import Store
-from lodestore.transfer import MigrationReport, catching_up, migrate
-from lodestore.transfer.streaming import MARK
+from lodestore.store.store import Store
+from lodestore.transfer import MigrationReport, migrate
+from lodestore.transfer import catch_up as catching_up
+from lodestore.transfer.batching import MARK
 from tests.stores import KINDS, Stores, on
 from tests.test_transfer import Forgetful, Lossy, exported, state, talk, text
 
@@ -94,7 +95,7 @@ class TestTwoInto:
 
 
 def opened_twice(url: str) -> tuple[Backend, Backend]:
-    from lodestore import registry
+    from lodestore.config import registry
 
     one = registry.backend(url)
     return one, (Other(one) if isinstance(one, MemoryBackend) else registry.backend(url))
@@ -219,7 +220,7 @@ class TestCatchingUp:
 
         from tempfile import TemporaryDirectory
 
-        from lodestore.backends.sqlite import SQLiteBackend  # a source that counts its commits
+        from lodestore.backends.sqlite import SQLiteBackend
 
         with TemporaryDirectory() as folder:
             on(work, SQLiteBackend(f"{folder}/a", durability="process"), Late())

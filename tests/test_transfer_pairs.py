@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from lodestore.catalogue import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE
-from lodestore.conformance.gallery import gallery
+from lodestore.conformance.examples import gallery
 from lodestore.conformance.kit import START
-from lodestore.export import export
-from lodestore.kernel import (
+from lodestore.core.families import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE
+from lodestore.core.records import (
     BODY,
     CREATED_AT,
     EXPIRES_AT,
@@ -28,8 +27,9 @@ from lodestore.kernel import (
     Write,
     alive,
 )
-from lodestore.store import Store
+from lodestore.store.store import Store
 from lodestore.transfer import migrate
+from lodestore.transfer.export import export
 from tests.stores import KINDS, Stores, on
 
 NOW = START + 1000
@@ -156,8 +156,8 @@ def test_what_was_written_and_removed_meanwhile_is_settled(stores: Stores, targe
 
 async def reopen_migration(b: Backend, sequence: int | None) -> None:
     """As if the migration had been killed just before its end."""
-    from lodestore.codec import encode
-    from lodestore.transfer.streaming import MARK
+    from lodestore.encoding.json_codec import encode
+    from lodestore.transfer.batching import MARK
 
     mark = encode({"families": [family.name for family in FAMILIES], "origin": "", "sequence": sequence})
     await b.apply([Put(STATE, MARK, mark, 0)])

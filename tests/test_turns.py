@@ -1,4 +1,4 @@
-"""The laws of `lodestore.turns`, under every interleaving a few tasks and cancellations make."""
+"""The laws of `lodestore.backends.lifecycle`, under every interleaving a few tasks and cancellations make."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.turns import Turns
+from lodestore.backends.lifecycle import Turns
 
 Step = tuple[str, int]  # what a task does, and after how many turns of the loop it is cancelled
 

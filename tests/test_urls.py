@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import lodestore
-from lodestore import cli, registry
+from lodestore import cli
+from lodestore.config import registry
+from lodestore.core.server_urls import server
 from lodestore.errors import LodestoreError, Refused
-from lodestore.urls import server
 
 DEAD = "127.0.0.1:1"
 SECRETS = ("canary-4c1d", "canary-b77e")
@@ -75,7 +76,7 @@ def said_of(url: str, **options: Any) -> str:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from lodestore.backends.redis import door
+    from lodestore.backends.redis import client as door
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(door, "PATIENCE", ())

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.vectors import cells, checking, packed, training
-from lodestore.vectors.bounds import Bounds
-from lodestore.vectors.codes import Floats
-from lodestore.vectors.space import Entry, Span
+from lodestore.backends.sqlite.vectors import index_writer as packed
+from lodestore.backends.sqlite.vectors import ivf as cells
+from lodestore.backends.sqlite.vectors import ivf_training as training
+from lodestore.backends.sqlite.vectors import verify as checking
+from lodestore.backends.sqlite.vectors.quantization import Floats
+from lodestore.backends.sqlite.vectors.score_bounds import Bounds
+from lodestore.backends.sqlite.vectors.types import Entry, Span
 
 from .vector_box import METRICS, OWNERS, PARTS, WHOLE, Box, agree, box, drawn, play, steps
 

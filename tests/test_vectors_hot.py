@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lodestore.sql import vectors as sql
-from lodestore.vectors import chunks, hot
-from lodestore.vectors.hot import HotCodes
+from lodestore.backends.sqlite.vectors import chunk_store as chunks
+from lodestore.backends.sqlite.vectors import code_cache as hot
+from lodestore.backends.sqlite.vectors.code_cache import HotCodes
+from lodestore.sql import sqlite_vectors as sql
 
 from .vector_box import OWNERS, PARTS, Box, box, drawn, play, steps
 

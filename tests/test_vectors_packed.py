@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lodestore.backends.sqlite.vectors import chunk_store as chunks
+from lodestore.backends.sqlite.vectors import index_writer as packed
+from lodestore.backends.sqlite.vectors import quantization as codes
+from lodestore.backends.sqlite.vectors.knn import nearest
+from lodestore.backends.sqlite.vectors.types import Entry, Span
 from lodestore.errors import Corrupt, Refused
-from lodestore.sql import vectors as sql
-from lodestore.vectors import chunks, codes, packed
-from lodestore.vectors.nearest import nearest
-from lodestore.vectors.space import Entry, Span
+from lodestore.sql import sqlite_vectors as sql
 
 from .vector_box import METRICS, OWNERS, PARTS, WHOLE, Box, agree, box, drawn, places, play, steps
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lodestore.backends.sqlite import driver
-from lodestore.catalogue import FAMILIES, MEMORY, RAW_MESSAGE, RESULT, SEARCHABLE
-from lodestore.conformance.searches import HOSTILE_QUERIES
-from lodestore.snippets import WIDTH, snippet
-from lodestore.sql import search as sql
-from lodestore.texts import _READERS, MAX_TEXT, text_of
-from lodestore.words import MAX_TERMS, Query, Term, expression, parse, spaced
+from lodestore.backends.sqlite.engine import driver
+from lodestore.conformance.search import HOSTILE_QUERIES
+from lodestore.core.families import FAMILIES, MEMORY, RAW_MESSAGE, RESULT, SEARCHABLE
+from lodestore.search.query import MAX_TERMS, Query, Term, expression, parse, spaced
+from lodestore.search.snippets import WIDTH, snippet
+from lodestore.search.text import _READERS, MAX_TEXT, text_of
+from lodestore.sql import sqlite_fts as sql
 
 anything = st.text() | st.text(st.characters(), max_size=60) | st.sampled_from(HOSTILE_QUERIES)
 pieces = st.lists(st.sampled_from(["a", '"', "-", "*", " ", "\0", "\u65e5", "\uff02", "NOT", "(", "'", "\U0001f600"]))

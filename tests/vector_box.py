@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from lodestore.backends.sqlite import driver
-from lodestore.sql import vectors as sql
-from lodestore.vectors import checking, packed
-from lodestore.vectors.nearest import nearest
-from lodestore.vectors.space import Entry, Space, Span
+from lodestore.backends.sqlite.engine import driver
+from lodestore.backends.sqlite.vectors import index_writer as packed
+from lodestore.backends.sqlite.vectors import verify as checking
+from lodestore.backends.sqlite.vectors.knn import nearest
+from lodestore.backends.sqlite.vectors.types import Entry, Space, Span
+from lodestore.sql import sqlite_vectors as sql
 
 METRICS: tuple[str, ...] = ("cosine", "ip", "l2")
 OWNERS: tuple[Span, ...] = tuple(((owner << 32) - 2**63, ((owner + 1) << 32) - 2**63 - 1) for owner in (1, 2))

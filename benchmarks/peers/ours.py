@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 import lodestore
-from lodestore.settings import SQLiteSettings
+from lodestore.config.settings import SQLiteSettings
 
 from .base import Document, History, KeyValue, describe
 

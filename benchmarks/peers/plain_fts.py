@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lodestore.backends.sqlite import driver
-from lodestore.words import expression, parse
+from lodestore.backends.sqlite.engine import driver
+from lodestore.search.query import expression, parse
 
 from ..vectors import Records
 from .base import Peer, describe

@@ -25,7 +25,7 @@ _HOMES = {
         "Unknown",
         "Unsupported",
     ],
-    "factory": [
+    "store.connectome": [
         "StorageFactory",
         "create_file_storage",
         "create_sqlite_storage",
@@ -33,70 +33,40 @@ _HOMES = {
         "create_storage_from_env",
         "get_available_backends",
     ],
-    "finding": ["Hit"],
-    "interface": ["StorageInterface"],
-    "kernel": ["ABSENT"],
-    "memoizing": ["memoize"],
-    "opening": ["open"],
-    "store": ["Store"],
+    "store.search_service": ["Hit"],
+    "core.interface": ["StorageInterface"],
+    "core.records": ["ABSENT"],
+    "store.memoize": ["memoize"],
+    "store.opening": ["open"],
+    "store.store": ["Store"],
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [*sorted(_HOME_OF), "__version__", "sync"]
 
 if TYPE_CHECKING:
-    from . import sync as sync
-    from .errors import (
-        Conflict as Conflict,
-    )
-    from .errors import (
-        Corrupt as Corrupt,
-    )
-    from .errors import (
-        EmbeddingFailed as EmbeddingFailed,
-    )
-    from .errors import (
-        Full as Full,
-    )
-    from .errors import (
-        LodestoreError as LodestoreError,
-    )
-    from .errors import (
-        Refused as Refused,
-    )
-    from .errors import (
-        Unavailable as Unavailable,
-    )
-    from .errors import (
-        Unknown as Unknown,
-    )
-    from .errors import (
-        Unsupported as Unsupported,
-    )
-    from .factory import (
-        StorageFactory as StorageFactory,
-    )
-    from .factory import (
-        create_file_storage as create_file_storage,
-    )
-    from .factory import (
-        create_sqlite_storage as create_sqlite_storage,
-    )
-    from .factory import (
-        create_storage as create_storage,
-    )
-    from .factory import (
-        create_storage_from_env as create_storage_from_env,
-    )
-    from .factory import (
-        get_available_backends as get_available_backends,
-    )
-    from .finding import Hit as Hit
-    from .interface import StorageInterface as StorageInterface
-    from .kernel import ABSENT as ABSENT
-    from .memoizing import memoize as memoize
-    from .opening import open as open
-    from .store import Store as Store
+    from .core.interface import StorageInterface as StorageInterface
+    from .core.records import ABSENT as ABSENT
+    from .errors import Conflict as Conflict
+    from .errors import Corrupt as Corrupt
+    from .errors import EmbeddingFailed as EmbeddingFailed
+    from .errors import Full as Full
+    from .errors import LodestoreError as LodestoreError
+    from .errors import Refused as Refused
+    from .errors import Unavailable as Unavailable
+    from .errors import Unknown as Unknown
+    from .errors import Unsupported as Unsupported
+    from .store import sync as sync
+    from .store.connectome import StorageFactory as StorageFactory
+    from .store.connectome import create_file_storage as create_file_storage
+    from .store.connectome import create_sqlite_storage as create_sqlite_storage
+    from .store.connectome import create_storage as create_storage
+    from .store.connectome import create_storage_from_env as create_storage_from_env
+    from .store.connectome import get_available_backends as get_available_backends
+    from .store.memoize import memoize as memoize
+    from .store.opening import open as open
+    from .store.search_service import Hit as Hit
+    from .store.store import Store as Store
 
 
 def __getattr__(name: str) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from ..catalogue import FAMILIES, OWNED, Family, owner_of
-from ..errors import Unavailable
-from ..kernel import (
+from ..core.families import FAMILIES, OWNED, Family, owner_of
+from ..core.records import (
     BODY,
     CREATED_AT,
     KEY,
@@ -29,6 +28,7 @@ from ..kernel import (
     conflict,
     order_of,
 )
+from ..errors import Unavailable
 
 Rows = dict[Key, Row]
 

@@ -79,7 +79,7 @@ def _complain(message: str, kind: str, code: int, as_json: bool) -> int:
 
 def _masked(message: str, argv: Sequence[str] | None) -> str:
     """A message in which words that may be URLs, whatever they were given for, keep their passwords to themselves."""
-    from ..registry import SCHEMES, describe
+    from ..config.registry import SCHEMES, describe
 
     for word in sys.argv[1:] if argv is None else argv:
         url = word.partition("=")[2] if word.startswith("--") else word

@@ -78,16 +78,16 @@ _FAMILY = _argument("family", metavar="FAMILY", help="kind of record, such as co
 _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     (
         "demo",
-        "telling.demo",
+        "run_demo.demo",
         "show on real conversations what a store does, kill -9 included, in a few seconds",
         [_argument("--at", metavar="FOLDER", help="where to put it (default: a new temporary folder)")],
     ),
-    ("info", "looking.info", "say what a store is, where, in which version, and how large", [_STORE]),
-    ("stats", "looking.stats", "count what is in a store", [_STORE]),
-    ("health", "looking.health", "prove by a write that a store works; exit code 1 when it is not healthy", [_STORE]),
+    ("info", "inspect.info", "say what a store is, where, in which version, and how large", [_STORE]),
+    ("stats", "inspect.stats", "count what is in a store", [_STORE]),
+    ("health", "inspect.health", "prove by a write that a store works; exit code 1 when it is not healthy", [_STORE]),
     (
         "list",
-        "looking.keys",
+        "inspect.keys",
         "list the keys of a family, in its order",
         [
             _STORE,
@@ -106,13 +106,13 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     ),
     (
         "show",
-        "looking.show",
+        "inspect.show",
         "print a record as JSON, or all messages or memories of a conversation, or all chains of an agent",
         [_STORE, _FAMILY, _argument("key", metavar="KEY", nargs="+", help="the key, or its first part for a list")],
     ),
     (
         "search",
-        "searching.search",
+        "search.search",
         "find messages, memories, results and items by what they say, the best first; exit code 1 when there are none",
         [
             _STORE,
@@ -141,7 +141,7 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     ),
     (
         "sql",
-        "looking.sql",
+        "inspect.sql",
         "ask a SQLite store one reading SQL statement, over its tables and views",
         [
             _STORE,
@@ -153,7 +153,7 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     ),
     (
         "import",
-        "moving.bring_in",
+        "import_export.bring_in",
         "import conversations from other tools' files, or an export; creates the store",
         [
             _argument("files", metavar="FILE", nargs="+", help="a file (plain, .gz or .zst), a folder, or - for stdin"),
@@ -164,7 +164,7 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     ),
     (
         "export",
-        "moving.bring_out",
+        "import_export.bring_out",
         "write a store as JSON lines",
         [
             _STORE,
@@ -175,7 +175,7 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     ),
     (
         "migrate",
-        "migrating.migrate",
+        "migrate.migrate",
         "copy a store into another of any backend, in use or not, and prove that both hold the same",
         [
             _argument("source", metavar="SRC", help=_URL),
@@ -198,13 +198,13 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     ),
     (
         "backup",
-        "moving.back_up",
+        "import_export.back_up",
         "write a consistent, verified copy of a store while it is in use",
         [_STORE, _argument("path", metavar="PATH", help="a new file (SQLite) or folder")],
     ),
     (
         "restore",
-        "restoring.restore",
+        "restore.restore",
         "make a store from a backup, verified first; times and versions are kept",
         [
             _argument("path", metavar="PATH", help="what backup made: a SQLite file or a folder"),
@@ -212,10 +212,10 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
             _argument("--force", action="store_true", help="move aside what is there already, under a free name"),
         ],
     ),
-    ("verify", "keeping.verify", "read everything back; exit code 1 and one line for each problem", [_STORE]),
+    ("verify", "maintain.verify", "read everything back; exit code 1 and one line for each problem", [_STORE]),
     (
         "reindex",
-        "searching.reindex",
+        "search.reindex",
         "build the search index anew from the records",
         [
             _STORE,
@@ -224,12 +224,12 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
             _argument("--tokenizer", choices=_TOKENIZERS, help="index text by these from now on (default: as so far)"),
         ],
     ),
-    ("purge", "keeping.purge", "remove what has expired", [_STORE]),
-    ("compact", "keeping.compact", "give back space that is no longer needed", [_STORE]),
-    ("upgrade", "keeping.upgrade", "bring the schema of a store up to date; creates an absent one", [_STORE]),
+    ("purge", "maintain.purge", "remove what has expired", [_STORE]),
+    ("compact", "maintain.compact", "give back space that is no longer needed", [_STORE]),
+    ("upgrade", "maintain.upgrade", "bring the schema of a store up to date; creates an absent one", [_STORE]),
     (
         "schema",
-        "keeping.schema",
+        "maintain.schema",
         "print the SQL of an empty store",
         [
             _argument("--dialect", choices=("sqlite", "postgres"), default="sqlite", help="default: %(default)s"),

@@ -8,7 +8,7 @@ Five lines hold a backend to all of them; needs hypothesis and pytest:
         def backend(self, folder: Path) -> Backend:  # a new handle on the store in that folder
             return MyBackend(folder)
 
-`KernelLaws` asks the seven methods of `lodestore.kernel.Backend`; `InterfacePromises` asks what `lodestore.Store`
+`KernelLaws` asks the seven methods of `lodestore.core.records.Backend`; `InterfacePromises` asks what `lodestore.Store`
 promises its users over that backend. `examples` and `steps` on the class say how hard Hypothesis looks.
 """
 
@@ -23,7 +23,7 @@ _SPOKEN = (
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _SPOKEN.split()))
 
-from .laws import KernelLaws  # noqa: E402
-from .promises import InterfacePromises  # noqa: E402
+from .backend_laws import KernelLaws  # noqa: E402
+from .store_promises import InterfacePromises  # noqa: E402
 
 __all__ = ["InterfacePromises", "KernelLaws"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from ..core.records import Backend
 from ..errors import Refused
-from ..kernel import Backend
-from ..store import Store
+from ..store.store import Store
 from .kit import FakeClock, Kit
 
 TASKS, EACH = 6, 4

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import pytest
 
-from ..clock import iso
-from ..codec import MAX_BODY, MAX_DEPTH
+from ..core.clock import iso
+from ..encoding.json_codec import MAX_BODY, MAX_DEPTH
 from ..errors import Refused
-from ..store import Store
+from ..store.store import Store
 from .kit import START, FakeClock, Kit
 from .strategies import documents
 

@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ..kernel import Backend
-from ..store import Store
+from ..core.records import Backend
+from ..store.store import Store
 
 START = 1_700_000_000_000  # where the clocks of the kit start, in milliseconds
 

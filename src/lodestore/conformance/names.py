@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from ..errors import Refused
-from ..store import Store
+from ..store.store import Store
 from .kit import FakeClock, Kit
 from .strategies import HOSTILE, ids
 

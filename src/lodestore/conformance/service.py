@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ..catalogue import FAMILIES
+from ..core.families import FAMILIES
 from ..errors import Unavailable
-from ..store import Store
+from ..store.store import Store
 from .documents import KINDS
 from .kit import FakeClock, Kit, folder
 

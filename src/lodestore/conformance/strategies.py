@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from hypothesis import strategies as st
 
-from ..catalogue import FAMILIES, OWNED, VECTORS, Family
-from ..codec import encode
-from ..kernel import Append, Copy, Drop, Key, Page, Put, Row, Write
+from ..core.families import FAMILIES, OWNED, VECTORS, Family
+from ..core.records import Append, Copy, Drop, Key, Page, Put, Row, Write
+from ..encoding.json_codec import encode
 
 Ids = tuple[str, ...]
 Families = tuple[Family, ...]
@@ -33,7 +33,7 @@ FOCUS: dict[str, Families] = {
     "alone": tuple(family for family in FAMILIES if not family.owner and not OWNED[family]),
     "all": FAMILIES,
 }
-FAR = 2**53  # where the gate of `lodestore.keys` cuts limits and positions
+FAR = 2**53  # where the gate of `lodestore.core.validation` cuts limits and positions
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 ids = st.sampled_from(HOSTILE) | st.text(

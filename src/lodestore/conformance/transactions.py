@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ..errors import Conflict, Refused
-from ..store import Store
+from ..store.store import Store
 from .kit import FakeClock, Kit, folder
 
 Call = Callable[[Any, Any], Awaitable[Any]]  # on a store or a transaction, with a number

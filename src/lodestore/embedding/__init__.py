@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .adapters import from_cohere, from_openai, from_sentence_transformers
-from .calls import Embedding
+from .batching import Embedding
 from .embedder import Embedder, NamedEmbedder, as_embedder
 from .hashing import HashingEmbedder
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..core.validation import check_id
 from ..errors import Refused
-from ..keys import check_id
 
 # From texts to a vector for each: a list of lists, an array of two dimensions, or a list of float32 as bytes
 # (little-endian). It may be asynchronous.

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..words import fold, words_of
+from ..search.query import fold, words_of
 from .embedder import check_dimension
 
 _WORD, _LETTERS = 1.0, 0.5  # what a word counts, and three letters of one

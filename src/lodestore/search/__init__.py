@@ -1,1 +1,1 @@
-"""Search for backends that have no index of their own."""
+"""Search semantics, without I/O: query parser, tokenizers, snippets, filters, rank fusion."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..catalogue import Family
+from ..core.families import Family
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from ..catalogue import FAMILIES, Family
+from ..core.families import FAMILIES, Family
 from .dialect import SQLITE, Dialect
 
 

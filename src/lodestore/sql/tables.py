@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from ..catalogue import FAMILIES, OWNED, Family, owner_of
+from ..core.families import FAMILIES, OWNED, Family, owner_of
 
 # PostgreSQL's INTEGER ends at 2^31, and its text orders by the locale of the database unless told otherwise.
 _WHOLE = BigInteger().with_variant(Integer(), "sqlite")

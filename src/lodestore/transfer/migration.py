@@ -11,14 +11,14 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from ..catalogue import CATALOGUE, FAMILIES, Family
+from ..core.families import CATALOGUE, FAMILIES, Family
+from ..core.records import Backend, Sequenced
 from ..errors import Refused
-from ..kernel import Backend, Sequenced
-from .catching_up import Moments, catch_up
-from .marking import Mark, marked
+from .batching import is_empty
+from .catch_up import Moments, catch_up
+from .copy_pass import Job, Progress, Walk, check_strangers
+from .migration_lock import Mark, marked
 from .report import MigrationReport
-from .streaming import is_empty
-from .walking import Job, Progress, Walk, check_strangers
 
 Merge = Literal["skip", "overwrite", "fail"]
 MERGES = ("skip", "overwrite", "fail")

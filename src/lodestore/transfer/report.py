@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from ..catalogue import Family
-from ..kernel import BODY, CREATED_AT, KEY, Row
+from ..core.families import Family
+from ..core.records import BODY, CREATED_AT, KEY, Row
 
 MAX_LISTED = 1_000  # conflicts named in a report; a store of nothing else must not fill the memory
 _MODULUS = 2**256

@@ -6,14 +6,14 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from ...catalogue import Family
+from ...core.families import Family
+from ...core.records import PORTION, Backend, Key, Page, Row, Vitals, Write
 from ...errors import Refused
-from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write
-from ...turns import Turns
-from .disk import Disk
-from .folder import Folder
-from .pages import sliced
-from .worker import Worker
+from ..lifecycle import Turns
+from .filesystem import Disk
+from .scan import sliced
+from .store import Folder
+from .worker_thread import Worker
 
 
 class FileBackend(Backend):

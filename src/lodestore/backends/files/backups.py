@@ -6,7 +6,7 @@ import os
 import re
 
 from ...errors import Refused
-from .disk import Disk
+from .filesystem import Disk
 
 _NUMBERED = re.compile(r"([0-9]{6,})\.json").fullmatch
 

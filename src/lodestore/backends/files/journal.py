@@ -10,7 +10,7 @@ import orjson
 
 from ...errors import Corrupt, Unknown
 from .backups import Backups
-from .disk import Disk, is_temporary, temporary
+from .filesystem import Disk, is_temporary, temporary
 
 Changes = Mapping[str, bytes | None]  # new content by path inside the store; None removes the file
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
-from ...catalogue import (
+from ...core.families import (
     AGENT,
     CACHE,
     CHUNK_INFO,
@@ -21,7 +21,7 @@ from ...catalogue import (
     Family,
     owner_of,
 )
-from . import names
+from . import filenames as names
 
 PARTIAL_FILE = ".owner.json"  # stands for an owner that exists only through what it owns
 ID_FILE = ".id"  # the true key of a directory whose name is hashed

@@ -9,21 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...catalogue import FAMILIES, Family
+from ...core.families import FAMILIES, Family
+from ...core.records import Backend, Key, Page, Row, Vitals, Write
+from ...encoding.dictionary_training import FIRST, Trainer
+from ...encoding.packer import Packer
 from ...errors import Corrupt, Refused, Unsupported
-from ...kernel import Backend, Key, Page, Row, Vitals, Write
-from ...packing import Packer
-from ...sql import render
+from ...sql import statements as render
 from ...sql.dialect import POSTGRES
-from ...training import FIRST, Trainer
-from ...turns import Turns
-from . import creation, maintenance
-from .dictionaries import TableShelf
+from ..lifecycle import Turns
+from . import maintenance
+from . import schema as creation
+from .dictionary_table import TableShelf
 from .driver import Address, Connection
+from .group_commit import Writer
+from .index import Index
 from .pgvector import Vectors
 from .pool import Pool
-from .searching import Index
-from .writer import Writer
 
 T = TypeVar("T")
 

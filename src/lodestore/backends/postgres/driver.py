@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import asyncpg
 
+from ...core.server_urls import server
 from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown
-from ...urls import server
 
 Connection = Any  # asyncpg's own types differ between its versions
 Lost = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)

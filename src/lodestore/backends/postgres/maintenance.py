@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...catalogue import FAMILIES
+from ...core.families import FAMILIES
+from ...core.records import Page
+from ...encoding.packer import Packer, damaged
 from ...errors import Corrupt
-from ...kernel import Page
-from ...packing import Packer, damaged
-from ...sql import REVISION, render
+from ...sql import REVISION
+from ...sql import statements as render
 from ...sql.dialect import Dialect
-from . import dictionaries, searching
+from . import dictionary_table as dictionaries
+from . import index as searching
 from .driver import Connection
-from .execute import row_of
 from .pgvector import Vectors
+from .single_put import row_of
 
 RISKS = {
     "fsync": "acknowledged writes may be lost and files torn when the machine stops",

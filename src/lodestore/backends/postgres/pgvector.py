@@ -6,16 +6,17 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...encoding.packer import Packer
 from ...errors import LodestoreError
-from ...floats import Space
-from ...packing import Packer
-from ...sql import embeddings as sql
+from ...search.vectors import Space
+from ...sql import postgres_vectors as sql
 from ...sql.dialect import Dialect
-from . import driver, indexing
-from .creation import quoted
+from . import driver
+from . import indexer as indexing
 from .driver import Connection
-from .indexing import Kept
+from .indexer import Kept
 from .pool import Pool
+from .schema import quoted
 
 MANY = 50_000  # vectors in a space, above which they get an HNSW index
 PATIENCE = 24 * 3600.0  # seconds that the making of an index may take

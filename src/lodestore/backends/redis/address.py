@@ -10,8 +10,8 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from ...core.server_urls import Server, server
 from ...errors import Refused
-from ...urls import Server, server
 
 Place = tuple[str, int] | None  # host and port; None for a socket in the file system
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...catalogue import FAMILIES, Family
+from ...core.families import FAMILIES, Family
+from ...core.records import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict
+from ...encoding.dictionary_training import FIRST, Trainer
+from ...encoding.packer import Packer, damaged
 from ...errors import Corrupt, Refused, Unavailable, Unsupported
-from ...kernel import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict
-from ...packing import Packer, damaged
-from ...training import FIRST, Trainer
-from ...turns import Turns
-from . import rows
+from ..lifecycle import Turns
+from . import wire_format as rows
 from .address import Address
-from .dictionaries import HashShelf
-from .door import Door
+from .client import Door
+from .dictionary_table import HashShelf
 from .health import inspect, run_of
 from .scripts import APPLY, FETCH, FORMAT, PAGE, VITALS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import LodestoreError, Unavailable
-from .door import Door
+from .client import Door
 
 
 async def inspect(door: Door) -> dict[str, Any]:

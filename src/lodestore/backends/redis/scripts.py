@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ...catalogue import FAMILIES, OWNED, VECTORS, Family
+from ...core.families import FAMILIES, OWNED, VECTORS, Family
 
 FORMAT = 1  # how a store is laid out; another number is another version of lodestore
 
@@ -36,5 +36,7 @@ def _traits(family: Family) -> str:
     return f"depth = {len(family.key)}, placed = {placed}, expires = {expires}, {kin}"
 
 
-APPLY = Script("check", "write")
-PAGE, FETCH, VITALS, RIGHTS, KEEP, REPACK = map(Script, ("page", "fetch", "vitals", "rights", "keep", "repack"))
+APPLY = Script("validate", "apply")
+PAGE, FETCH, VITALS, RIGHTS, KEEP, REPACK = map(
+    Script, ("page", "fetch", "stats", "permissions", "save_dictionary", "repack")
+)

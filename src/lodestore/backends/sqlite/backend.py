@@ -8,22 +8,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...catalogue import CACHE, FAMILIES, Family
-from ...kernel import PORTION, Backend, Key, Page, Row, Vitals, Write, following
-from ...packing import Packer
-from ...sql import render
-from ...training import Trainer
-from ...turns import Turns
-from . import creation, door, driver, execute, indexing, maintenance, packing, sealing
-from .bounding import Bound
+from ...core.families import CACHE, FAMILIES, Family
+from ...core.records import PORTION, Backend, Key, Page, Row, Vitals, Write, following
+from ...encoding.dictionary_training import Trainer
+from ...encoding.packer import Packer
+from ...sql import statements as render
+from ..lifecycle import Turns
+from . import sql_console as door
+from .cache.coherence import MAX_STALENESS
+from .cache.hot_cache import HOT_BYTES, Hot
 from .connections import Connections
-from .dictionaries import TableShelf
-from .hot import HOT_BYTES, Hot
-from .looking import VECTOR_BYTES
-from .searching import Index
+from .engine import driver
+from .engine import store_file as creation
+from .group_commit import Writer
+from .maintenance import compaction as sealing
+from .maintenance import operations as maintenance
+from .maintenance.dictionary_table import TableShelf
+from .maintenance.eviction import Bound
+from .records import body_io as packing
+from .records import writes as execute
+from .search import indexer as indexing
+from .search.index import Index
+from .search.searcher import VECTOR_BYTES
 from .snapshot import Snapshot
-from .watch import MAX_STALENESS
-from .writer import Writer
 
 T = TypeVar("T")
 

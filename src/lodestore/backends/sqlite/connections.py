@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ...packing import Packer
-from . import door, driver
-from .creation import Site
-from .threads import Thread
+from ...encoding.packer import Packer
+from . import sql_console as door
+from .engine import driver
+from .engine.store_file import Site
+from .engine.worker_thread import Thread
 
 
 class Connections:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
-from ...catalogue import Family
-from ...kernel import PORTION, Key, Page, Row, following
-from ...packing import Packer
-from ...sql import render
-from . import driver, execute
-from .creation import Site
-from .threads import Thread
+from ...core.families import Family
+from ...core.records import PORTION, Key, Page, Row, following
+from ...encoding.packer import Packer
+from ...sql import statements as render
+from .engine import driver
+from .engine.store_file import Site
+from .engine.worker_thread import Thread
+from .records import writes as execute
 
 
 class Snapshot:

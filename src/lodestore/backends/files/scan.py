@@ -1,0 +1,154 @@
+"""Pages, counts and expired records, cut from a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ...core.families import FAMILIES, Family
+from ...core.records import BODY, EXPIRES_AT, KEY, Key, Page, Row, Vitals, alive, order_of
+from .layout import Layout, Shape, layout_of
+from .read_view import View
+from .record_files import Group
+
+T = TypeVar("T")
+LIGHT = 256  # bytes a record counts for besides its body
+
+
+def read_page(view: View, page: Page) -> list[Row]:
+    """The rows of a page; files are read in the order of the family until the page is full."""
+    return _gathered(view, page, lambda row: row)
+
+
+def _gathered(view: View, page: Page, taken: Callable[[Row], T]) -> list[T]:
+    """What is taken of each row of a page; no more is held."""
+    found: list[T] = []
+    if page.limit == 0:
+        return found
+    for group in groups_in_order(view, page):
+        found += map(taken, wanted_of(view, page, group))
+        if page.limit is not None and len(found) >= page.limit:
+            return found[: page.limit]
+    return found
+
+
+def groups_in_order(view: View, page: Page) -> list[Group]:
+    """The files that may hold records of a page, in its order."""
+    groups = [group for group in view.groups(page.family, page.prefix) if _reaches(page, group)]
+    if layout_of(page.family).streams:
+        return sorted(groups, reverse=page.newest)
+    return [group for _, group in sorted(_placed(view, page, groups), reverse=page.newest)]
+
+
+def _placed(view: View, page: Page, groups: list[Group]) -> Iterator[tuple[Key, Group]]:
+    """The places of records that have a file each: all are read for it, and none is held."""
+    for group in groups:
+        for row in view.peek(page.family, group).rows.values():
+            yield order_of(page.family, row), group
+
+
+def wanted_of(view: View, page: Page, group: Group) -> list[Row]:
+    """The records of a page in one file."""
+    return [row for row in view.peek(page.family, group).ordered(page.newest) if _wanted(page, row)]
+
+
+def portion(view: View, page: Page, groups: list[Group], size: int) -> tuple[list[Row], int]:
+    """The records of the first files, until there are `size` bytes of bodies; of how many files they are."""
+    rows: list[Row] = []
+    for count, group in enumerate(groups, 1):
+        found = wanted_of(view, page, group)
+        rows += found
+        size -= sum(len(row[BODY]) + LIGHT for row in found)
+        if size < 0:
+            return rows, count
+    return rows, len(groups)
+
+
+def sliced(rows: list[Row], size: int) -> Iterator[list[Row]]:
+    """Rows in parts of about `size` bytes: one file may hold many times that."""
+    start, left = 0, size
+    for end, row in enumerate(rows, 1):
+        left -= len(row[BODY]) + LIGHT
+        if left < 0 or end == len(rows):
+            yield rows[start:end]
+            start, left = end, size
+
+
+def read_keys(view: View, page: Page) -> list[Key]:
+    """The keys of a page; documents are told by their file names, unread."""
+    layout = layout_of(page.family)
+    if layout.shape is not Shape.DOCUMENT or page.family.expires:
+        return _gathered(view, page, lambda row: row[KEY:])
+    depth = len(page.prefix)
+    keys = [
+        group
+        for group in sorted(view.groups(page.family, page.prefix), reverse=page.newest)
+        if _is_there(view, layout, group, page.partial) and _within(page, group[depth:])
+    ]
+    return list(keys[: page.limit])
+
+
+def _is_there(view: View, layout: Layout, group: Group, partial: bool) -> bool:
+    files = view.home(layout, group).files
+    return layout.file in files or bool(partial and layout.owns and files)
+
+
+def vitals(view: View, now: int, size: int) -> Vitals:
+    counts, partial = {}, {}
+    for family in FAMILIES:
+        whole, bare = _count(view, family, now)
+        counts[family.name], partial[family.name] = whole, bare
+    return Vitals(counts, partial, size)
+
+
+def _count(view: View, family: Family, now: int) -> tuple[int, int]:
+    """Live records with a body and without one."""
+    layout = layout_of(family)
+    if layout.shape is Shape.DOCUMENT and not family.expires:
+        groups = view.groups(family, ())
+        whole = sum(_is_there(view, layout, group, False) for group in groups)
+        return whole, len(groups) - whole
+    whole = bare = 0
+    for group in view.groups(family, ()):
+        bodies = [row[BODY] for row in view.peek(family, group).rows.values() if alive(row, now)]
+        whole += sum(map(bool, bodies))
+        bare += sum(not body for body in bodies)
+    return whole, bare
+
+
+def expired(view: View, now: int, limit: int) -> list[tuple[Family, Key]]:
+    """The keys of at most `limit` records that have expired by `now`."""
+    found = (
+        (family, key)
+        for family in FAMILIES
+        if family.expires
+        for group in view.groups(family, ())
+        for key, row in view.peek(family, group).rows.items()
+        if row[EXPIRES_AT] is not None and not alive(row, now)
+    )
+    return [pair for pair, _ in zip(found, range(limit), strict=False)]
+
+
+def _wanted(page: Page, row: Row) -> bool:
+    depth = len(page.prefix)
+    return (
+        row[KEY : KEY + depth] == page.prefix
+        and (page.partial or bool(row[BODY]))
+        and alive(row, page.alive_at)
+        and _within(page, order_of(page.family, row)[depth:])
+    )
+
+
+def _within(page: Page, order: Key) -> bool:
+    return (page.after is None or order > page.after) and (page.before is None or order < page.before)
+
+
+def _reaches(page: Page, group: Group) -> bool:
+    """Whether the bounds leave room for records of a group."""
+    layout, rest = layout_of(page.family), group[len(page.prefix) :]
+    if not layout.streams or len(page.prefix) > len(group):
+        return True
+    if layout.shape is not Shape.LISTING:
+        return _within(page, rest)
+    size = len(rest)
+    return (page.after is None or rest >= page.after[:size]) and (page.before is None or rest <= page.before[:size])

@@ -1,0 +1,54 @@
+"""Opening and closing in turn, for backends: whatever is asked at once, or cancelled, ends before the next begins."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..errors import Refused, Unavailable
+
+
+class Turns:
+    """One opening or closing at a time. A closing whose caller was cancelled goes on by itself to its end."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._finishing: asyncio.Future[None] | None = None
+        self.open = False
+
+    def opened(self) -> None:
+        """From now on `check` passes, in this process and on this event loop."""
+        self._pid, self._loop, self.open = os.getpid(), asyncio.get_running_loop(), True
+
+    def check(self) -> None:
+        """Unavailable or Refused where the store cannot be used: closed, in a forked child, on another loop."""
+        if not self.open:
+            raise Unavailable("the store is not open: await store.initialize() first")
+        if os.getpid() != self._pid:
+            raise Unavailable("the store was opened before a fork: open it again in the child process")
+        if asyncio.get_running_loop() is not self._loop:
+            raise Refused("the store was opened on another event loop: use it there, or use lodestore.sync.open()")
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the turns before this one, and for a closing that was left behind."""
+        async with self._lock:
+            await self._finished()
+            yield
+
+    async def finish(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Inside a turn: carry out an ending that no cancellation interrupts."""
+        self.open = False
+        self._finishing = asyncio.ensure_future(ending)
+        await self._finished()
+
+    async def _finished(self) -> None:
+        if self._finishing is not None:
+            try:
+                await asyncio.shield(self._finishing)
+            finally:
+                if self._finishing.done():
+                    self._finishing = None

@@ -1,0 +1,175 @@
+"""One lane of writes for each handle, and natural group commit.
+
+All writers of a store, in whatever process, take turns on the one row of `store`: it gives versions, positions without
+a gap, and no deadlocks. So more lanes would only queue at the server; what gathers while a transaction commits is the
+next one instead. A batch that fails is done again unit by unit, and only the culprit fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ...core.records import VERSION, Copy, Write
+from ...encoding.packer import Packer
+from ...errors import LodestoreError, Unavailable, Unknown
+from ...sql.dialect import Dialect
+from . import driver
+from . import indexer as indexing
+from .apply import Step, carry_out
+from .pgvector import Vectors
+from .pool import Pool
+from .single_put import alone, put_alone
+
+BATCH = 512  # units in one transaction at most
+TRIES = 6
+PAUSE = 0.01  # seconds, doubled with each try and jittered
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+
+class Unit(NamedTuple):
+    """Writes that stand or fall together, and the future that waits for them."""
+
+    writes: Sequence[Write]
+    done: asyncio.Future[list[int]]
+
+
+class Writer:
+    """Decides units in the order in which they were handed over; cancelling who waits changes nothing about one."""
+
+    def __init__(self, pool: Pool, dialect: Dialect, packer: Packer, vectors: Vectors) -> None:
+        self._pool = pool
+        self._vectors = vectors
+        self._d = dialect
+        self._packer = packer
+        self._queue: deque[Unit] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
+        """Hand a unit over; the future resolves when it is committed."""
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        self._queue.append(Unit(writes, done))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return done
+
+    async def drain(self) -> None:
+        """Wait until everything handed over has been decided."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            try:
+                await self._decide(batch)
+            except Exception as error:  # no caller may wait for ever, whatever went wrong here
+                for unit in batch:
+                    _fail(unit, error)
+            except asyncio.CancelledError:  # the loop is going down
+                for unit in [*batch, *self._queue]:
+                    unit.done.cancel()
+                self._queue.clear()
+                raise
+
+    async def _decide(self, batch: list[Unit]) -> None:
+        try:
+            results = await self._commit(batch)
+        except LodestoreError as reason:
+            if len(batch) == 1 or isinstance(reason, (Unknown, Unavailable)):
+                for unit in batch:
+                    _fail(unit, reason)
+                return
+            for unit in batch:
+                await self._decide([unit])
+            return
+        for unit, result in zip(batch, results, strict=True):
+            if not unit.done.done():
+                unit.done.set_result(result)
+
+    async def _commit(self, batch: list[Unit]) -> list[list[int]]:
+        for attempt in range(TRIES):
+            try:
+                async with self._pool.connection() as connection:
+                    return await self._transact(connection, [unit.writes for unit in batch])
+            except _Again as again:
+                reason = again.reason
+                await asyncio.sleep(PAUSE * 2**attempt * random.random())
+        raise reason
+
+    async def _transact(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
+        committing = began = False
+        try:
+            if len(units) == 1 and len(units[0]) == 1 and alone(units[0][0]):
+                committing = True
+                return [[await put_alone(run, self._d, self._packer, units[0][0])]]  # type: ignore[arg-type]
+            await run.execute(BEGIN)
+            began = True
+            results = await self._units(run, units)
+            committing = True
+            await run.execute("COMMIT")
+            return results
+        except driver.Error as error:
+            await self._abandon(run, error, fresh=not began and not committing)
+            raise driver.renamed(error, "writing", committing=committing) from error
+        except LodestoreError:
+            await _roll_back(run)
+            raise
+
+    async def _units(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
+        latest = max((write.time for unit in units for write in unit), default=0)
+        # The first statement takes the row of `store`; those after it see all that was committed before.
+        commits, *told = await run.fetchrow(self._advance(), len(units), latest)
+        kept = await self._vectors.kept(run, self._packer, *told)
+        results, steps, version = [[0] * len(unit) for unit in units], [], commits - len(units)
+        for unit, into in zip(units, results, strict=True):
+            version += 1
+            steps += [Step(write, version, into, index) for index, write in enumerate(unit)]
+            version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
+        await carry_out(run, self._d, self._packer, steps, kept)
+        if any(indexing.chooses(step.write, told[-1] is not None) for step in steps):
+            await indexing.forget_postings(run, self._d)
+        if version > commits:
+            await run.execute(f"UPDATE {self._d.schema}store SET commits = $1", version)
+        return results
+
+    def _advance(self) -> str:
+        table = f"{self._d.schema}store"
+        changed = "commits = commits + $1, latest = greatest(latest, $2)"
+        return f"UPDATE {table} SET {changed} RETURNING commits, {indexing.told(self._d)}"
+
+    async def _abandon(self, run: driver.Connection, error: BaseException, *, fresh: bool) -> None:
+        """Leave a failed transaction; _Again where doing it once more is safe and may help."""
+        gone = driver.lost(error)
+        if gone:
+            run.terminate()
+            self._pool.forget()
+        else:
+            await _roll_back(run)
+        if getattr(error, "sqlstate", None) in driver.AGAIN or (gone and fresh):
+            raise _Again(driver.renamed(error, "writing")) from error
+
+
+class _Again(Exception):
+    """Nothing was written, and the next try may go through."""
+
+    def __init__(self, reason: LodestoreError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+async def _roll_back(run: driver.Connection) -> None:
+    try:
+        if run.is_in_transaction():
+            await run.execute("ROLLBACK")
+    except driver.Error:  # the server rolls back by itself what loses its connection
+        run.terminate()
+
+
+def _fail(unit: Unit, error: Exception) -> None:
+    if not unit.done.done():  # else its task was cancelled; the unit has been decided all the same
+        unit.done.set_exception(error)

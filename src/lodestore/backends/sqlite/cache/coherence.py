@@ -1,0 +1,115 @@
+"""Whether what this process holds of the file is still true, by the commit sequence.
+
+The row `store` counts the commits of every handle and process (`commits`). What is held is what the file held when
+that number was `seen`. Three things keep it so:
+
+- The writer tells, with each commit of this handle, the number before and after and what was written. Where `before`
+  is `seen`, nobody else wrote in between: the writes are taken in. Otherwise everything is dropped.
+- The first read of each turn of the event loop, and any read later than `staleness` after the last look, looks at the
+  file: PRAGMA data_version, which moves when another connection has committed, then the number. One that this
+  handle's commits do not explain drops everything; so does a file that moved without its number (a hand not ours).
+- A number that moved while commits of this handle are under way says nothing yet: reads go through to the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+from typing import NamedTuple
+
+from ....core.records import Write
+from ..engine import driver
+
+MAX_STALENESS = 1.0  # milliseconds
+
+
+class Commit(NamedTuple):
+    """What the writer tells of one commit: the sequence around it, and what was written.
+
+    `writes` of None: nobody knows.
+    """
+
+    before: int
+    after: int
+    writes: Sequence[Write] | None
+
+
+LOST = Commit(-1, -1, None)  # a commit of which nobody knows whether it happened
+
+
+class Watch(ABC):
+    """What holds a part of the file in the process. Lives on the event loop alone.
+
+    `check` raises where the handle may not be used; `staleness` is in milliseconds, 0 looks before every read.
+    """
+
+    def __init__(self, reading: driver.Cursor, check: Callable[[], None], staleness: float) -> None:
+        self._reading = reading
+        self._check = check
+        self._staleness = staleness / 1000
+        self._loop = asyncio.get_running_loop()
+        self._until = 0.0  # up to when reads need no look
+        self._armed = False  # the end of this turn will be noticed
+        self._moved: int | None = None  # PRAGMA data_version when what is held was last known to be true
+        self._seen: int | None = None  # the commit sequence it stands for
+        self._true = False  # what is read from the file now may be kept
+        self._told = False  # commits of this handle were taken in since `_moved`
+        self._pending = 0  # units of this handle that are under way
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Forget everything."""
+
+    @abstractmethod
+    def learn(self, write: Write) -> None:
+        """Do to what is held what a write did to the file."""
+
+    def hand_over(self) -> None:
+        """A unit of this handle goes to the writer."""
+        self._pending += 1
+
+    def take_in(self, units: int, commits: Iterable[Commit]) -> None:
+        """So many units have been decided, by these commits."""
+        self._pending -= units
+        for before, after, writes in commits:
+            if before != self._seen or writes is None:
+                self.drop()
+            self._seen = None if after < 0 else after
+            for write in writes or ():
+                self.learn(write)
+            self._told = True
+        self._true, self._until = False, 0.0  # whatever comes next looks first
+
+    def fits(self, sequence: int) -> bool:
+        """Whether what was read as of a commit may be kept."""
+        return self._true and sequence == self._seen
+
+    def _look(self) -> bool:
+        self._check()
+        now = monotonic()  # before looking: what is written after the look counts against it
+        try:
+            self._true = self._compare()
+        except driver.Error as error:
+            raise driver.renamed(error, "reading") from error
+        if self._true and self._staleness:
+            self._until = now + self._staleness
+            if not self._armed:
+                self._armed = True
+                self._loop.call_soon(self._turn)
+        return self._true
+
+    def _compare(self) -> bool:
+        moved = self._reading.execute("PRAGMA data_version").fetchone()[0]
+        if moved != self._moved:
+            [sequence] = self._reading.execute("SELECT commits FROM store").fetchone()
+            if sequence != self._seen and self._pending:
+                return False
+            if sequence != self._seen or not self._told:
+                self.drop()
+            self._seen, self._moved, self._told = sequence, moved, False
+        return True
+
+    def _turn(self) -> None:
+        self._armed, self._until = False, 0.0

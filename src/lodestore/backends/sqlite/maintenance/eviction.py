@@ -1,0 +1,125 @@
+"""A bound on the stored cache: looked at now and then, away from the writes, and kept by dropping entries in steps.
+
+Exact counts read the whole table, so they are rare: only when this handle has written a tenth of the bound since the
+last one, or what was left of it. Until the count the cache may stand above the bound by as much, for each handle that
+writes. Who goes first: what has expired, then what expires soonest, then what was written longest ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from ....core.families import CACHE
+from ....core.records import Drop, Put, Write
+from ....errors import LodestoreError
+from ..cache.coherence import Commit
+from ..engine import driver
+from ..engine.worker_thread import Thread
+from ..group_commit import Writer
+
+PART = 10  # a tenth: what is written between two counts, and what is freed beyond the bound
+CHOSEN = 10_000  # entries chosen at a time
+STEP = 500  # entries dropped in one transaction
+
+_WEIGHT = "SELECT coalesce(sum(length(body) + length(cache_key)), 0) FROM cache"
+_ENDING = (
+    "SELECT rowid, version, length(body) + length(cache_key) FROM cache "
+    "WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT ?1"
+)
+_LASTING = (
+    "SELECT rowid, version, length(body) + length(cache_key) FROM cache "
+    "WHERE expires_at IS NULL ORDER BY written_at LIMIT ?1"
+)
+_DROP = "DELETE FROM cache WHERE rowid = ?1 AND version = ?2 RETURNING cache_key"
+
+Victim = tuple[int, int, int]  # row, version, bytes
+
+_log = logging.getLogger(__name__)
+
+
+class Bound:
+    """Keeps keys and packed bodies of the cache within about `limit` bytes; `size` gives those of the whole file."""
+
+    def __init__(self, limit: int, size: Callable[[], int], scanning: Thread, writer: Writer) -> None:
+        self._limit, self._size, self._scanning, self._writer = limit, size, scanning, writer
+        self._written = 0  # bytes since the last look, before packing
+        self._due = 0  # how many there may be before the next; the first write looks
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self.counts = 0  # how often the table was read
+
+    def wrote(self, writes: Sequence[Write]) -> None:
+        """Count what has just been written; begin a look where it is due."""
+        for write in writes:
+            if write.family is CACHE and isinstance(write, Put):
+                self._written += len(write.body) + len(write.key[0])  # type: ignore[arg-type]
+        if self._written > self._due and self._task is None and not self._ended:
+            self._task = asyncio.ensure_future(self._look())
+
+    async def stop(self) -> None:
+        """No further step; returns when the one under way is through."""
+        self._ended = True
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _look(self) -> None:
+        self._written, self._due = 0, self._limit // PART
+        try:
+            held = self._size()  # a whole file that is small enough needs no count
+            if held > self._limit:
+                held = await self._count()
+            if held > self._limit:
+                held = await self._shrink(held)
+            self._due = max(self._due, self._limit - held)
+        except LodestoreError as problem:
+            _log.warning("keeping the cache within its bound: %s", problem)
+        finally:
+            self._task = None
+
+    async def _count(self) -> int:
+        self.counts += 1
+        return await self._scanning.run("counting", lambda c: int(c.execute(_WEIGHT).fetchone()[0]))
+
+    async def _shrink(self, held: int) -> int:
+        target = self._limit - self._limit // PART
+        while held > target and not self._ended:
+            excess = held - target
+            victims = await self._scanning.run("choosing", lambda c, n=excess: choose(c, n))  # type: ignore[misc]
+            if not victims:
+                break
+            for start in range(0, len(victims), STEP):
+                if self._ended:
+                    break
+                part = victims[start : start + STEP]
+                await self._writer.chore(lambda c, part=part: drop(c, part), "evicting")  # type: ignore[misc]
+                held -= sum(size for _, _, size in part)
+        return held
+
+
+def choose(connection: driver.Connection, excess: int) -> list[Victim]:
+    """The first to go, enough of them to free `excess` bytes, or CHOSEN."""
+    victims: list[Victim] = []
+    for text in (_ENDING, _LASTING):
+        for victim in connection.execute(text, (CHOSEN - len(victims),)).fetchall():
+            if excess <= 0:
+                return victims
+            victims.append(victim)
+            excess -= victim[2]
+    return victims
+
+
+def drop(connection: driver.Connection, victims: Sequence[Victim]) -> tuple[int, Commit]:
+    """Drop those that nobody has written anew, as one transaction; how many. Runs in the writer's thread."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        [before] = connection.execute("SELECT commits FROM store").fetchone()
+        gone = [key for row, version, _ in victims for [key] in connection.execute(_DROP, (row, version)).fetchall()]
+        connection.execute("UPDATE store SET commits = ?", (before + 1,))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return len(gone), Commit(before, before + 1, [Drop(CACHE, (key,), 0) for key in gone])

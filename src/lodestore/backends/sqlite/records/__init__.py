@@ -1,0 +1,1 @@
+"""Records in SQLite: reads, writes, logs and their chunks."""

@@ -1,0 +1,55 @@
+"""What a write leaves for the index of text, in its own transaction: the numbers of the records it touched.
+
+See `indexing` for who takes them out of the queue again.
+"""
+
+from __future__ import annotations
+
+from ....core.families import CATALOGUE, OWNED, STATE, Family
+from ....core.records import Key
+from ....search import tokenizers
+from ....sql import sqlite_fts as sql
+from ....sql import statements as render
+from ....sql.sqlite_logs import LAST
+from ..engine.driver import Cursor
+
+
+def note(run: Cursor, first: int, last: int) -> None:
+    """Queue the numbers of a log."""
+    run.execute(sql.NOTE, (first, last))
+
+
+def note_put(run: Cursor, family: Family, key: Key) -> None:
+    """Queue a record that was written, no matter of which family; for a vector its record, if there is one.
+
+    The choice of a tokenizer queues everything: the index is to be made anew.
+    """
+    if family.of:
+        family, key = record_of(family, key)
+    if family.text:
+        run.execute(sql.note_record(family), key)
+    elif family is STATE and key == tokenizers.KEY:
+        note(run, sql.FIRST, sql.END)
+
+
+def record_of(family: Family, key: Key) -> tuple[Family, Key]:
+    """The family and the key of the records that vectors belong to; a shorter key names a branch in both."""
+    base = CATALOGUE[family.of]
+    if not base.log or len(key) < len(base.key):
+        return base, key
+    position = str(key[-1])
+    return base, (*key[:-1], int(position) if position.isdecimal() and int(position) <= LAST else -1)
+
+
+def note_drop(run: Cursor, family: Family, prefix: Key) -> None:
+    """Queue what a drop is about to remove from a family and, where foreign keys do that, from those it owns."""
+    chooses = family is STATE and prefix in ((), tokenizers.KEY)
+    if chooses and run.execute(render.fetch(STATE), tokenizers.KEY).fetchone():
+        note(run, sql.FIRST, sql.END)
+    for gone in (family, *(owned for owned in OWNED[family] if not owned.log)):
+        if gone.text and not prefix:
+            run.execute(sql.note_all(gone))
+        elif gone.text and len(prefix) == len(gone.key):
+            run.execute(sql.note_record(gone), prefix)
+        elif gone.text:
+            run.execute(sql.note_branch(gone), prefix)

@@ -1,0 +1,195 @@
+"""Search over the index of text and vectors, and keeping that index up with what is written.
+
+Whoever searches takes out first what stands in the queue, in the writer's thread, so what was committed before, by
+any handle or process, is found. So that little stands there, the same is done when nothing has been written for a
+while, and beside the writes where many records wait; but only in a store that has been searched before: one that never
+is has no index, and pays for none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ....core.records import Append, Drop, Leg, Match, Tell, Wanted, Write
+from ....encoding.packer import Packer
+from ....errors import LodestoreError
+from ....sql import sqlite_fts as sql
+from ....sql import sqlite_vectors as vectors
+from ..cache.coherence import Commit
+from ..engine import driver
+from ..engine.driver import Connection, Cursor
+from ..engine.worker_thread import Thread
+from ..group_commit import Writer, transacted
+from ..records import search_queue as noting
+from . import indexer as indexing
+from .ivf_maintenance import Cells
+from .searcher import Looking
+
+QUIET = 0.05  # seconds without a write, after which what waits is taken in
+MANY = 2000  # records written and not taken in, from which on that is done beside the writes
+MERGED = 500  # pages of the index merged in one transaction
+
+_log = logging.getLogger(__name__)
+
+
+class Index:
+    """The index of one handle's store. `checks` raise where the handle, or its file, may not be used."""
+
+    def __init__(
+        self,
+        looking: Cursor,
+        scanning: Thread,
+        writer: Writer,
+        packer: Packer,
+        vector_bytes: int,
+        *checks: Callable[[], None],
+    ) -> None:
+        self._writer, self._packer, self._checks = writer, packer, checks
+        self._look = Looking(looking, scanning, packer, vector_bytes, self._check, self.catch_up)
+        self._cells = Cells(scanning, writer, packer)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self._writes = 0  # by this handle, ever
+        self._backlog = 0  # records this handle wrote since the last walk through the queue began
+
+    async def match(self, wanted: Wanted) -> list[Match]:
+        """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
+        return await self._look.match(wanted)
+
+    async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+        """As `kernel.Searchable` says, with the same exception."""
+        return await self._look.legs(wanted)
+
+    def _check(self) -> None:
+        for check in self._checks:
+            check()
+
+    # -- keeping up
+
+    def wake(self) -> None:
+        """Take in what waits, once nothing is being written."""
+        if self._timer is None and self._task is None and not self._ended:
+            self._timer = self._loop.call_later(QUIET, self._quiet, self._writes)
+
+    def wrote(self, writes: Sequence[Write]) -> None:
+        """Count what has just been written."""
+        self._writes += 1
+        count = sum(map(_records, writes))
+        if count:
+            self._backlog += count
+            self.wake()
+            if self._backlog >= MANY and self._task is None:
+                self._begin()
+
+    def _quiet(self, writes: int) -> None:
+        self._timer = None
+        if writes != self._writes and self._backlog < MANY:
+            self.wake()
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is None and not self._ended:
+            self._task = asyncio.ensure_future(self._tend())
+
+    async def _tend(self) -> None:
+        try:
+            if await self.catch_up(waking=False):
+                await self._cells.tend(self._goes_on)
+        except LodestoreError as problem:  # the next search takes it in, or says why not
+            _log.warning("keeping the index of text and vectors: %s", problem)
+        finally:
+            self._task = None
+        if self._backlog:
+            self.wake()
+
+    def _goes_on(self) -> bool:
+        return not self._ended
+
+    async def stop(self) -> None:
+        """No further step; returns when the one under way is through."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def catch_up(self, tell: Tell | None = None, *, waking: bool = True) -> int:
+        """Take in what stood in the queue when this began; how many records were posted.
+
+        Without `waking`, nothing of a store that has not been searched yet.
+        """
+        self._backlog = 0
+        posted, after = 0, sql.FIRST
+        while not self._ended:
+            self._check()
+            count, following = await self._writer.chore(self._step(after, waking), "indexing")
+            posted += count
+            if tell is not None:
+                tell(posted)
+            if following is None:
+                break
+            after = following
+        return posted
+
+    def _step(self, after: int, waking: bool) -> Callable[[Connection], tuple[tuple[int, int | None], Commit | None]]:
+        def work(connection: Connection) -> tuple[tuple[int, int | None], Commit | None]:
+            run = driver.cursor(connection, self._packer)
+            if not indexing.waits(run) or (not waking and indexing.sleeps(run)):
+                return (0, None), None
+            return transacted(connection, lambda: indexing.step(run, after))
+
+        return work
+
+    # -- the whole
+
+    async def reindex(self, tell: Tell) -> int:
+        """Drop the index and build it anew; until it is there, a search waits for it."""
+        self._check()
+        await self._writer.chore(lambda c: transacted(c, lambda: _forget(c.cursor())), "reindexing")
+        count = await self.catch_up(tell)
+        await self._cells.tend(self._goes_on)
+        return count
+
+    async def settle(self) -> None:
+        """Take in what waits, then bring the parts of the index together, in short transactions."""
+        await self.catch_up(waking=False)
+        await self._cells.tend(self._goes_on)
+        pages = -MERGED  # negative at first: all parts, not only those of one size
+        while not self._ended and await self._writer.chore(_merging(pages), "merging the index of text"):
+            self._check()
+            pages = MERGED
+
+
+def _records(write: Write) -> int:
+    if not (write.family.text or isinstance(write, Drop)):
+        return 0
+    return len(write.bodies) if isinstance(write, Append) else 1
+
+
+def _forget(run: Any) -> None:
+    run.execute(sql.UNPOST_ALL)
+    for text in vectors.EMPTY:
+        run.execute(text)
+    noting.note(run, sql.FIRST, sql.END)
+
+
+def _merging(pages: int) -> Callable[[Connection], tuple[bool, Commit | None]]:
+    def work(connection: Connection) -> tuple[bool, Commit | None]:
+        def merge() -> bool:
+            before = connection.total_changes
+            connection.execute(sql.MERGE, (pages,))
+            return bool(connection.total_changes - before > 1)  # FTS5's way to say that there is more to do
+
+        return transacted(connection, merge)
+
+    return work

@@ -1,0 +1,81 @@
+"""Cells for namespaces of very many vectors: trained beside the use of the store, swapped in by one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from ....encoding.packer import Packer
+from ....search.vectors import Space
+from ....sql import sqlite_fts as sql
+from ....sql import sqlite_vectors as vectors
+from ..cache.coherence import Commit
+from ..engine import driver
+from ..engine.driver import Connection, Cursor
+from ..engine.worker_thread import Thread
+from ..group_commit import Writer, transacted
+from . import vector_records as nearness
+
+
+class Large(NamedTuple):
+    """A namespace that should get cells."""
+
+    space: Space
+    span: sql.Span
+    part: str
+
+
+class Cells:
+    """What trains the cells of one store. Sampling reads, training computes in a thread of its own, swapping writes."""
+
+    def __init__(self, scanning: Thread, writer: Writer, packer: Packer) -> None:
+        self._scanning, self._writer, self._packer = scanning, writer, packer
+
+    async def tend(self, going: Callable[[], bool]) -> int:
+        """Train what is due, as long as `going` says so; how many namespaces got cells."""
+        count = 0
+        for large in await self._scanning.run("searching", self._due):
+            if not going():
+                break
+            sampled = await self._scanning.run("sampling vectors", partial(self._sample, large))
+            centres = await asyncio.to_thread(_train, *sampled)
+            await self._writer.chore(self._swap(large, centres), "placing vectors in cells")
+            count += 1
+        return count
+
+    def _due(self, connection: Connection) -> list[Large]:
+        run = driver.cursor(connection, self._packer)
+        if run.execute(vectors.ANY).fetchone() is None:
+            return []
+        from ..vectors import ivf_training as training
+
+        found = run.execute(vectors.LARGEST, (training.LARGE,)).fetchall()
+        large = [_large(run, *row) for row in found]
+        return [one for one in large if one and training.wants_training(run, one.space, one.span, one.part)]
+
+    def _sample(self, large: Large, connection: Connection) -> Any:
+        from ..vectors import ivf_training as training
+
+        return training.sample(driver.cursor(connection, self._packer), *large)
+
+    def _swap(self, large: Large, centres: Any) -> Callable[[Connection], tuple[None, Commit | None]]:
+        from ..vectors import ivf_training as training
+
+        def work(connection: Connection) -> tuple[None, Commit | None]:
+            run = driver.cursor(connection, self._packer)
+            return transacted(connection, lambda: training.swap(run, *large, centres))
+
+        return work
+
+
+def _large(run: Cursor, name: str, part: str, number: int) -> Large | None:
+    space = nearness.space_of(run, name)
+    return None if space is None else Large(space, sql.span_of(number), part)
+
+
+def _train(sampled: Any, cells: int) -> Any:
+    from ..vectors import ivf_training as training
+
+    return training.train(sampled, cells)

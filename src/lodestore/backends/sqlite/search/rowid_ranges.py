@@ -1,0 +1,83 @@
+"""Where an index is to look: the ranges of numbers that a search is about, and what is near in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ....core.families import ITEM, Family
+from ....core.records import Wanted
+from ....search.query import expression
+from ....search.tokenizers import sought
+from ....search.vectors import load_numpy
+from ....sql import sqlite_fts as sql
+from ..vectors.types import Truth
+
+if TYPE_CHECKING:
+    from ..vectors.code_cache import HotCodes
+
+Hot: TypeAlias = "HotCodes | None"
+
+
+def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Span]:
+    """The numbers to search in; `owner` gives the number of the one that is asked for."""
+    if not wanted.prefix:
+        return [sql.span(family) for family in wanted.families]
+    inside = [family for family in wanted.families if family.owner and (wanted.part is None or family is ITEM)]
+    owners = ((family, owner(family)) for family in inside)
+    return [sql.span(family, number) for family, number in owners if number is not None]
+
+
+def found(run: Any, wanted: Wanted, spans: Sequence[sql.Span], tokenizer: str) -> list[tuple[int, float]]:
+    """A page of the numbers and scores of what text finds, the best first, in an index by a tokenizer."""
+    if not spans or not wanted.query.wanted:
+        return []
+    words = sql.within(expression(sought(wanted.query, tokenizer)), wanted.part)
+    limit = -1 if wanted.limit is None else wanted.limit
+    binds = (words, limit, wanted.offset, *(bound for span in spans for bound in span))
+    rows: list[tuple[int, float]] = run.execute(sql.search(len(spans)), binds).fetchall()
+    return rows
+
+
+def near(
+    run: Any,
+    wanted: Wanted,
+    spans: Sequence[sql.Span],
+    queued: Sequence[sql.Span],
+    floats: Callable[[Family], Truth],
+    hot: Hot = None,
+) -> Iterator[tuple[int, float]]:
+    """Numbers and scores of what is near, the nearest first, to the very end; nothing of what is queued.
+
+    `hot` is what was lately read of the vectors.
+    """
+    near = wanted.near
+    if near is None:
+        return iter(())
+    load_numpy()
+    from ..vectors.knn import nearest
+
+    families: dict[Family, list[sql.Span]] = {}
+    for span in spans:
+        families.setdefault(sql.family_of(span[0]), []).append(span)
+    likely = wanted.offset + (wanted.limit or 0)
+    found = (
+        chain.from_iterable(
+            nearest(
+                run,
+                near.space,
+                near.vector,
+                some,
+                wanted.part if family is ITEM else "",  # no others have parts
+                floats(family),
+                queued,
+                exact=near.exact,
+                hot=hot,
+                likely=likely,
+            )
+        )
+        for family, some in families.items()
+    )
+    return ((number, score) for number, _, score in merge(*found, key=lambda hit: (-hit[2], hit[0])))

@@ -1,0 +1,126 @@
+"""SQL as a door: one reading statement over the real tables and over friendly views, and nothing else.
+
+The tables keep packed bodies, messages sealed into chunks, and times in milliseconds. The views, made per connection
+and so never part of the schema, show records, JSON and ISO times. `unpack(body)` turns a packed body into its JSON
+text anywhere in a statement; `messages(body)` a chunk into a JSON array of [version, created_at, written_at, body].
+"""
+
+from __future__ import annotations
+
+import sqlite3 as codes  # the constants only
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from ...core.families import FAMILIES, Family
+from ...encoding.packer import Packer
+from ...errors import Corrupt, LodestoreError, Refused
+from ...sql import sqlite_logs as logs
+from .engine import driver
+from .records import body_io as packing
+from .records import chunk_format as chunks
+
+_VIEWS = {
+    "conversation": "conversations",
+    "raw_message": "raw_messages",
+    "memory": "memories",
+    "chunk_info": "chunk_infos",
+    "agent": "agents",
+    "reasoning_chain": "reasoning_chains",
+    "cache": "cache_entries",
+    "state": "system_states",
+    "result": "results",
+}
+_READING = {codes.SQLITE_SELECT, codes.SQLITE_READ, codes.SQLITE_FUNCTION, codes.SQLITE_RECURSIVE}
+
+
+def views() -> Iterator[tuple[str, str]]:
+    """Name and text of each friendly view."""
+    for family in FAMILIES:
+        yield _VIEWS.get(family.name, f"{family.name}s"), _select(family)
+
+
+def _select(family: Family) -> str:
+    if family.log:
+        return _select_log(family)
+    place = ["position"] if family.arrival else []
+    times = ["created_at", "written_at", *(["expires_at"] if family.expires else [])]
+    shown = [f"{_iso(name)} AS {name}" for name in times]
+    columns = [*family.key, *place, *shown, "version", "unpack(body) AS data"]
+    alive = " WHERE expires_at IS NULL OR expires_at > unixepoch('subsec') * 1000" if family.expires else ""
+    return f"SELECT {', '.join(columns)} FROM main.{family.name}{alive}"
+
+
+def _iso(milliseconds: str) -> str:
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {milliseconds} / 1000.0, 'unixepoch')"
+
+
+def _select_log(family: Family) -> str:
+    """Messages in rows, and messages in chunks."""
+    key, position = family.key
+    rows = f"main.{family.owner} AS o CROSS JOIN main.{family.name} AS r ON {logs.OF_OWNER}"
+    written = _iso("coalesce(r.written_at, r.created_at)")
+    return f"""
+        SELECT o.{key}, {logs.POSITION} AS {position}, {_iso("r.created_at")} AS created_at, {written} AS written_at,
+            r.version, unpack(r.body) AS data
+        FROM {rows} WHERE r.sealed IS NULL
+        UNION ALL
+        SELECT o.{key}, ({logs.POSITION}) + 1 - r.sealed + m.key, {_iso("(m.value ->> 1)")}, {_iso("(m.value ->> 2)")},
+            m.value ->> 0, m.value ->> 3
+        FROM {rows} CROSS JOIN json_each(messages(r.body, r.sealed)) AS m WHERE r.sealed IS NOT NULL"""
+
+
+def guard(connection: driver.Connection, packer: Packer) -> driver.Connection:
+    """Register the views and `unpack`, then shut everything but reading."""
+    run = driver.cursor(connection, packer)
+    connection.create_function("unpack", 1, lambda packed: _unpack(run, packed), deterministic=True)
+    connection.create_function("messages", 2, lambda packed, n: _messages(run, packed, n), deterministic=True)
+    connection.execute("PRAGMA query_only = OFF").fetchall()
+    for name, text in views():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {text}")
+    connection.execute("PRAGMA query_only = ON").fetchall()
+    connection.set_authorizer(_authorize)
+    return connection
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: object) -> int:
+    if action == codes.SQLITE_FUNCTION and str(second).lower() in ("load_extension", "sqlcipher_export"):
+        return codes.SQLITE_DENY
+    return codes.SQLITE_OK if action in _READING else codes.SQLITE_DENY
+
+
+def _unpack(run: driver.Cursor, packed: Any) -> str | None:
+    if not packed:
+        return None  # an owner without a document
+    return packing.unpack(run, bytes(packed)).decode()
+
+
+def _messages(run: driver.Cursor, packed: Any, sealed: int) -> str:
+    found = chunks.messages(packing.unpack(run, bytes(packed)), sealed, "messages")
+    return orjson.dumps([[*numbers, body.decode()] for body, *numbers in found]).decode()
+
+
+def ask(
+    connection: driver.Connection, statement: str, parameters: Sequence[Any]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows."""
+    try:
+        cursor = connection.execute(statement, parameters)
+        rows = cursor.fetchall()
+    except (driver.Error, driver.Warning) as error:
+        raise _refusal(error) from None
+    except (OverflowError, TypeError, ValueError) as error:  # what the driver says of parameters it cannot bind
+        raise Refused(f"SQL: {error}") from None
+    return [column[0] for column in cursor.description or ()], rows
+
+
+def _refusal(error: Exception) -> LodestoreError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if "user-defined function" in str(error):
+        return Corrupt("unpack: a body this statement reads fails its checksum; `lodestore verify` names the record")
+    if code == codes.SQLITE_AUTH or "prohibited" in str(error):
+        return Refused(f"only reading SQL is allowed here: {error}")
+    if code in (None, codes.SQLITE_ERROR, codes.SQLITE_MISMATCH, codes.SQLITE_RANGE):
+        return Refused(f"SQL: {error}")
+    return driver.renamed(error, "asking")

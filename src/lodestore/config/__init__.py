@@ -1,0 +1,1 @@
+"""Configuration: store URLs, the registry of backends, and their typed settings."""

@@ -1,0 +1,62 @@
+"""URLs of servers, taken apart in one place. What is wrong with one is said without a word of what it holds."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from ..errors import Refused
+
+HOST = r"(?:\[[0-9A-Fa-f:.]*\]|[^][\s:/?#@,]*)"
+_PLACE = re.compile(rf"({HOST})(?::([0-9]*))?")
+_UNESCAPED = "write %2F for a /, %3F for a ?, %23 for a # and %40 for an @ that belongs to a name or a password"
+
+
+class Server(NamedTuple):
+    """`scheme://user:password@host:port,host:port/path`; what is not there is empty, a password None."""
+
+    user: str
+    password: str | None
+    places: list[tuple[str, int | None]]
+    path: str
+    plain: str  # the same URL, in which nothing is left to be misread
+
+
+def server(url: str) -> Server:
+    """The parts of a URL without a query, unescaped; Refused where it is none."""
+    scheme, _, rest = url.partition(":")
+    if not rest.startswith("//") or rest == "//":
+        raise Refused(f"a host or a path is missing, as in {scheme}://...")
+    if not _is_text(unquote(rest)):
+        raise Refused("a URL is text without control characters, escaped or not")
+    login, at, place = rest[2:].rpartition("@")
+    hosts, slash, path = place.partition("/")
+    if set(login) & set("/?#") or set(place) & set("?#"):
+        raise Refused(_UNESCAPED)
+    user, colon, password = (quote(unquote(part), safe="") for part in login.partition(":"))
+    plain = f"{scheme}://{user}{':' if colon else ''}{password}{at}{hosts}{slash}{path}"
+    places = [_place(part) for part in hosts.split(",")]
+    return Server(unquote(user), unquote(password) if colon else None, places, unquote(path), plain)
+
+
+def _is_text(text: str) -> bool:
+    return not any(letter < " " or "\x7f" <= letter < "\xa0" or "\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _place(part: str) -> tuple[str, int | None]:
+    found = _PLACE.fullmatch(part)
+    port = int(found[2]) if found and found[2] and len(found[2]) < 6 else None
+    if not found or (found[2] and not (port and port < 65_536)):
+        raise Refused("behind a host stands :port, a number from 1 to 65535")
+    host = unquote(found[1].strip("[]"))
+    if not host.startswith("/") and not _is_name(host):
+        raise Refused("the host is no name a server can have")
+    return host, port
+
+
+def _is_name(host: str) -> bool:
+    try:
+        return not host or bool(host.encode("idna"))
+    except UnicodeError:
+        return False

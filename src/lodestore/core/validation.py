@@ -1,0 +1,76 @@
+"""The gate every name from outside passes once: ids, limits, times to live.
+
+Behind it a key is text of 1 to 1024 bytes in UTF-8 without NUL, so that no backend needs rules of its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..errors import Refused
+from .families import RESERVED
+
+MAX_ID_BYTES = 1024
+_SURELY_SHORT = MAX_ID_BYTES // 4  # characters of at most 4 bytes each
+_FAR_FUTURE = 2**53  # the largest millisecond every JSON reader keeps exact
+
+
+def check_id(value: object, name: str) -> str:
+    """`value` if it is a usable id; Refused, naming the argument, where it is not."""
+    if type(value) is str and 0 < len(value) <= _SURELY_SHORT and value.isascii() and "\0" not in value:
+        return value
+    return _check_slowly(value, name)
+
+
+def _check_slowly(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise Refused(f"{name}: an id is text, not {type(value).__name__}")
+    if not value:
+        raise Refused(f"{name}: an id may not be empty")
+    if "\0" in value:
+        raise Refused(f"{name}: an id may not contain NUL")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise Refused(f"{name}: the id holds half a surrogate pair, which is no Unicode text") from None
+    if size > MAX_ID_BYTES:
+        raise Refused(f"{name}: an id takes at most {MAX_ID_BYTES} bytes in UTF-8, this one takes {size}")
+    return str(value)
+
+
+def check_unreserved(state_key: str) -> str:
+    """`state_key` if it is for users; Refused where it is one that lodestore keeps to itself."""
+    if state_key in RESERVED:
+        raise Refused(f"state_key: {state_key} is reserved: lodestore keeps something of its own under it")
+    return state_key
+
+
+def check_count(value: object, name: str) -> int | None:
+    """A limit, offset or position: None or a whole number from 0."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Refused(f"{name}: expected a whole number or None, not {value!r}")
+    if value < 0:
+        raise Refused(f"{name}: expected 0 or more, not {value}")
+    return min(value, _FAR_FUTURE)
+
+
+def check_seconds(value: object, name: str) -> float:
+    """A pause in seconds from 0, also as text from a URL or the environment."""
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise Refused(f"{name}: expected seconds from 0, not {value!r}")
+    return seconds
+
+
+def expiry(ttl: float | None, now: int) -> int | None:
+    """The millisecond at which a record with `ttl` seconds to live ends; None for one that stays."""
+    if ttl is None:
+        return None
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl < math.inf:
+        raise Refused(f"ttl: expected seconds above 0, or None for ever, not {ttl!r}")
+    return min(now + math.ceil(min(ttl, _FAR_FUTURE) * 1000), _FAR_FUTURE)

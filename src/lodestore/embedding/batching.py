@@ -1,0 +1,112 @@
+"""The calls of an embedder: what gathers while one is under way goes together, and what comes back is checked.
+
+The writer of the SQLite backend makes its commits in the same way: no timer, no wait, and under load few calls of many
+texts instead of many calls of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from ..errors import EmbeddingFailed, Refused
+from ..search.vectors import load_numpy
+from .embedder import Embedder, Function, as_embedder
+from .errors import said_of
+from .queue import Line
+from .validation import rows_of
+
+BATCH = 64  # texts in one call
+CALLS = 4  # of an asynchronous embedder at once, for documents and for queries each
+
+
+class Embedding:
+    """An embedder as a store uses it, on one event loop.
+
+    `batch` is how many texts one call takes at most, `timeout` how many seconds it may take. A synchronous embedder is
+    called in a thread of its own, once at a time; a call that has timed out goes on there, and the next waits for it.
+    Unsupported where numpy is not installed.
+    """
+
+    def __init__(self, embedder: Embedder | Function, *, batch: int = BATCH, timeout: float | None = None) -> None:
+        load_numpy()
+        if batch < 1:
+            raise Refused(f"batch: expected a whole number from 1, not {batch!r}")
+        if timeout is not None and not timeout > 0:
+            raise Refused("timeout: expected seconds above 0, or None")
+        named = as_embedder(embedder)
+        self.name = named.name
+        self.dimension = named.dimension  # None until the first answer
+        self._batch = batch
+        self._timeout = timeout
+        self._thread = ThreadPoolExecutor(1, "lodestore-embedder")
+        self._documents = self._line(named.function)
+        self._queries = self._line(named.for_queries) if named.for_queries else self._documents
+
+    def _line(self, function: Function) -> Line:
+        waits = _is_async(function)
+        return Line(partial(self._ask, function, waits), self._batch, CALLS if waits else 1)
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """The vector of each text, as float32 in little-endian bytes, of whatever length and none of them zero.
+
+        EmbeddingFailed where the embedder raises, takes too long, or returns anything else than one usable vector for
+        each text. Texts of other callers in the same call do not matter: after a failure each is tried alone.
+        """
+        return await self._all(self._documents, texts)
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[bytes]:
+        """`embed`, of texts that are searched for."""
+        return await self._all(self._queries, texts)
+
+    async def _all(self, line: Line, texts: Sequence[str]) -> list[bytes]:
+        rows: list[bytes] = []
+        for start in range(0, len(texts), self._batch):  # in turn, so that others get theirs in between
+            rows += await line.embed(texts[start : start + self._batch])
+        return rows
+
+    async def _ask(self, function: Function, waits: bool, texts: list[str]) -> list[bytes]:
+        limit = asyncio.timeout(self._timeout)
+        try:
+            async with limit:
+                answer = await self._answer(function, waits, texts)
+            rows = await asyncio.to_thread(rows_of, answer, len(texts))
+            self._keep_dimension(len(rows[0]) // 4)
+        except Exception as error:
+            said = f"no answer within {self._timeout:g} s" if limit.expired() else said_of(error)
+            # Never the text of the error itself: it may quote headers, and with them a key.
+            raise EmbeddingFailed(f"{self.name}: {said}") from error
+        return rows
+
+    async def _answer(self, function: Function, waits: bool, texts: list[str]) -> Any:
+        if waits:
+            return await function(texts)
+        answer = await asyncio.get_running_loop().run_in_executor(self._thread, _call, function, texts)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def _keep_dimension(self, found: int) -> None:
+        if self.dimension is None:
+            self.dimension = found
+        if found != self.dimension:
+            raise EmbeddingFailed(f"vectors of {found} numbers, not of {self.dimension}")
+
+    async def close(self) -> None:
+        """Give up the calls under way; who waits for one is cancelled."""
+        for line in {self._documents, self._queries}:
+            await line.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _call(function: Function, texts: list[str]) -> Any:
+    try:
+        return function(texts)
+    except StopIteration as error:  # no future can hold it: who waits would wait for ever
+        raise RuntimeError("the embedder raised StopIteration") from error

@@ -1,0 +1,46 @@
+"""The choice of a store's tokenizer: made while nothing is there to be searched, or with an index built anew."""
+
+from __future__ import annotations
+
+from ..core.families import SEARCHABLE, STATE
+from ..core.records import BODY, Backend, Page, Put, Row
+from ..errors import Refused
+from .tokenizers import KEY, TOKENIZERS, body_of, chosen
+
+
+def checked(tokenizer: object) -> str:
+    """`tokenizer` if there is such a one; Refused where there is not."""
+    if not isinstance(tokenizer, str) or tokenizer not in TOKENIZERS:
+        raise Refused(f"tokenizer: expected one of {', '.join(TOKENIZERS)}, not {tokenizer!r}")
+    return tokenizer
+
+
+def tokenizer_in(row: Row | None) -> str:
+    """The one that this state says, or its absence."""
+    return chosen(row[BODY] if row else None)
+
+
+async def tokenizer_of(backend: Backend) -> str:
+    """The one that a store's text is indexed by."""
+    [row] = await backend.fetch(STATE, [KEY])
+    return tokenizer_in(row)
+
+
+async def choose(backend: Backend, tokenizer: str, now: int) -> None:
+    """Take another. Every backend makes its index anew for it, from the moment of this write on."""
+    if tokenizer != await tokenizer_of(backend):
+        await backend.apply([Put(STATE, KEY, body_of(tokenizer), now)])
+
+
+async def agree(backend: Backend, tokenizer: str, now: int) -> None:
+    """Choose one for a store that is being opened; Refused where records are indexed by another already."""
+    there = await tokenizer_of(backend)
+    if tokenizer == there:
+        return
+    for family in SEARCHABLE:
+        if await backend.keys(Page(family, limit=1)):
+            raise Refused(
+                f"tokenizer: the text of this store is indexed by {there!r}; reindex(tokenizer={tokenizer!r}), or"
+                f" `lodestore reindex --tokenizer {tokenizer}`, changes that"
+            )
+    await choose(backend, tokenizer, now)

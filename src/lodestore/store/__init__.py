@@ -1,0 +1,1 @@
+"""The store: one implementation of the wide interface, over any backend."""

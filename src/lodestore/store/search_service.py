@@ -1,0 +1,393 @@
+"""Searching: what a user asks, checked and handed to an index; what that finds, fused, filtered, fit to be shown."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..core.clock import iso
+from ..core.families import CATALOGUE, ITEM, MEMORY, SEARCHABLE, Family
+from ..core.interface import Document
+from ..core.records import (
+    BODY,
+    CREATED_AT,
+    KEY,
+    Backend,
+    Identity,
+    Key,
+    Leg,
+    Near,
+    Row,
+    Searchable,
+    Tell,
+    Wanted,
+    fetch_named,
+)
+from ..core.validation import check_count, check_id
+from ..encoding import json_codec as codec
+from ..errors import EmbeddingFailed, Refused
+from ..search import filters
+from ..search import rank_fusion as fusion
+from ..search import vectors as floats
+from ..search.filters import Filter
+from ..search.query import Query, parse
+from ..search.rank_fusion import Blend
+from ..search.snippets import Mark, snippet
+from ..search.text import text_of
+from . import collections as items
+from .vector_spaces import Spaces
+
+MODES = ("auto", "text", "vector", "hybrid")
+PORTION = 64  # records read at once
+SIEVED = 512  # names of what is near that a filter chooses among at first
+NAMES = ("vector", "text")  # of the legs, in the order of their weights
+
+_log = logging.getLogger(__name__)
+
+
+class Hit(NamedTuple):
+    """A record that was found.
+
+    `family` and `key` name it, `data` is the record as loading it gives it (of an item: without its vector). A higher
+    `score` is a better one; scores compare within one search. `snippet` is a line of its text, `marks` the stretches
+    of that line that match, each from its first character to behind its last. `legs` has the rank and the score in each
+    part of the search, where explaining was asked for.
+    """
+
+    family: str
+    key: Key
+    score: float
+    snippet: str
+    marks: tuple[Mark, ...]
+    data: Document
+    legs: dict[str, dict[str, Any]] | None = None
+
+
+Rerank = Callable[[str, list[Hit]], "Sequence[float] | Awaitable[Sequence[float]]"]
+
+
+class Asked(NamedTuple):
+    """The arguments of a search, checked. `wanted` has the page, but for the vector."""
+
+    text: str
+    wanted: Wanted
+    where: Filter | None
+    mode: str
+    exact: bool
+    blend: Blend = Blend()
+    beside: bool = False  # whether what stands beside a match counts without vectors too
+    rerank: Rerank | None = None
+    explain: bool = False
+
+    @classmethod
+    def checked(
+        cls,
+        query: object,
+        namespace: object,
+        families: object,
+        where: Mapping[str, Any] | None,
+        limit: object,
+        offset: object,
+        mode: object,
+        exact: bool,
+    ) -> Asked:
+        """Refused, naming the argument, where one is wrong."""
+        text = "" if query is None else query
+        if not isinstance(text, str):
+            raise Refused(f"query: expected text, not {type(text).__name__}")
+        if not isinstance(mode, str) or mode not in MODES:
+            raise Refused(f"mode: expected one of {', '.join(MODES)}, not {mode!r}")
+        count, skip = check_count(limit, "limit"), check_count(offset, "offset") or 0
+        prefix, part = _place(namespace)
+        wanted = Wanted(parse(text), _families(families), prefix, count, skip, part)
+        return cls(text, wanted, None if where is None else filters.parse(where), mode, bool(exact))
+
+    def fused(self, weights: object, k: object, pool: object, neighbours: object, recency: object) -> Asked:
+        """With what says how to fuse."""
+        share = Blend().neighbours if neighbours is None else neighbours
+        blend = fusion.blend_of(weights, k, pool, share, recency)
+        return self._replace(blend=blend, beside=neighbours is not None and blend.neighbours > 0)
+
+    def shown(self, rerank: Rerank | None, explain: bool) -> Asked:
+        """With what happens to the hits."""
+        if rerank is not None and not callable(rerank):
+            raise Refused(f"rerank: expected a function of the query and a list of hits, not {rerank!r}")
+        return self._replace(rerank=rerank, explain=bool(explain))
+
+
+Legs = dict[str, dict[str, Any]]
+
+
+class Ranked(NamedTuple):
+    """A record in the order of a search, and what says why it stands there; `row` where it was read already."""
+
+    identity: Identity
+    score: float
+    why: Callable[[], Legs]
+    row: Row | None = None
+
+
+Portions = AsyncIterator[list[Ranked]]
+
+
+class Finding:
+    """The searches of one store. A backend without an index of its own gets one from its records, when first asked."""
+
+    def __init__(self, backend: Backend, spaces: Spaces) -> None:
+        self._backend, self._spaces = backend, spaces
+        self._mirror: Any = None
+
+    async def search(self, asked: Asked, vector: object = None) -> list[Hit]:
+        """The hits of a page, the best first; without a `vector` there must be a query."""
+        asked = await self._aimed(asked, vector)
+        near, query, mode = asked.wanted.near, asked.wanted.query, asked.mode
+        if mode == "vector" or not query.wanted:
+            return [] if near is None or mode == "text" else await self._by(asked, "vector")
+        if near is not None:
+            return await self._page(asked, self._by_both(asked))
+        if asked.beside:
+            asked = asked._replace(blend=asked.blend._replace(weights=(0.0, 1.0)))
+            return await self._page(asked, self._by_both(asked))
+        return await self._by(asked, "text")
+
+    async def _by(self, asked: Asked, way: str) -> list[Hit]:
+        """The hits of one way: a page of the index as it comes, where none need be passed over."""
+        if asked.where is None and asked.rerank is None:
+            wanted = asked.wanted if way == "text" else asked.wanted._replace(query=Query(()))
+            return [_hit(asked, ranked, row) for ranked, row in await self._matched(wanted, way)]
+        return await self._page(asked, self._by_text(asked) if way == "text" else self._by_vector(asked))
+
+    async def _aimed(self, asked: Asked, vector: object) -> Asked:
+        """With the vector to be near to, where there is one: the caller's, or that of the query."""
+        embeds = self._spaces.embeds
+        if vector is None and asked.mode in ("vector", "hybrid") and not (embeds and asked.text.strip()):
+            raise Refused(f"mode: {asked.mode!r} needs a vector, or a query and a store opened with an embedder")
+        if asked.mode == "text" or (vector is None and not (embeds and asked.wanted.query.wanted)):
+            return asked
+        wanted, space = asked.wanted, None
+        if wanted.prefix and ITEM in wanted.families:
+            space = await self._spaces.find(str(wanted.prefix[0]))
+        if space is not None and wanted.families == SEARCHABLE:
+            wanted = wanted._replace(families=(ITEM,))
+        space = space or await self._spaces.find(self._spaces.of_records)
+        if space is None:
+            return asked
+        near = await self._vector(asked, space, vector)
+        return asked._replace(wanted=wanted._replace(near=Near(space, near, asked.exact) if near else None))
+
+    async def _vector(self, asked: Asked, space: floats.Space, vector: object) -> bytes | None:
+        if vector is None:
+            try:
+                [vector] = await self._spaces.embedder.embed_queries([asked.text])
+            except EmbeddingFailed as problem:
+                if asked.mode != "auto":
+                    raise
+                _log.warning("searching by text alone: %s", problem)
+                return None
+        found = floats.vector_of(vector, "vector", space.metric)
+        if len(found) != 4 * space.dimension:
+            raise Refused(f"vector: {len(found) // 4} numbers, but the space {space.name!r} has {space.dimension}")
+        return found
+
+    # -- the order
+
+    async def _by_text(self, asked: Asked) -> Portions:
+        """Matches in growing portions, each with its row."""
+        wanted = asked.wanted
+        wanted = wanted._replace(offset=0, limit=max(PORTION, wanted.offset + (wanted.limit or 0)))
+        while found := await self._matched(wanted, "text"):
+            yield [ranked for ranked, _ in found]
+            wanted = _deeper(wanted)
+
+    async def _matched(self, wanted: Wanted, way: str) -> list[tuple[Ranked, Row]]:
+        matches = await self._index().match(wanted) if wanted.limit != 0 else []
+        return [
+            (Ranked((family, row[KEY:]), score, partial(_leg, way, rank, score), row), row)
+            for rank, (family, score, row) in enumerate(matches, wanted.offset + 1)
+        ]
+
+    async def _by_vector(self, asked: Asked) -> Portions:
+        """What is near, in growing portions."""
+        wanted = asked.wanted._replace(query=Query(()), offset=0)
+        # A filter may leave one in many, and each further portion costs a search of its own.
+        least = SIEVED if asked.where is not None else asked.blend.pool if asked.rerank else 1
+        wanted = wanted._replace(limit=max(least, asked.wanted.offset + (asked.wanted.limit or PORTION)))
+        while True:
+            near, _ = await self._index().legs(wanted)
+            yield [
+                Ranked(identity, score, partial(_leg, "vector", rank, score))
+                for rank, (identity, score) in enumerate(near, wanted.offset + 1)
+            ]
+            if len(near) < (wanted.limit or 0):
+                return
+            wanted = _deeper(wanted)
+
+    async def _by_both(self, asked: Asked) -> Portions:
+        """What vectors and text find, fused; the legs are read deeper as long as more is asked for."""
+        done = 0
+        for depth in fusion.depths(asked.blend):
+            legs = await self._index().legs(asked.wanted._replace(offset=0, limit=depth))
+            created = await self._created(legs, asked.blend)
+            order = fusion.fuse(legs, depth, asked.blend, created)
+            for start in range(done, len(order), PORTION):
+                some = order[start : start + PORTION]
+                yield [Ranked(each.identity, each.score, partial(each.legs, NAMES)) for each in some]
+            done = len(order)
+            if all(len(leg) < depth for leg in legs):
+                return
+
+    async def _created(self, legs: Sequence[Leg], blend: Blend) -> Callable[[Identity], int | None] | None:
+        """When each of the first tier was stored, where that counts."""
+        if blend.recency is None:
+            return None
+        identities = fusion.first_tier(legs, blend)
+        rows = await self._rows(identities)
+        times = {
+            identity: None if row is None else int(row[CREATED_AT])
+            for identity, row in zip(identities, rows, strict=True)
+        }
+        return times.get
+
+    # -- the page
+
+    async def _page(self, asked: Asked, portions: Portions) -> list[Hit]:
+        """The hits of the page, of those that a filter is true of."""
+        wanted = asked.wanted
+        if wanted.limit == 0:
+            return []
+        if asked.rerank is not None:
+            return await self._reranked(asked, portions)
+        return await self._hits(asked, portions, wanted.offset, wanted.limit)
+
+    async def _hits(self, asked: Asked, portions: Portions, skip: int, limit: int | None) -> list[Hit]:
+        hits: list[Hit] = []
+        async for portion in portions:
+            # Where nothing is filtered most of what is read is shown: a few more, for what may be gone.
+            most = PORTION if asked.where is not None or limit is None else min(PORTION, skip + limit + 4)
+            for start in range(0, len(portion), most):
+                for ranked, row in await self._standing(portion[start : start + most], asked.where):
+                    if skip:
+                        skip -= 1
+                        continue
+                    hits.append(_hit(asked, ranked, row))
+                    if len(hits) == limit:
+                        return hits
+        return hits
+
+    async def _reranked(self, asked: Asked, portions: Portions) -> list[Hit]:
+        """The best of the pool in the order that the caller's own scores give, then the others."""
+        offset, limit, pool = asked.wanted.offset, asked.wanted.limit, asked.blend.pool
+        hits = await self._hits(asked, portions, 0, None if limit is None else max(pool, offset + limit))
+        best, rest = hits[:pool], hits[pool:]
+        assert asked.rerank is not None, "asked for only where there is one"
+        answer = asked.rerank(asked.text, best)
+        scores = list(await answer if inspect.isawaitable(answer) else answer)
+        if len(scores) != len(best):
+            raise Refused(f"rerank: {len(scores)} scores for {len(best)} hits")
+        order = sorted(zip(scores, range(len(best)), strict=True), key=lambda pair: (-pair[0], pair[1]))
+        hits = [*(best[number]._replace(score=float(score)) for score, number in order), *rest]
+        return hits[offset:] if limit is None else hits[offset : offset + limit]
+
+    async def _standing(self, portion: list[Ranked], where: Filter | None) -> list[tuple[Ranked, Row]]:
+        """Those that are still there, and that a filter is true of."""
+        missing = [ranked.identity for ranked in portion if ranked.row is None]
+        read = iter(await self._rows(missing))
+        rows = [next(read) if ranked.row is None else ranked.row for ranked in portion]
+        return [
+            (ranked, row)
+            for ranked, row in zip(portion, rows, strict=True)
+            if row is not None and (where is None or filters.matches(where, _subject(ranked.identity[0], row)))
+        ]
+
+    async def _rows(self, identities: Sequence[Identity]) -> list[Row | None]:
+        rows = await fetch_named(self._backend, identities)
+        return [rows[identity] for identity in identities]
+
+    # -- the index
+
+    async def reindex(self, tell: Tell) -> int:
+        """Build the index anew; how many records it holds."""
+        return await self._index().reindex(tell)
+
+    async def close(self) -> None:
+        """Let go of an index in the process."""
+        mirror, self._mirror = self._mirror, None
+        if mirror is not None:
+            await mirror.close()
+
+    def _index(self) -> Searchable:
+        if self._backend.index is not None:
+            return self._backend.index
+        if self._mirror is None:
+            from .local_index import Mirror
+
+            self._mirror = Mirror(self._backend)
+        return self._mirror  # type: ignore[no-any-return]
+
+
+def _leg(name: str, rank: int, score: float) -> Legs:
+    return {name: {"rank": rank, "score": score}}
+
+
+def _deeper(wanted: Wanted) -> Wanted:
+    """The page behind one, twice as long."""
+    limit = wanted.limit or PORTION
+    return wanted._replace(offset=wanted.offset + limit, limit=2 * limit)
+
+
+def _families(names: object) -> tuple[Family, ...]:
+    if names is None:
+        return SEARCHABLE
+    if isinstance(names, (str, bytes)) or not isinstance(names, Sequence):
+        raise Refused(f"families: expected a list of names, not {names!r}")
+    there = ", ".join(family.name for family in SEARCHABLE)
+    for name in names:
+        if not isinstance(name, str) or name not in CATALOGUE or not CATALOGUE[name].text:
+            raise Refused(f"families: {name!r} is not searched; {there} are")
+    return tuple(family for family in SEARCHABLE if family.name in names)
+
+
+def _place(namespace: object) -> tuple[Key, str | None]:
+    """The outer key that a namespace names, and the part of a collection."""
+    if namespace is None:
+        return (), None
+    parts = namespace if isinstance(namespace, tuple) else (namespace,)
+    if not 1 <= len(parts) <= 2:
+        raise Refused(
+            "namespace: expected the id of a conversation or a collection, or a collection and a namespace in it,"
+            f" not {namespace!r}"
+        )
+    checked = [check_id(part, "namespace") for part in parts]
+    return (checked[0],), checked[1] if len(checked) == 2 else None
+
+
+def _subject(family: Family, row: Row) -> Any:
+    """What a filter looks at."""
+    document = codec.loads(row[BODY])
+    return document.get("metadata") or {} if family is ITEM else document
+
+
+def _hit(asked: Asked, ranked: Ranked, row: Row) -> Hit:
+    family, key = ranked.identity
+    text, query = text_of(family, row[BODY]), asked.wanted.query
+    shown = snippet(text, query)
+    if query.wanted and not shown.marks and NAMES[1] in ranked.why():
+        shown = snippet(text, query, inside=True)
+    return Hit(family.name, key, ranked.score, *shown, _data(family, row), ranked.why() if asked.explain else None)
+
+
+def _data(family: Family, row: Row) -> Document:
+    if family is ITEM:
+        return items.shown(row)
+    return memory(row) if family is MEMORY else codec.loads(row[BODY])
+
+
+def memory(row: Row) -> Document:
+    """A memory as it is loaded: with its id, and the time of its creation where its document has none."""
+    document: Document = codec.loads(row[BODY])
+    document["memory_id"] = row[KEY + 1]
+    document.setdefault("created_at", iso(row[CREATED_AT]))
+    return document

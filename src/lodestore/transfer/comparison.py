@@ -1,0 +1,70 @@
+"""What a record of the source means for the target: the two ways to see it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from ..core.families import Family
+from ..core.records import BODY, EXPIRES_AT, KEY, VERSION, Key, Row, alive
+
+
+class Verdict(Enum):
+    """The answer for one record."""
+
+    SAME = "both sides hold it"
+    COPY = "it is to be written"
+    CONFLICT = "the target holds something else"
+    BLOCKED = "it follows a conflict in a log and would mix two logs"
+
+
+class Judge(Protocol):
+    """Compares records one by one, in the order of their family."""
+
+    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+        """What is to be done about `row`, where the target holds `there` under its key."""
+
+    def essence(self, row: Row) -> Row:
+        """What of a row has to be equal on both sides, besides the version; the rest is None."""
+
+
+class Exact:
+    """The target becomes what the source is: times, places and, where it keeps them, versions."""
+
+    def __init__(self) -> None:
+        self.versions = True
+
+    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+        if there is None:
+            return Verdict.COPY
+        same = row == there if self.versions else self.essence(row) == self.essence(there)
+        return Verdict.SAME if same else Verdict.COPY
+
+    def essence(self, row: Row) -> Row:
+        return (row[BODY], None, *row[VERSION + 1 :])
+
+
+class Merging:
+    """The target keeps what only it has. A record under one key with another body or expiry is a conflict.
+
+    After a conflict the rest of that log is the business of whoever settles it: overwritten, or kept out.
+    """
+
+    def __init__(self, now: int, *, overwrite: bool) -> None:
+        self.overwrite = overwrite
+        self._now = now
+        self._split: tuple[Family, Key] | None = None  # the log in which the two sides part ways
+
+    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+        if family.log and self._split == (family, row[KEY:-1]):
+            return Verdict.COPY if self.overwrite else Verdict.BLOCKED
+        if there is None or not alive(there, self._now) or (row[BODY] and not there[BODY]):
+            return Verdict.COPY
+        if not row[BODY] or self.essence(row) == self.essence(there):
+            return Verdict.SAME
+        if family.log:
+            self._split = (family, row[KEY:-1])
+        return Verdict.CONFLICT
+
+    def essence(self, row: Row) -> Row:
+        return (row[BODY], None, None, None, row[EXPIRES_AT], None, *row[KEY:])

@@ -1,0 +1,189 @@
+"""One pass: the source read through once, each record compared with the target's and, if asked, written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..core.families import Family
+from ..core.records import BODY, KEY, Backend, Copy, Drop, Key, Page, Row, Source, alive, name_of
+from ..errors import Refused
+from .batching import Apply, Batch, all_keys, differences, is_empty
+from .comparison import Exact, Judge, Merging, Verdict
+from .migration_lock import Mark
+from .report import MAX_LISTED, FamilyReport, MigrationReport, Tally
+
+Progress = Callable[[int, "int | None", str], None]
+LOOKED_UP = 64  # keys looked for on the other side at once; their bodies come too
+_NAMED = 3  # strangers in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What stays the same over all passes."""
+
+    source: Source
+    target: Backend
+    families: Sequence[Family]
+    merge: str | None
+    now: int
+    report: MigrationReport
+    progress: Progress | None
+    total: int | None
+    mark: Mark | None
+
+    @property
+    def apply(self) -> Apply:
+        """How the target is written to: under the mark, where there is one."""
+        return self.mark.apply if self.mark else self.target.apply
+
+    def judge(self) -> Judge:
+        """How this job compares records; a judge serves one pass."""
+        if self.merge is None:
+            judge = Exact()
+            judge.versions = self.report.versions_kept
+            return judge
+        return Merging(self.now, overwrite=self.merge == "overwrite")
+
+
+class Walk:
+    """A pass over all families. `differences` counts what had to be written or would have to be."""
+
+    def __init__(self, job: Job, label: str, *, write: bool, prove: bool = False) -> None:
+        self._job, self._label = job, label
+        self._write, self._prove = write, prove
+        self._judge = job.judge()
+        self._batch = Batch(job.apply)
+        self._seen = 0
+        self.differences = 0
+
+    async def run(self) -> None:
+        """Read everything once; the job's report then says what this pass saw."""
+        report = self._job.report
+        report.passes += 1
+        report.conflicts, report.omitted = [], 0
+        try:
+            for family in self._job.families:
+                await self._family(family, report.families.setdefault(family.name, FamilyReport()))
+        finally:
+            await self._batch.abandon()
+        report.versions_kept &= self._batch.versions_kept
+
+    async def _family(self, family: Family, figures: FamilyReport) -> None:
+        figures.records = figures.bytes = figures.target_records = 0
+        sides = Tally(family), Tally(family)
+        new = await is_empty(self._job.target, family)
+        async for rows in self._job.source.stream(Page(family, alive_at=self._job.now, partial=True)):
+            found = [None] * len(rows) if new else await self._job.target.fetch(family, [row[KEY:] for row in rows])
+            for row, there in zip(rows, found, strict=True):
+                await self._record(family, figures, sides, row, there)
+            self._tell(family, len(rows))
+            del rows, found
+        await self._batch.flush()
+        if self._job.merge is None and not new:
+            await self._settle_rest(family, figures)
+        if self._prove:
+            figures.source_hash, figures.target_hash = map(str, sides)
+
+    async def _record(
+        self, family: Family, figures: FamilyReport, sides: tuple[Tally, Tally], row: Row, there: Row | None
+    ) -> None:
+        figures.records += 1
+        figures.bytes += len(row[BODY])
+        verdict = self._judge.judge(family, row, there)
+        if verdict is Verdict.SAME:
+            figures.target_records += 1
+        elif verdict is Verdict.CONFLICT:
+            await self._conflict(family, figures, row)
+        elif verdict is Verdict.COPY:
+            await self._copy(family, figures, row)
+        if self._prove and verdict in (Verdict.SAME, Verdict.COPY) and (row[BODY] or self._job.merge is None):
+            for side, one in zip(sides, (row, there), strict=True):
+                if one is not None:
+                    side.add(self._judge.essence(one))
+
+    async def _copy(self, family: Family, figures: FamilyReport, row: Row) -> None:
+        self.differences += 1
+        if self._write:
+            figures.copied += 1
+            await self._batch.add(Copy(family, row))
+
+    async def _conflict(self, family: Family, figures: FamilyReport, row: Row) -> None:
+        """Settled for the source, with the rest of the target's log; or named."""
+        if self._job.merge != "overwrite":
+            self._name(family, row[KEY:])
+            return
+        figures.overwritten += 1
+        if family.log and self._write:
+            for key in await self._job.target.keys(Page(family, row[KEY:-1], after=(row[-1],))):
+                await self._batch.add(Drop(family, key, 0))
+        await self._copy(family, figures, row)
+
+    def _name(self, family: Family, key: Key) -> None:
+        report = self._job.report
+        if len(report.conflicts) < MAX_LISTED:
+            report.conflicts.append(name_of(family, key))
+        else:
+            report.omitted += 1
+
+    async def _settle_rest(self, family: Family, figures: FamilyReport) -> None:
+        """What only the target holds was deleted in the source, or has expired: it goes."""
+        there = 0
+        async for keys in all_keys(self._job.target, family):
+            there += len(keys)
+        figures.target_records = there
+        if there == figures.records:
+            return
+        async for keys in all_keys(self._job.target, family):
+            for start in range(0, len(keys), LOOKED_UP):
+                await self._drop_strangers(family, figures, keys[start : start + LOOKED_UP])
+        await self._batch.flush()
+
+    async def _drop_strangers(self, family: Family, figures: FamilyReport, keys: Sequence[Key]) -> None:
+        job = self._job
+        found = await job.source.fetch(family, keys)
+        gone = [key for key, row in zip(keys, found, strict=True) if row is None or not alive(row, job.now)]
+        self.differences += len(gone)
+        if not self._write or not gone:
+            return
+        unknown = [key for key, row in zip(keys, found, strict=True) if row is None]
+        refuse(family, [key for key, row in await rows_of(job, family, unknown) if not removable(job, row)])
+        figures.dropped += len(gone)
+        for key in gone:
+            await self._batch.add(Drop(family, key, 0))
+
+    def _tell(self, family: Family, count: int) -> None:
+        self._seen += count
+        if self._job.progress:
+            self._job.progress(self._seen, self._job.total, f"{self._label} {family.name}")
+
+
+async def check_strangers(job: Job) -> None:
+    """Refused where the target holds what neither the source holds nor this migration can have copied."""
+    assert job.mark is not None
+    for family in job.families:
+        there = all_keys(job.target, family, job.now)
+        keys = list((await differences(there, all_keys(job.source, family), both=False))[0])
+        for start in range(0, len(keys), LOOKED_UP):
+            rows = await rows_of(job, family, keys[start : start + LOOKED_UP])
+            refuse(family, sorted(key for key, row in rows if not job.mark.copied(row, job.now)))
+
+
+async def rows_of(job: Job, family: Family, keys: Sequence[Key]) -> list[tuple[Key, Row]]:
+    """What the target holds under these keys."""
+    rows = await job.target.fetch(family, keys) if keys else []
+    return [(key, row) for key, row in zip(keys, rows, strict=True) if row is not None]
+
+
+def removable(job: Job, row: Row) -> bool:
+    return job.mark is None or job.mark.removable(row, job.now)
+
+
+def refuse(family: Family, keys: Sequence[Key]) -> None:
+    """Refused, naming the first ones, where there are any."""
+    if keys:
+        named = ", ".join(name_of(family, key) for key in keys[:_NAMED]) + (", ..." if len(keys) > _NAMED else "")
+        raise Refused(
+            f"the target holds records that the source does not and that this migration did not copy: {named}; "
+            "keep them elsewhere and delete them here, or drop them with --resume --drop-strangers"
+        )

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.postgres_server import binaries, running
-
-from . import servers
-from .legs import Legs
-from .stores import Stores
+from tests.support import servers
+from tests.support.legs import Legs
+from tests.support.postgres_server import binaries, running
+from tests.support.stores import Stores
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -34,8 +34,8 @@ PARTS = {
     "vectors, meanwhile": ("lodestore.backends.sqlite.search.result_reader", "few_near"),
     "names of records, in both": ("lodestore.backends.sqlite.search.result_reader", "_names"),
     "fusing": ("lodestore.search.rank_fusion", "fuse"),
-    "reading the rows": ("lodestore.store.store.search_service.Finding", "_rows"),
-    "hits, with their snippets": ("lodestore.store.store.search_service", "_hit"),
+    "reading the rows": ("lodestore.store.search_service.Finding", "_rows"),
+    "hits, with their snippets": ("lodestore.store.search_service", "_hit"),
 }
 
 

@@ -9,10 +9,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.offenders import none
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -75,19 +78,19 @@ def test_the_readme_lists_the_commands_there_are() -> None:
     assert set(listed) == set(real)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def found_in_pages(pattern: str) -> Iterator[tuple[Path, str]]:
+    """What a pattern finds in all pages, each with its page."""
+    yield from ((page, found) for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_files_that_are_named_are_there(page: Path) -> None:
-    for name in re.findall(
-        r"`((?:tests|schema|migrations|docs|src|benchmarks)/[\w./-]+\.\w+)`", page.read_text("utf-8")
-    ):
-        assert (REPOSITORY / name).exists(), f"{page.name}: {name}"
+def test_links_lead_somewhere() -> None:
+    links = [(page, target) for page, target in found_in_pages(r"\]\(([^)#]+)\)") if "://" not in target]
+    none("a link leads somewhere", (f"{page.name}: {to}" for page, to in links if not (page.parent / to).exists()))
+
+
+def test_files_that_are_named_are_there() -> None:
+    named = found_in_pages(r"`((?:tests|schema|migrations|docs|src|benchmarks)/[\w./-]+\.\w+)`")
+    none("what is named is there", (f"{page.name}: {name}" for page, name in named if not (REPOSITORY / name).exists()))
 
 
 def test_the_five_lines_of_the_kit_are_five() -> None:

@@ -26,8 +26,9 @@ import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.core.families import CACHE, RAW_MESSAGE, Family
 from lodestore.core.records import Append, Put, Write
+from lodestore.encoding.dictionaries import Dictionary, close_dictionary, press
 from lodestore.encoding.dictionary_training import SAMPLE, distinct, train
-from lodestore.encoding.packer import Dictionary, Packer, close_dictionary, press
+from lodestore.encoding.packer import Packer
 from lodestore.store.store import Store
 
 from .runner import Block, Result, compare, table

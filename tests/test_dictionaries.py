@@ -21,7 +21,8 @@ from lodestore.backends.sqlite.engine import driver
 from lodestore.core.families import MEMORY, RAW_MESSAGE
 from lodestore.core.records import Page
 from lodestore.encoding import dictionary_training as training
-from lodestore.encoding.packer import BASE, Dictionary, open_dictionary, press
+from lodestore.encoding.body_format import BASE
+from lodestore.encoding.dictionaries import Dictionary, open_dictionary, press
 from lodestore.errors import Corrupt, Full
 from lodestore.store.store import Store
 

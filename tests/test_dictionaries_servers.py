@@ -17,7 +17,7 @@ from lodestore.backends.redis import RedisBackend
 from lodestore.core.families import CACHE, RAW_MESSAGE, STATE
 from lodestore.core.records import BODY, Append, Page, Put
 from lodestore.encoding import dictionary_training as training
-from lodestore.encoding.packer import Dictionary, open_dictionary, press
+from lodestore.encoding.dictionaries import Dictionary, open_dictionary, press
 from lodestore.errors import Corrupt, Full
 from lodestore.store.store import Store
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lodestore.backends.files import FileBackend
 from lodestore.backends.files.filesystem import Disk
 from lodestore.backends.memory import MemoryBackend
+from lodestore.core.backend import Backend
 from lodestore.core.families import FAMILIES, RAW_MESSAGE, Family
 from lodestore.core.records import (
     ABSENT,
@@ -24,7 +25,6 @@ from lodestore.core.records import (
     PLACE,
     VERSION,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,

@@ -20,13 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.backends.sqlite.cache.coherence import Commit
 from lodestore.backends.sqlite.cache.hot_cache import Hot
 from lodestore.backends.sqlite.cache.log_tail import Tail
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.records import writes as execute
+from lodestore.backends.sqlite.engine.commits import Commit
+from lodestore.backends.sqlite.records import reads
+from lodestore.core.backend import MISS
 from lodestore.core.families import CACHE, CONVERSATION, RAW_MESSAGE
-from lodestore.core.records import MISS, Append, Copy, Drop, Page, Put, Row, Write
+from lodestore.core.records import Append, Copy, Drop, Page, Put, Row, Write
 from lodestore.errors import Refused, Unavailable
 from lodestore.store.store import Store
 
@@ -485,7 +486,7 @@ class TestContract:
 
 def snapshot(store: Store, key: str) -> tuple[int, list[Row | None]]:
     """An entry as the file holds it now, and the commit sequence."""
-    return execute.as_of(backend(store)._reading, lambda run: execute.fetch_all(run, CACHE, [(key,)]))
+    return reads.as_of(backend(store)._reading, lambda run: reads.fetch_all(run, CACHE, [(key,)]))
 
 
 def change(path: Path, *statements: str) -> None:

@@ -42,8 +42,8 @@ from lodestore.backends.sqlite.vectors import knn as nearest
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.core.families import Family
 from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.core.searchable import Term
 from lodestore.search import tokenizers
-from lodestore.search.query import Term
 from lodestore.sql import sqlite_fts as sql_search
 from lodestore.sql import sqlite_logs as sql_logs
 from lodestore.sql import statements as render

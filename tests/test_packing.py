@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from lodestore.core.families import CACHE, RAW_MESSAGE, STATE, Family
 from lodestore.encoding import json_codec as codec
 from lodestore.encoding import packer as packing
+from lodestore.encoding.body_format import RAW, ZSTD
+from lodestore.encoding.checksum import seal
+from lodestore.encoding.dictionaries import Dictionary, close_dictionary, press
 from lodestore.encoding.dictionary_training import FEWEST, FIRST, LARGEST, PIECE, distinct, train
-from lodestore.encoding.packer import RAW, ZSTD, Dictionary, Packer, UnknownDictionary, close_dictionary, press, seal
+from lodestore.encoding.packer import Packer, UnknownDictionary
 from lodestore.errors import Corrupt
 
 CHANCE = random.Random(8)
@@ -103,14 +106,14 @@ class TestEnvelope:
 
     def test_a_bomb_is_refused_by_what_it_declares(self, made: Packer) -> None:
         frame = zstandard.ZstdCompressor().compress(b"\0" * (codec.MAX_BODY + 1))
-        for framed in (bytes([ZSTD]) + frame, bytes([packing.BASE + 1]) + frame[4:]):
+        for framed in (bytes([ZSTD]) + frame, bytes([BASE + 1]) + frame[4:]):
             assert len(framed) < 10_000
             with pytest.raises(Corrupt, match="above the cap" if made.latest or framed[0] == ZSTD else "missing"):
                 made.unpack(seal(framed))
 
     def test_a_frame_that_does_not_declare_its_size_is_refused(self, made: Packer) -> None:
         frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 5000)
-        for framed in (bytes([ZSTD]) + frame, bytes([packing.BASE + 1]) + frame[4:]):
+        for framed in (bytes([ZSTD]) + frame, bytes([BASE + 1]) + frame[4:]):
             with pytest.raises(Corrupt):
                 made.unpack(seal(framed))
 
@@ -167,7 +170,7 @@ class TestDictionaries:
             kept += [(body, made.pack(family, body)) for body in MESSAGES[:7] for family in (RAW_MESSAGE, CACHE)]
             chosen = CHANCE.sample(MESSAGES, 600)
             made.learn([dictionary(number, (RAW_MESSAGE, CACHE)[number % 2], train(chosen) or b"")])
-        assert {packed[0] for _, packed in kept} >= {RAW, *range(packing.BASE + 1, packing.BASE + 28)}
+        assert {packed[0] for _, packed in kept} >= {RAW, *range(BASE + 1, BASE + 28)}
         assert [made.unpack(packed) for _, packed in kept] == [body for body, _ in kept]
 
     def test_an_unknown_one_is_named_and_may_be_learnt_later(self) -> None:

@@ -17,16 +17,18 @@ from hypothesis import strategies as st
 from lodestore.backends.postgres import PostgresBackend, pgvector
 from lodestore.backends.postgres import indexer as indexing
 from lodestore.core.families import CONVERSATION, ITEM, MEMORY, RAW_MESSAGE, RESULT, RESULT_VECTOR, SEARCHABLE
-from lodestore.core.records import BODY, Copy, Drop, Near, Put, Wanted
+from lodestore.core.records import BODY, Copy, Drop, Put
+from lodestore.core.searchable import Near, Query, Space, Wanted
+from lodestore.encoding import vector_codec
 from lodestore.encoding.packer import Packer
 from lodestore.errors import Refused
 from lodestore.search import vectors as floats
-from lodestore.search.query import Query, parse
+from lodestore.search.query import parse
 from lodestore.sql import postgres_fts as sql
 from lodestore.sql import postgres_vectors as embeddings
 from lodestore.sql import upgrade as schema_upgrade
 from lodestore.sql.dialect import POSTGRES
-from lodestore.store.search_service import Hit
+from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
 from tests.test_postgres import Place, nothing
 
@@ -489,13 +491,15 @@ class TestVectors:
             assert keys(await store.search(vector=[1, 0], families=["result"])) == []
             [row] = await handle.fetch(RESULT, [("r",)])
             assert row is not None
-            vector = floats.Vector("default", floats.print_of(row[BODY]), floats.vector_of([1, 0], "vector"))
+            vector = vector_codec.Vector(
+                "default", vector_codec.print_of(row[BODY]), floats.vector_of([1, 0], "vector")
+            )
             await handle.apply([Put(RESULT_VECTOR, ("r",), vector._replace(of=bytes(8)).body, 1)])
             assert keys(await store.search(vector=[1, 0], families=["result"])) == [], "made of something else"
             await handle.apply([Put(RESULT_VECTOR, ("r",), vector.body, 1)])
             assert keys(await store.search(vector=[1, 0], families=["result"])) == [("r",)]
             await handle.apply([Drop(ITEM, ("default", "a"), 1)])
-            near = Near(floats.Space("default", 2), floats.vector_of([1, 0], "vector"))
+            near = Near(Space("default", 2), floats.vector_of([1, 0], "vector"))
             found, _ = await handle._index.legs(Wanted(Query(()), SEARCHABLE, limit=1, near=near))
             assert [identity for identity, _ in found] == [(RESULT, ("r",))]
             await whole(store)

@@ -13,7 +13,7 @@ import pytest
 import lodestore
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.core.records import Backend
+from lodestore.core.backend import Backend
 from lodestore.errors import Refused, Unavailable
 from lodestore.store import expiry as purging
 from lodestore.store.store import Store

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lodestore.backends.sqlite.cache.lru import Recent
-from lodestore.core.records import MISS
+from lodestore.core.backend import MISS
 
 LIMIT = 40
 steps = st.lists(

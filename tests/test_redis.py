@@ -21,8 +21,9 @@ from lodestore.backends.memory import MemoryBackend, Space
 from lodestore.backends.redis import RedisBackend
 from lodestore.backends.redis import client as door
 from lodestore.config import registry
+from lodestore.core.backend import Backend
 from lodestore.core.families import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, Family
-from lodestore.core.records import VERSION, Append, Backend, Copy, Drop, Page, Put
+from lodestore.core.records import VERSION, Append, Copy, Drop, Page, Put
 from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsupported
 
 from . import servers

@@ -29,7 +29,7 @@ from lodestore.core.families import MEMORY, RAW_MESSAGE, RESULT
 from lodestore.core.records import Copy
 from lodestore.errors import Corrupt, Refused, Unavailable
 from lodestore.sql import sqlite_fts as sql
-from lodestore.store.search_service import Hit
+from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
 
 from .sqlite_tools import backend, python, run, trace

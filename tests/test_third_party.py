@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from lodestore.conformance import InterfacePromises, KernelLaws
+from lodestore.core.backend import Backend, Vitals
 from lodestore.core.families import CATALOGUE, FAMILIES, OWNED, Family, owner_of
 from lodestore.core.records import (
     BODY,
@@ -20,14 +21,12 @@ from lodestore.core.records import (
     VERSION,
     WRITTEN_AT,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,
     Page,
     Put,
     Row,
-    Vitals,
     Write,
     alive,
     attached,

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from lodestore.backends.sqlite.engine import driver
 from lodestore.conformance.search import HOSTILE_QUERIES
+from lodestore.core.searchable import Query, Term
 from lodestore.encoding.json_codec import encode
-from lodestore.search.query import Query, Term, expression, parse, spaced
+from lodestore.search.query import expression, parse, spaced
 from lodestore.search.tokenizers import BOTH, MAX_SOUGHT, TOKENIZERS, TRIGRAM, WORDS, body_of, chosen, indexed, sought
 from lodestore.sql import sqlite_fts as sql
 

@@ -20,6 +20,7 @@ from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.conformance.examples import gallery
 from lodestore.conformance.kit import START
+from lodestore.core.backend import Backend
 from lodestore.core.families import (
     AGENT,
     CACHE,
@@ -32,7 +33,7 @@ from lodestore.core.families import (
     STATE,
     Family,
 )
-from lodestore.core.records import BODY, KEY, PLACE, VERSION, Append, Backend, Copy, Drop, Page, Put, Row, Write, alive
+from lodestore.core.records import BODY, KEY, PLACE, VERSION, Append, Copy, Drop, Page, Put, Row, Write, alive
 from lodestore.errors import Refused, Unavailable
 from lodestore.transfer import MigrationReport, migrate
 from lodestore.transfer.batching import BATCH_BYTES, BATCH_WRITES, MARK

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lodestore.backends.memory import MemoryBackend
+from lodestore.core.backend import Backend
 from lodestore.core.families import CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE, Family
-from lodestore.core.records import VERSION, Append, Backend, Copy, Drop, Key, Page, Put, Row, Write
+from lodestore.core.records import VERSION, Append, Copy, Drop, Key, Page, Put, Row, Write
 from lodestore.errors import Refused, Unavailable
 from lodestore.store.store import Store
 from lodestore.transfer import MigrationReport, migrate

@@ -33,7 +33,7 @@ _HOMES = {
         "create_storage_from_env",
         "get_available_backends",
     ],
-    "store.search_service": ["Hit"],
+    "store.search_request": ["Hit"],
     "core.interface": ["StorageInterface"],
     "core.records": ["ABSENT"],
     "store.memoize": ["memoize"],
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from .store.connectome import get_available_backends as get_available_backends
     from .store.memoize import memoize as memoize
     from .store.opening import open as open
-    from .store.search_service import Hit as Hit
+    from .store.search_request import Hit as Hit
     from .store.store import Store as Store
 
 

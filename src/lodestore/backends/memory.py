@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from ..core.backend import Backend, Vitals
 from ..core.families import FAMILIES, OWNED, Family, owner_of
 from ..core.records import (
     BODY,
@@ -14,14 +15,12 @@ from ..core.records import (
     VERSION,
     WRITTEN_AT,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,
     Page,
     Put,
     Row,
-    Vitals,
     Write,
     alive,
     attached,

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..backends.memory import MemoryBackend
 from ..config import registry
+from ..core.backend import Backend
 from ..core.clock import system_clock
-from ..core.records import Backend
 from ..errors import Refused
 from ..transfer import MigrationReport
 from ..transfer import migrate as transfer

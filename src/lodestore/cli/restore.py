@@ -13,8 +13,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..config import registry
+from ..core.backend import Backend, Vitals
 from ..core.families import FAMILIES
-from ..core.records import Backend, Copy, Page, Vitals
+from ..core.records import Copy, Page
 from ..errors import Corrupt, Refused, Unavailable
 from . import NO, Negative, output
 from .progress import Told, progress

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.families import SEARCHABLE
 from ..encoding import json_codec as codec
 from ..errors import Refused
-from ..store.search_service import Hit
+from ..store.search_request import Hit
 from . import NO, Negative, output
 from .progress import progress
 from .targets import existing

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import registry
+from ..core.backend import Backend
 from ..core.families import CATALOGUE, Family
-from ..core.records import Backend, Key
+from ..core.records import Key
 from ..core.validation import check_id
 from ..errors import Refused
 from ..store.opening import open as open_store

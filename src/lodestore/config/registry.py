@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from ..core.records import Backend
+from ..core.backend import Backend
 from ..core.server_urls import HOST, server
 from ..errors import Refused, Unsupported
 from .settings import FileSettings, MemorySettings, PostgresSettings, RedisSettings, Settings, SQLiteSettings, make

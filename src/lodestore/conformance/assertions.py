@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..core.backend import Backend
 from ..core.families import FAMILIES, Family
 from ..core.records import (
     ABSENT,
@@ -15,7 +16,6 @@ from ..core.records import (
     VERSION,
     WRITTEN_AT,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,

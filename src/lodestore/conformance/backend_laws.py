@@ -9,6 +9,7 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..backends.memory import MemoryBackend
+from ..core.backend import Backend
 from ..core.families import (
     CACHE,
     CHUNK_INFO,
@@ -21,7 +22,7 @@ from ..core.families import (
     STATE,
     Family,
 )
-from ..core.records import BODY, CREATED_AT, KEY, PLACE, WRITTEN_AT, Append, Backend, Copy, Drop, Key, Page, Put, Write
+from ..core.records import BODY, CREATED_AT, KEY, PLACE, WRITTEN_AT, Append, Copy, Drop, Key, Page, Put, Write
 from ..errors import Conflict, Unavailable
 from . import assertions as observe
 from .concurrency import OWNER, Rivals, batches_seen, mixed

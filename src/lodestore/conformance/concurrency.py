@@ -7,8 +7,9 @@ import random
 
 import pytest
 
+from ..core.backend import Backend
 from ..core.families import CACHE, MEMORY, RAW_MESSAGE, RESULT, STATE
-from ..core.records import BODY, KEY, PLACE, VERSION, Append, Backend, Drop, Page, Put, Write, order_of
+from ..core.records import BODY, KEY, PLACE, VERSION, Append, Drop, Page, Put, Write, order_of
 from ..errors import Conflict
 from .assertions import NEVER
 from .kit import START, Kit

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..core.records import Backend
+from ..core.backend import Backend
 from ..errors import Refused
 from ..store.store import Store
 from .kit import FakeClock, Kit

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ..core.records import Backend
+from ..core.backend import Backend
 from ..store.store import Store
 
 START = 1_700_000_000_000  # where the clocks of the kit start, in milliseconds

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from ..core.records import Backend
+from ..core.backend import Backend
 from ..errors import Conflict, Refused
 from ..search.filters import matches, parse
-from ..store.search_service import Hit
+from ..store.search_request import Hit
 from ..store.store import Store
 from .kit import FakeClock, Kit
 

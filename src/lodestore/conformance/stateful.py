@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ..backends.memory import MemoryBackend
+from ..core.backend import Backend
 from ..core.clock import HighWater
 from ..core.families import FAMILIES, Family
-from ..core.records import BODY, KEY, VERSION, WRITTEN_AT, Backend, Copy, Drop, Key, Page, Put, Write
+from ..core.records import BODY, KEY, VERSION, WRITTEN_AT, Copy, Drop, Key, Page, Put, Write
 from . import assertions as observe
 from . import strategies as draw
 from .kit import START, folder

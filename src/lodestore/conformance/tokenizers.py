@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from ..core.backend import Backend
 from ..core.families import STATE
-from ..core.records import Backend, Drop
+from ..core.records import Drop
 from ..errors import Refused
 from ..search.tokenizers import KEY, TOKENIZERS, TRIGRAM, WORDS
-from ..store.search_service import Hit
+from ..store.search_request import Hit
 from ..store.store import Store
 from .kit import FakeClock, Kit
 from .search import names

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from ..core.records import Backend
+from ..core.backend import Backend
 from ..errors import Conflict, Refused
 from ..search.filters import matches, parse
 from ..store.store import Store

@@ -15,7 +15,9 @@ import zstandard
 
 from ..core.families import FAMILIES, Family
 from ..errors import LodestoreError
-from .packer import LEVEL, MOST, Packer, press
+from .body_format import MOST
+from .dictionaries import press
+from .packer import LEVEL, Packer
 
 FIRST = 64 * 1024  # bytes of records from which a dictionary can be made
 GROWTH = 8

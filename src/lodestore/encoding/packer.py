@@ -20,17 +20,16 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 import zstandard
 
 from ..core.families import CATALOGUE, Family
 from ..errors import Corrupt
-from ..search import vectors as floats
-from .json_codec import MAX_BODY
+from . import vector_codec
+from .body_format import _DENSE, _MAGIC, BASE, MOST, RAW, VECTOR, ZSTD, _check_size, _kind
+from .checksum import seal
+from .dictionaries import Dictionary, _sound, open_dictionary
 
-RAW, ZSTD, VECTOR = 1, 2, 3
-MOST = 110  # dictionaries in one store; a family needs one for each time it grows to eight times its size
 LEVEL, DENSE_LEVEL = 3, 15  # for a write, which somebody waits for; for `compact`
 # Long bodies that will expire: half the time, bodies 3 % larger. Others share long texts with the dictionary, which
 # the lowest level does not see (docs/decisions/0010).
@@ -38,25 +37,12 @@ LONG, PASSING_LEVEL = 4096, 1
 # Below these sizes zstd saves little of a real store and costs more than reading the record.
 COMPRESS_FROM, COMPRESS_FROM_WITH_DICTIONARY = 2048, 64
 
-_DENSE = 0x80
-BASE = 15  # what is added to the number of a dictionary to make it a kind
-_SEAL = 0x6DD90A9D  # crc32(text + (crc32(text) ^ _SEAL) as 4 bytes, little endian) is 0 for every text
-_MAGIC = zstandard.FRAME_HEADER
 _RAW_BYTE, _VECTOR_BYTE = bytes([RAW]), bytes([VECTOR])
 _SMALL = (b"\x20", b"\x60")  # descriptors of frames that declare their size in one byte or two
 
 
 class UnknownDictionary(Corrupt):
     """A body needs a dictionary that this packer has not learnt: another process may have trained it since."""
-
-
-class Dictionary(NamedTuple):
-    """One row of the table: `covered` is how many bytes the family had been given when this was trained."""
-
-    number: int
-    family: str
-    covered: int
-    stored: bytes
 
 
 class Packer:
@@ -144,12 +130,12 @@ class Packer:
             raise Corrupt(f"{where}: the stored body fails its checksum")
         return packed[1:-4] if packed[:1] == _RAW_BYTE else self._tools.unpack(packed, where)
 
-    def vector(self, packed: bytes, where: str = "record") -> floats.Vector:
+    def vector(self, packed: bytes, where: str = "record") -> vector_codec.Vector:
         """The vector in a stored body."""
         if packed[:1] == _VECTOR_BYTE and not zlib.crc32(packed):
             return _vector_in(packed, where)
         try:
-            return floats.stored(self.unpack(packed, where))
+            return vector_codec.stored(self.unpack(packed, where))
         except ValueError as problem:
             raise Corrupt(f"{where}: {problem}") from None
 
@@ -265,75 +251,24 @@ class _Tools:
 def _vector(body: bytes) -> bytes:
     """The parts of a vector's body, or the body as it is where those would not give it back."""
     try:
-        vector = floats.stored(body)
+        vector = vector_codec.stored(body)
     except ValueError:
         return _RAW_BYTE + body
     name = vector.space.encode()
-    if len(vector.of) != floats.PRINT or vector.body != body:
+    if len(vector.of) != vector_codec.PRINT or vector.body != body:
         return _RAW_BYTE + body
     return _VECTOR_BYTE + len(name).to_bytes(2, "little") + name + vector.of + vector.numbers
 
 
 def vector_at(space: str) -> int:
     """Where in the stored body of a vector of that space its numbers begin; they end four bytes before the end."""
-    return 3 + len(space.encode()) + floats.PRINT
+    return 3 + len(space.encode()) + vector_codec.PRINT
 
 
-def _vector_in(packed: bytes, where: str) -> floats.Vector:
+def _vector_in(packed: bytes, where: str) -> vector_codec.Vector:
     name = 3 + int.from_bytes(packed[1:3], "little")
-    at = name + floats.PRINT
+    at = name + vector_codec.PRINT
     try:
-        return floats.Vector(packed[3:name].decode(), packed[name:at], packed[at:-4])
+        return vector_codec.Vector(packed[3:name].decode(), packed[name:at], packed[at:-4])
     except UnicodeDecodeError:
         raise Corrupt(f"{where}: the stored vector names no space") from None
-
-
-def _kind(number: int) -> int:
-    return BASE + number if number else ZSTD
-
-
-def press(content: bytes) -> bytes:
-    """A dictionary, packed with most effort; this takes some 50 ms, so never where somebody waits."""
-    return zstandard.ZstdCompressor(level=19).compress(content)
-
-
-def close_dictionary(number: int, pressed: bytes) -> bytes:
-    """A dictionary as it is kept: under its own number, so that two cannot be swapped."""
-    return seal(bytes((_kind(number),)) + pressed)
-
-
-def open_dictionary(kept: Dictionary) -> bytes:
-    """The content of a dictionary; Corrupt where its row is not what `close_dictionary` made."""
-    if not _sound(kept):
-        raise Corrupt(f"dictionary {kept.number} is damaged: its row fails its checksum")
-    _check_size(kept.stored[1:-4], f"dictionary {kept.number}")
-    return zstandard.ZstdDecompressor().decompress(kept.stored[1:-4])
-
-
-def damaged(kept: Iterable[Dictionary]) -> list[str]:
-    """One line for each dictionary that is not what was kept."""
-    problems = []
-    for dictionary in kept:
-        try:
-            open_dictionary(dictionary)
-        except Corrupt as problem:
-            problems.append(str(problem))
-    return problems
-
-
-def _sound(kept: Dictionary) -> bool:
-    return not zlib.crc32(kept.stored) and kept.stored[:1] == bytes((_kind(kept.number),))
-
-
-def seal(framed: bytes) -> bytes:
-    """Add the four bytes that make the CRC-32 of the whole 0."""
-    return framed + (zlib.crc32(framed) ^ _SEAL).to_bytes(4, "little")
-
-
-def _check_size(frame: bytes, where: str) -> None:
-    try:
-        size = zstandard.frame_content_size(frame)
-    except zstandard.ZstdError as error:
-        raise Corrupt(f"{where}: the stored body does not decompress ({error})") from None
-    if not 0 <= size <= MAX_BODY:
-        raise Corrupt(f"{where}: the stored body declares {size:,} bytes, above the cap of {MAX_BODY:,}")

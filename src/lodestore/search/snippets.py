@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from .query import Query, words_of
+from ..core.searchable import Query
+from .query import words_of
 
 WIDTH = 160  # characters, about
 _BEFORE = 40  # of them before the first match

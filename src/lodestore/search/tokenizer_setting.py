@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..core.backend import Backend
 from ..core.families import SEARCHABLE, STATE
-from ..core.records import BODY, Backend, Page, Put, Row
+from ..core.records import BODY, Page, Put, Row
 from ..errors import Refused
 from .tokenizers import KEY, TOKENIZERS, body_of, chosen
 

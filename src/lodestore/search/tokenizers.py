@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ..core.families import TOKENIZER
+from ..core.searchable import Query, Term
 from ..encoding import json_codec as codec
-from .query import LETTERS, UNSPACED, Query, Term, fold, spaced
+from .query import LETTERS, UNSPACED, fold, spaced
 
 KEY = (TOKENIZER,)  # of the state
 TOKENIZERS = (WORDS, TRIGRAM, BOTH) = ("words", "trigram", "both")

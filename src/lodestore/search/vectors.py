@@ -1,36 +1,17 @@
-"""Vectors as a caller gives them, as they are stored, and the body of the record that holds one.
+"""Vector input: what callers give (lists, numpy arrays, bytes), checked and made float32.
 
-Everywhere below the store a vector is its float32 numbers, little-endian, one after the other. A body is canonical JSON
-like every other, with these bytes in base64; backends that pack bodies keep the bytes themselves (`packing`). It says
-by a print which content the vector was made of: once its record says something else, it counts for nothing.
+Everywhere below the store a vector is its float32 numbers, little-endian, one after the other.
 """
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterable
-from hashlib import blake2b
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from ..errors import Refused, Unsupported
 
 MAX_DIMENSION = 16_384
 METRICS = ("cosine", "ip", "l2")
-PRINT = 8  # bytes
-
-
-class Space(NamedTuple):
-    """Vectors that compare with one another: of one dimension, nearer by one metric.
-
-    The score, of which more is nearer, is the inner product for "cosine" (whose vectors are stored at length 1) and
-    "ip", and the Euclidean distance with a minus before it for "l2".
-    """
-
-    name: str
-    dimension: int
-    metric: str = "cosine"
 
 
 def load_numpy() -> Any:
@@ -68,44 +49,6 @@ def numbers_of(vector: bytes) -> list[float]:
     """The numbers of a vector."""
     found: list[float] = load_numpy().frombuffer(vector, "<f4").tolist()
     return found
-
-
-class Vector(NamedTuple):
-    """What the body of a vector says: its space, the print of its record's body, its numbers."""
-
-    space: str
-    of: bytes
-    numbers: bytes
-
-    @property
-    def body(self) -> bytes:
-        """As JSON."""
-        coded = binascii.b2a_base64(self.numbers, newline=False)
-        return b'{"space":%b,"of":"%b","vector":"%b"}' % (orjson.dumps(self.space), self.of.hex().encode(), coded)
-
-
-def print_of(body: bytes) -> bytes:
-    """Eight bytes that tell the body of a record from every other."""
-    return blake2b(body, digest_size=PRINT).digest()
-
-
-def stored(body: bytes) -> Vector:
-    """The vector in a body; ValueError where there is none."""
-    document = orjson.loads(body)
-    try:
-        numbers = binascii.a2b_base64(document["vector"], strict_mode=True)
-        return Vector(str(document["space"]), bytes.fromhex(document["of"]), numbers)
-    except (KeyError, TypeError) as problem:
-        raise ValueError(f"the body of a vector is damaged ({problem})") from None
-
-
-def made_of(body: bytes, record: bytes) -> Vector | None:
-    """The vector in a body, if it is one and was made of what a record says now."""
-    try:
-        vector = stored(body)
-    except ValueError:  # reading it tells, and `verify`
-        return None
-    return vector if vector.of == print_of(record) else None
 
 
 def _row(value: object, name: str) -> Any:

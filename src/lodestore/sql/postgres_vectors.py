@@ -13,7 +13,7 @@ from functools import cache
 from hashlib import blake2b
 
 from ..core.families import ITEM_VECTOR, VECTORS, Family
-from ..search.vectors import Space
+from ..core.searchable import Space
 from .dialect import Dialect
 from .postgres_fts import key_columns, lacking, left_over, remove
 

@@ -13,6 +13,7 @@ from ..core.interface import Document
 from ..core.records import BODY, KEY, PLACE, Key, Row
 from ..core.validation import check_id
 from ..encoding import json_codec as codec
+from ..encoding import vector_codec
 from ..errors import Refused
 from ..search import vectors as floats
 
@@ -76,7 +77,7 @@ def _document(text: str | None, metadata: Mapping[str, Any] | None, part: Docume
 def loaded(row: Row, vector: Row | None) -> Document:
     """An item as it is loaded: `id`, `namespace`, `metadata`, `text`, and `vector` as a list of numbers."""
     document = shown(row)
-    document["vector"] = None if vector is None else floats.numbers_of(floats.stored(vector[BODY]).numbers)
+    document["vector"] = None if vector is None else floats.numbers_of(vector_codec.stored(vector[BODY]).numbers)
     return document
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..config import registry
 from ..config.settings import truth
+from ..core.backend import Backend
 from ..core.interface import StorageInterface
-from ..core.records import Backend
 from ..errors import Refused
 from .store import Store
 

@@ -11,9 +11,10 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..core.backend import Backend
 from ..core.clock import Clock
 from ..core.families import CACHE
-from ..core.records import ABSENT, BODY, EXPIRES_AT, VERSION, Backend, Put, Write, alive, name_of
+from ..core.records import ABSENT, BODY, EXPIRES_AT, VERSION, Put, Write, alive, name_of
 from ..core.validation import check_id, expiry
 from ..encoding import json_codec as codec
 from ..errors import Conflict, Refused

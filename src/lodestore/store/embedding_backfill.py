@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..core.backend import Backend
 from ..core.families import ITEM, VECTORS, Family
-from ..core.records import BODY, KEY, WRITTEN_AT, Backend, Page, Put, Row, Tell
+from ..core.records import BODY, KEY, WRITTEN_AT, Page, Put, Row
+from ..core.searchable import Tell
+from ..encoding.vector_codec import made_of
 from ..errors import EmbeddingFailed, Refused
-from ..search.vectors import made_of
 from .vector_spaces import Spaces
 
 BATCH = 64  # records embedded in one call, and written in one transaction

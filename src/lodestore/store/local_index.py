@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ..backends.sqlite.engine import driver
+from ..core.backend import Backend, fetch_named
 from ..core.families import COLLECTION, SEARCHABLE, VECTORS, Family
-from ..core.records import BODY, Backend, Leg, Match, Page, Row, Tell, Wanted, fetch_named
+from ..core.records import BODY, Page, Row
+from ..core.searchable import Leg, Match, Tell, Wanted
+from ..encoding.vector_codec import print_of
 from ..search.tokenizer_setting import tokenizer_of
-from ..search.vectors import print_of
 from . import shadow
 
 T = TypeVar("T")

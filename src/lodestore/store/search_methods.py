@@ -6,16 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..core.backend import Backend
 from ..core.clock import HighWater
 from ..core.families import COLLECTION, ITEM, ITEM_VECTOR
 from ..core.interface import Document
-from ..core.records import Backend, Key, Page, Tell
+from ..core.records import Key, Page
+from ..core.searchable import Tell
 from ..core.validation import check_count, check_id
 from ..errors import Refused
 from ..search.tokenizer_setting import checked, choose
 from . import collections as items
 from .embedding_backfill import embed_pending
-from .search_service import Asked, Finding, Hit, Rerank
+from .search_request import Asked, Hit, Rerank
+from .search_service import Finding
 from .vector_spaces import Spaces
 
 

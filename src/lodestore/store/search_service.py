@@ -4,118 +4,34 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..core.clock import iso
-from ..core.families import CATALOGUE, ITEM, MEMORY, SEARCHABLE, Family
+from ..core.backend import Backend, fetch_named
+from ..core.families import ITEM, MEMORY, SEARCHABLE, Family
 from ..core.interface import Document
-from ..core.records import (
-    BODY,
-    CREATED_AT,
-    KEY,
-    Backend,
-    Identity,
-    Key,
-    Leg,
-    Near,
-    Row,
-    Searchable,
-    Tell,
-    Wanted,
-    fetch_named,
-)
-from ..core.validation import check_count, check_id
+from ..core.records import BODY, CREATED_AT, KEY, Identity, Row
+from ..core.searchable import Leg, Near, Query, Searchable, Space, Tell, Wanted
 from ..encoding import json_codec as codec
 from ..errors import EmbeddingFailed, Refused
 from ..search import filters
 from ..search import rank_fusion as fusion
 from ..search import vectors as floats
 from ..search.filters import Filter
-from ..search.query import Query, parse
 from ..search.rank_fusion import Blend
-from ..search.snippets import Mark, snippet
+from ..search.snippets import snippet
 from ..search.text import text_of
 from . import collections as items
+from .documents import memory
+from .search_request import Asked, Hit
 from .vector_spaces import Spaces
 
-MODES = ("auto", "text", "vector", "hybrid")
 PORTION = 64  # records read at once
 SIEVED = 512  # names of what is near that a filter chooses among at first
 NAMES = ("vector", "text")  # of the legs, in the order of their weights
 
 _log = logging.getLogger(__name__)
-
-
-class Hit(NamedTuple):
-    """A record that was found.
-
-    `family` and `key` name it, `data` is the record as loading it gives it (of an item: without its vector). A higher
-    `score` is a better one; scores compare within one search. `snippet` is a line of its text, `marks` the stretches
-    of that line that match, each from its first character to behind its last. `legs` has the rank and the score in each
-    part of the search, where explaining was asked for.
-    """
-
-    family: str
-    key: Key
-    score: float
-    snippet: str
-    marks: tuple[Mark, ...]
-    data: Document
-    legs: dict[str, dict[str, Any]] | None = None
-
-
-Rerank = Callable[[str, list[Hit]], "Sequence[float] | Awaitable[Sequence[float]]"]
-
-
-class Asked(NamedTuple):
-    """The arguments of a search, checked. `wanted` has the page, but for the vector."""
-
-    text: str
-    wanted: Wanted
-    where: Filter | None
-    mode: str
-    exact: bool
-    blend: Blend = Blend()
-    beside: bool = False  # whether what stands beside a match counts without vectors too
-    rerank: Rerank | None = None
-    explain: bool = False
-
-    @classmethod
-    def checked(
-        cls,
-        query: object,
-        namespace: object,
-        families: object,
-        where: Mapping[str, Any] | None,
-        limit: object,
-        offset: object,
-        mode: object,
-        exact: bool,
-    ) -> Asked:
-        """Refused, naming the argument, where one is wrong."""
-        text = "" if query is None else query
-        if not isinstance(text, str):
-            raise Refused(f"query: expected text, not {type(text).__name__}")
-        if not isinstance(mode, str) or mode not in MODES:
-            raise Refused(f"mode: expected one of {', '.join(MODES)}, not {mode!r}")
-        count, skip = check_count(limit, "limit"), check_count(offset, "offset") or 0
-        prefix, part = _place(namespace)
-        wanted = Wanted(parse(text), _families(families), prefix, count, skip, part)
-        return cls(text, wanted, None if where is None else filters.parse(where), mode, bool(exact))
-
-    def fused(self, weights: object, k: object, pool: object, neighbours: object, recency: object) -> Asked:
-        """With what says how to fuse."""
-        share = Blend().neighbours if neighbours is None else neighbours
-        blend = fusion.blend_of(weights, k, pool, share, recency)
-        return self._replace(blend=blend, beside=neighbours is not None and blend.neighbours > 0)
-
-    def shown(self, rerank: Rerank | None, explain: bool) -> Asked:
-        """With what happens to the hits."""
-        if rerank is not None and not callable(rerank):
-            raise Refused(f"rerank: expected a function of the query and a list of hits, not {rerank!r}")
-        return self._replace(rerank=rerank, explain=bool(explain))
 
 
 Legs = dict[str, dict[str, Any]]
@@ -178,7 +94,7 @@ class Finding:
         near = await self._vector(asked, space, vector)
         return asked._replace(wanted=wanted._replace(near=Near(space, near, asked.exact) if near else None))
 
-    async def _vector(self, asked: Asked, space: floats.Space, vector: object) -> bytes | None:
+    async def _vector(self, asked: Asked, space: Space, vector: object) -> bytes | None:
         if vector is None:
             try:
                 [vector] = await self._spaces.embedder.embed_queries([asked.text])
@@ -338,32 +254,6 @@ def _deeper(wanted: Wanted) -> Wanted:
     return wanted._replace(offset=wanted.offset + limit, limit=2 * limit)
 
 
-def _families(names: object) -> tuple[Family, ...]:
-    if names is None:
-        return SEARCHABLE
-    if isinstance(names, (str, bytes)) or not isinstance(names, Sequence):
-        raise Refused(f"families: expected a list of names, not {names!r}")
-    there = ", ".join(family.name for family in SEARCHABLE)
-    for name in names:
-        if not isinstance(name, str) or name not in CATALOGUE or not CATALOGUE[name].text:
-            raise Refused(f"families: {name!r} is not searched; {there} are")
-    return tuple(family for family in SEARCHABLE if family.name in names)
-
-
-def _place(namespace: object) -> tuple[Key, str | None]:
-    """The outer key that a namespace names, and the part of a collection."""
-    if namespace is None:
-        return (), None
-    parts = namespace if isinstance(namespace, tuple) else (namespace,)
-    if not 1 <= len(parts) <= 2:
-        raise Refused(
-            "namespace: expected the id of a conversation or a collection, or a collection and a namespace in it,"
-            f" not {namespace!r}"
-        )
-    checked = [check_id(part, "namespace") for part in parts]
-    return (checked[0],), checked[1] if len(checked) == 2 else None
-
-
 def _subject(family: Family, row: Row) -> Any:
     """What a filter looks at."""
     document = codec.loads(row[BODY])
@@ -383,11 +273,3 @@ def _data(family: Family, row: Row) -> Document:
     if family is ITEM:
         return items.shown(row)
     return memory(row) if family is MEMORY else codec.loads(row[BODY])
-
-
-def memory(row: Row) -> Document:
-    """A memory as it is loaded: with its id, and the time of its creation where its document has none."""
-    document: Document = codec.loads(row[BODY])
-    document["memory_id"] = row[KEY + 1]
-    document.setdefault("created_at", iso(row[CREATED_AT]))
-    return document

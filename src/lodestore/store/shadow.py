@@ -11,12 +11,14 @@ from ..backends.sqlite.engine import driver
 from ..backends.sqlite.search import rowid_ranges as ranges
 from ..backends.sqlite.vectors.types import Entry
 from ..core.families import CATALOGUE, Family
-from ..core.records import BODY, KEY, PLACE, Identity, Leg, Row, Wanted
+from ..core.records import BODY, KEY, PLACE, Identity, Row
+from ..core.searchable import Leg, Space, Wanted
 from ..encoding import json_codec as codec
+from ..encoding import vector_codec
+from ..encoding.vector_codec import print_of
 from ..search import vectors as floats
 from ..search.text import part_of, text_of
 from ..search.tokenizers import indexed
-from ..search.vectors import Space, print_of
 from ..sql import sqlite_fts as sql
 from ..sql import sqlite_vectors as vectors
 
@@ -105,7 +107,7 @@ class Shadow:
     def _entry(self, number: int, body: bytes, mark: bytes) -> Iterator[tuple[Space, Entry]]:
         """The vector in a body, if it is of its space and of the record with a print."""
         try:
-            vector = floats.stored(body)
+            vector = vector_codec.stored(body)
         except ValueError:  # reading it tells, and `verify`
             return
         space = self._spaces.get(vector.space)

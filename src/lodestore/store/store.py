@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
+from ..core.backend import MISS, Backend
 from ..core.clock import Clock, HighWater, iso, system_clock
 from ..core.families import (
     AGENT,
@@ -26,15 +27,16 @@ from ..core.families import (
     Family,
 )
 from ..core.interface import Document, StorageInterface
-from ..core.records import ABSENT, BODY, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
+from ..core.records import ABSENT, BODY, KEY, VERSION, Key, Page, Row, Write, alive
 from ..core.validation import check_count, check_id, check_seconds
 from ..encoding import json_codec as codec
 from ..errors import LodestoreError, Refused, Unsupported
 from ..search.tokenizer_setting import agree, checked, tokenizer_in
 from .counters import Counters
+from .documents import memory
 from .expiry import STEP, Purging
 from .search_methods import Retrieval
-from .search_service import Finding, memory
+from .search_service import Finding
 from .vector_spaces import Spaces
 from .writes import Transaction, Writing, key_of
 

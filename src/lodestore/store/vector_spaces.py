@@ -13,14 +13,17 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from ..core.backend import Backend
 from ..core.clock import HighWater
 from ..core.families import COLLECTION, VECTORS, Family
-from ..core.records import ABSENT, BODY, Backend, Key, Put
+from ..core.records import ABSENT, BODY, Key, Put
+from ..core.searchable import Space
 from ..encoding import json_codec as codec
+from ..encoding import vector_codec
+from ..encoding.vector_codec import Vector
 from ..errors import Conflict, EmbeddingFailed, Refused, Unavailable
 from ..search import vectors as floats
 from ..search.text import text_of
-from ..search.vectors import Space, Vector
 
 if TYPE_CHECKING:
     from ..embedding import Embedding, NamedEmbedder
@@ -109,7 +112,7 @@ class Spaces:
         return [row[BODY] if row and self._stands(row[BODY], body) else b"" for row, body in zip_longest(rows, records)]
 
     def _stands(self, vector: bytes, body: bytes) -> bool:
-        found = floats.made_of(vector, body)
+        found = vector_codec.made_of(vector, body)
         return found is not None and found.space == self.of_records
 
     async def embedded(self, family: Family, records: Sequence[bytes]) -> list[bytes]:
@@ -153,7 +156,7 @@ class Spaces:
         if found.dimension != wanted.dimension:
             raise Refused(f"{name}: {wanted.dimension} numbers, but the space {space!r} has {found.dimension}")
         pairs = zip(records, vectors, strict=True)
-        return [Vector(space, floats.print_of(body), vector).body for body, vector in pairs]
+        return [Vector(space, vector_codec.print_of(body), vector).body for body, vector in pairs]
 
     async def _made(self, wanted: Space) -> Space:
         """A space that was not there; as somebody else made it, where that was first."""

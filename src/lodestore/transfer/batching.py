@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from ..core.backend import Source
 from ..core.families import STATE, UNFINISHED, Family
-from ..core.records import BODY, Copy, Key, Page, Source, Write, order_of
+from ..core.records import BODY, Copy, Key, Page, Write, order_of
 
 _KEYS = 20_000
 BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000

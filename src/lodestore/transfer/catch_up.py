@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
+from ..core.backend import Moment, Sequenced
 from ..core.families import STATE, Family
-from ..core.records import KEY, PLACE, VERSION, Copy, Drop, Key, Moment, Row, Sequenced, alive
+from ..core.records import KEY, PLACE, VERSION, Copy, Drop, Key, Row, alive
 from .batching import Batch, all_keys, differences
 from .comparison import Verdict
 from .copy_pass import LOOKED_UP, Job

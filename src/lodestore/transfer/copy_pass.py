@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..core.backend import Backend, Source
 from ..core.families import Family
-from ..core.records import BODY, KEY, Backend, Copy, Drop, Key, Page, Row, Source, alive, name_of
+from ..core.records import BODY, KEY, Copy, Drop, Key, Page, Row, alive, name_of
 from ..errors import Refused
 from .batching import Apply, Batch, all_keys, differences, is_empty
 from .comparison import Exact, Judge, Merging, Verdict

@@ -22,8 +22,9 @@ from typing import Any, BinaryIO, cast
 import orjson
 import zstandard
 
+from ..core.backend import Backend
 from ..core.families import CATALOGUE, CONVERSATION, FAMILIES, RAW_MESSAGE, RESERVED, STATE, Family
-from ..core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Backend, Page, Row
+from ..core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Page, Row
 from ..encoding.json_codec import loads
 from ..errors import Full, Refused, Unavailable
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
+from ..core.backend import Backend, Sequenced
 from ..core.families import CATALOGUE, FAMILIES, Family
-from ..core.records import Backend, Sequenced
 from ..errors import Refused
 from .batching import is_empty
 from .catch_up import Moments, catch_up

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.backend import Backend, Source
 from ..core.families import STATE
-from ..core.records import ABSENT, BODY, VERSION, Backend, Copy, Drop, Put, Row, Source, Write, alive
+from ..core.records import ABSENT, BODY, VERSION, Copy, Drop, Put, Row, Write, alive
 from ..encoding.json_codec import encode, loads
 from ..errors import Conflict, Refused
 from .batching import MARK

@@ -6,8 +6,9 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from ...core.backend import PORTION, Backend, Vitals
 from ...core.families import Family
-from ...core.records import PORTION, Backend, Key, Page, Row, Vitals, Write
+from ...core.records import Key, Page, Row, Write
 from ...errors import Refused
 from ..lifecycle import Turns
 from .filesystem import Disk

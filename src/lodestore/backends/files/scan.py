@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from ...core.backend import Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import BODY, EXPIRES_AT, KEY, Key, Page, Row, Vitals, alive, order_of
+from ...core.records import BODY, EXPIRES_AT, KEY, Key, Page, Row, alive, order_of
 from .layout import Layout, Shape, layout_of
 from .read_view import View
 from .record_files import Group

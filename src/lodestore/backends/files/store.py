@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from ...core.backend import Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import Key, Page, Row, Vitals, Write
+from ...core.records import Key, Page, Row, Write
 from . import maintenance as upkeep
 from .backups import Backups, check_path
 from .directory import Finder

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...core.backend import Backend, Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import Backend, Key, Page, Row, Vitals, Write
+from ...core.records import Key, Page, Row, Write
 from ...encoding.dictionary_training import FIRST, Trainer
 from ...encoding.packer import Packer
 from ...errors import Corrupt, Refused, Unsupported

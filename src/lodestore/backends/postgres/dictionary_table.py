@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from ...core.families import FAMILIES, Family
 from ...core.records import BODY, KEY, VERSION, Page, Row, following
+from ...encoding.body_format import MOST
+from ...encoding.dictionaries import Dictionary, close_dictionary
 from ...encoding.dictionary_training import distinct
-from ...encoding.packer import MOST, Dictionary, Packer, UnknownDictionary, close_dictionary
+from ...encoding.packer import Packer, UnknownDictionary
 from ...sql import dictionaries
 from ...sql import postgres_bulk as sets
 from ...sql import statements as render

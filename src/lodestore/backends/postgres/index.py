@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from ...core.families import CATALOGUE, COLLECTION, ITEM, SEARCHABLE, VECTORS, Family
-from ...core.records import BODY, KEY, Identity, Key, Leg, Match, Page, Row, Tell, Wanted
+from ...core.records import BODY, KEY, Identity, Key, Page, Row
+from ...core.searchable import Leg, Match, Space, Tell, Wanted
 from ...encoding import json_codec as codec
 from ...encoding.packer import Packer
 from ...search.tokenizers import sought
-from ...search.vectors import Space
 from ...sql import postgres_fts as sql
 from ...sql import postgres_vectors as embedding
 from ...sql import statements as render

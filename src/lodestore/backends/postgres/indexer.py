@@ -15,10 +15,10 @@ import orjson
 
 from ...core.families import CATALOGUE, OWNED, STATE, TOKENIZER, Family
 from ...core.records import BODY, KEY, PLACE, VERSION, Drop, Key, Row, Write
+from ...encoding import vector_codec
 from ...encoding.packer import Packer, UnknownDictionary
 from ...errors import Corrupt
 from ...search import tokenizers
-from ...search import vectors as floats
 from ...search.text import part_of, text_of
 from ...sql import postgres_fts as postings
 from ...sql import postgres_vectors as embeddings
@@ -97,15 +97,15 @@ def _posting(family: Family, row: Row, kind: str) -> tuple[Any, ...]:
     if part is not None and "\0" in part:  # no namespace that anybody can ask for, and no text of PostgreSQL
         part = None
     words = postings.plain(text_of(family, body), kind)
-    told = (part, row[VERSION], floats.print_of(body))
+    told = (part, row[VERSION], vector_codec.print_of(body))
     return (family.name, *postings.keys_of(row[KEY:]), row[PLACE] or 0, *told, words)
 
 
 def _embedding(family: Family, row: Row) -> tuple[Any, ...]:
     try:
-        vector = floats.stored(row[BODY])
+        vector = vector_codec.stored(row[BODY])
     except ValueError:
-        vector = floats.Vector("", b"", b"")
+        vector = vector_codec.Vector("", b"", b"")
     numbers = text_of_numbers(vector.numbers)
     space = embeddings.number_of(vector.space, len(vector.numbers) // 4) if numbers else None
     return (family.of, *postings.keys_of(row[KEY:]), row[VERSION], space, vector.of, numbers)

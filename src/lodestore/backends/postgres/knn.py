@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ...core.families import CATALOGUE, VECTORS, Family
-from ...core.records import Leg, Near, Wanted
+from ...core.searchable import Leg, Near, Space, Wanted
 from ...encoding.packer import Packer
 from ...errors import Corrupt
-from ...search.vectors import Space, load_numpy
+from ...search.vectors import load_numpy
 from ...sql import postgres_vectors as sql
 from ...sql.dialect import Dialect
 from ...sql.postgres_fts import key_of

@@ -6,7 +6,8 @@ from typing import Any
 
 from ...core.families import FAMILIES
 from ...core.records import Page
-from ...encoding.packer import Packer, damaged
+from ...encoding.dictionaries import damaged
+from ...encoding.packer import Packer
 from ...errors import Corrupt
 from ...sql import REVISION
 from ...sql import statements as render

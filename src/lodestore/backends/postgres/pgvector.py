@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...core.searchable import Space
 from ...encoding.packer import Packer
 from ...errors import LodestoreError
-from ...search.vectors import Space
 from ...sql import postgres_vectors as sql
 from ...sql.dialect import Dialect
 from . import driver

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.backend import Backend, Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict
+from ...core.records import Key, Page, Put, Row, Write, alive, conflict
+from ...encoding.dictionaries import damaged
 from ...encoding.dictionary_training import FIRST, Trainer
-from ...encoding.packer import Packer, damaged
+from ...encoding.packer import Packer
 from ...errors import Corrupt, Refused, Unavailable, Unsupported
 from ..lifecycle import Turns
 from . import wire_format as rows

@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from ...core.families import FAMILIES, Family
 from ...core.records import BODY, KEY, VERSION, Page, Row, following
+from ...encoding.body_format import MOST
+from ...encoding.dictionaries import Dictionary, close_dictionary
 from ...encoding.dictionary_training import distinct
-from ...encoding.packer import MOST, Dictionary, Packer, UnknownDictionary, close_dictionary
+from ...encoding.packer import Packer, UnknownDictionary
 from ...errors import Corrupt
 from . import wire_format as rows
 from .client import Door

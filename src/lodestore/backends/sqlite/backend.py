@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...core.backend import PORTION, Backend, Vitals
 from ...core.families import CACHE, FAMILIES, Family
-from ...core.records import PORTION, Backend, Key, Page, Row, Vitals, Write, following
+from ...core.records import Key, Page, Row, Write, following
 from ...encoding.dictionary_training import Trainer
 from ...encoding.packer import Packer
 from ...sql import statements as render
@@ -26,7 +27,7 @@ from .maintenance import operations as maintenance
 from .maintenance.dictionary_table import TableShelf
 from .maintenance.eviction import Bound
 from .records import body_io as packing
-from .records import writes as execute
+from .records import reads
 from .search import indexer as indexing
 from .search.index import Index
 from .search.searcher import VECTOR_BYTES
@@ -139,7 +140,7 @@ class SQLiteBackend(Backend):
         if len(keys) > SHORT_PAGE:
             return await self._fetch_many(hot, family, keys)
         try:
-            rows = execute.fetch_all(self._reading, family, keys)
+            rows = reads.fetch_all(self._reading, family, keys)
         except driver.Error as error:
             raise driver.renamed(error, "reading") from error
         if hot is not None:
@@ -149,33 +150,33 @@ class SQLiteBackend(Backend):
 
     async def _fetch_many(self, hot: Hot | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         state = hot.state if hot is not None else None
-        read = partial(execute.fetch_all, family=family, keys=keys)
-        moment = await self._scanning.run("reading", lambda c: execute.as_of(driver.cursor(c, self._packer), read))
+        read = partial(reads.fetch_all, family=family, keys=keys)
+        moment = await self._scanning.run("reading", lambda c: reads.as_of(driver.cursor(c, self._packer), read))
         sequence, rows = moment
         if hot is not None:
             hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
         return rows
 
     async def scan(self, page: Page) -> list[Row]:
-        return await self._page(execute.scan, page)
+        return await self._page(reads.scan, page)
 
     async def keys(self, page: Page) -> list[Key]:
-        return await self._page(execute.keys, page)
+        return await self._page(reads.keys, page)
 
     async def bodies(self, page: Page) -> list[bytes]:
         self._check()
         short = page.limit is not None and page.limit <= SHORT_PAGE
         # A branch is nearly always a conversation: read it here, without the hop, unless it turns out to be large.
         if page.prefix and (short or page.limit is None):
-            read, run = execute.bodies if short else execute.few_bodies, self._reading
+            read, run = reads.bodies if short else reads.few_bodies, self._reading
             with driver.renaming("reading"):
                 found = read(run, page) if self.hot is None else self.hot.through(run, read, page)
             if found is not None:
                 return found
-        return await self._page(execute.bodies, page)
+        return await self._page(reads.bodies, page)
 
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
-        while rows := await self._page(partial(execute.portion, size=size), page):
+        while rows := await self._page(partial(reads.portion, size=size), page):
             page = following(page, rows[-1])
             yield rows
             del rows  # or it is held while the next one is read

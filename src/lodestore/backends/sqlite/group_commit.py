@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...core.records import VERSION, Copy, Write
 from ...errors import LodestoreError
-from .cache.coherence import LOST, Commit, Watch
+from .cache.coherence import Watch
 from .engine import driver
+from .engine.commits import LOST, Commit
 from .records.writes import execute
 
 T = TypeVar("T")

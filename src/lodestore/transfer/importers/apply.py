@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from ...core.backend import Backend
 from ...core.families import AGENT, CONVERSATION, Family, owner_of
-from ...core.records import BODY, EXPIRES_AT, KEY, Append, Backend, Copy, Drop, Key, Page, Put, Write, alive, name_of
+from ...core.records import BODY, EXPIRES_AT, KEY, Append, Copy, Drop, Key, Page, Put, Write, alive, name_of
 from .records import Broken, Bundle
 
 MAX_LISTED = 1_000  # problems named in a report; a file of nothing but garbage must not fill the memory

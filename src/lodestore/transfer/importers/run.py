@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ...core.records import Backend
+from ...core.backend import Backend
 from ...errors import Corrupt, Refused
 from . import chatgpt, claude, claude_code, connectome_db, connectome_tree, openai_jsonl, typingcloud
 from . import lodestore_jsonl as own

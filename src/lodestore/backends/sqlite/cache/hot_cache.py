@@ -10,12 +10,13 @@ from sys import getsizeof
 from time import monotonic
 from typing import Any
 
+from ....core.backend import MISS
 from ....core.clock import Clock
 from ....core.families import CACHE, OWNED, Family
-from ....core.records import BODY, EXPIRES_AT, KEY, MISS, Append, Copy, Drop, Key, Page, Row, Write
+from ....core.records import BODY, EXPIRES_AT, KEY, Append, Copy, Drop, Key, Page, Row, Write
 from ....encoding import json_codec as codec
 from ..engine import driver
-from ..records import writes as execute
+from ..records import reads
 from .coherence import Watch
 from .log_tail import MOST, Tail
 from .lru import Recent
@@ -100,7 +101,7 @@ class Hot(Watch):
         """What `read` reads, on the loop; the end of a log is kept."""
         if not page.tail:
             return read(run, page)
-        sequence, bodies = execute.as_of(run, lambda run: read(run, page))
+        sequence, bodies = reads.as_of(run, lambda run: read(run, page))
         if bodies is not None and self.fits(sequence):
             key, whole = (page.family, *page.prefix), page.limit is None or len(bodies) < page.limit
             self._add(key, Tail(reversed(bodies) if page.newest else bodies, whole=whole))

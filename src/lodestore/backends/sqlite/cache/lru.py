@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ....core.records import MISS
+from ....core.backend import MISS
 
 
 class Recent:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from ....core.families import FAMILIES, Family
 from ....encoding.packer import Packer
 from ....sql import sqlite_logs as sql
-from ..cache.coherence import Commit
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
 from ..group_commit import Writer, transacted
 from ..records import chunk_format as chunks

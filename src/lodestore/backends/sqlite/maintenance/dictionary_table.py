@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 
 from ....core.families import FAMILIES, Family
 from ....core.records import BODY, KEY, Key, Page, Row, order_of
+from ....encoding.body_format import MOST
+from ....encoding.dictionaries import Dictionary, close_dictionary, damaged
 from ....encoding.dictionary_training import distinct
-from ....encoding.packer import MOST, Dictionary, Packer, close_dictionary, damaged
+from ....encoding.packer import Packer
 from ....sql import dictionaries
 from ....sql import sqlite_logs as logs
 from ....sql import statements as render
-from ..cache.coherence import Commit
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.worker_thread import Thread
 from ..group_commit import Writer, transacted
 from ..records import body_io as packing

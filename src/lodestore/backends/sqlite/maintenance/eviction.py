@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from ....core.families import CACHE
 from ....core.records import Drop, Put, Write
 from ....errors import LodestoreError
-from ..cache.coherence import Commit
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.worker_thread import Thread
 from ..group_commit import Writer
 

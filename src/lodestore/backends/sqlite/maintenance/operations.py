@@ -15,10 +15,10 @@ from ....encoding.packer import Packer
 from ....errors import Corrupt, Refused, Unavailable
 from ....sql import sqlite_fts as search
 from ....sql import statements as render
-from ..cache.coherence import Commit
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.store_file import Site, publish, sync
-from ..records import writes as execute
+from ..records import reads
 from ..search import indexer as indexing
 from . import dictionary_table as dictionaries
 
@@ -91,7 +91,7 @@ def verify(connection: driver.Connection, packer: Packer) -> list[str]:
     connection read last, and parts that were merged since look like damage.
     """
     run = driver.cursor(connection, packer)
-    return execute.as_of(run, _problems)[1]
+    return reads.as_of(run, _problems)[1]
 
 
 def _problems(run: driver.Cursor) -> list[str]:
@@ -102,7 +102,7 @@ def _problems(run: driver.Cursor) -> list[str]:
         problems.append(f"{table} row {rowid}: its {parent} is missing")
     problems += dictionaries.problems(run.connection)
     for family in FAMILIES:
-        problems += execute.broken(run, Page(family, partial=True))
+        problems += reads.broken(run, Page(family, partial=True))
     try:
         problems += indexing.problems(run)
     except driver.Error as error:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from ....core.families import Family
 from ....core.records import Key, name_of
-from ....encoding.packer import Dictionary, Packer, UnknownDictionary
+from ....encoding.dictionaries import Dictionary
+from ....encoding.packer import Packer, UnknownDictionary
 from ....errors import Corrupt
 from ....sql import dictionaries
 from ..engine import driver

@@ -13,13 +13,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ....core.records import Append, Drop, Leg, Match, Tell, Wanted, Write
+from ....core.records import Append, Drop, Write
+from ....core.searchable import Leg, Match, Tell, Wanted
 from ....encoding.packer import Packer
 from ....errors import LodestoreError
 from ....sql import sqlite_fts as sql
 from ....sql import sqlite_vectors as vectors
-from ..cache.coherence import Commit
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
 from ..engine.worker_thread import Thread
 from ..group_commit import Writer, transacted

@@ -15,14 +15,15 @@ from typing import NamedTuple
 
 from ....core.families import SEARCHABLE, STATE, Family
 from ....core.records import BODY, PLACE, Key, Page, Row
+from ....core.searchable import Query, Term
 from ....errors import Corrupt
 from ....search import tokenizers
-from ....search.query import Query, Term, expression
+from ....search.query import expression
 from ....search.text import part_of, text_of
 from ....search.tokenizer_setting import tokenizer_in
 from ....sql import sqlite_fts as sql
 from ..engine.driver import Cursor
-from ..records import writes as execute
+from ..records import reads
 from ..records.body_io import another
 from ..records.search_queue import note
 from . import vector_records as nearness
@@ -55,7 +56,7 @@ def waits(run: Cursor) -> bool:
 
 def tokenizer(run: Cursor) -> str:
     """What the index is made of, once nothing waits."""
-    return tokenizer_in(execute.fetch(run, STATE, tokenizers.KEY))
+    return tokenizer_in(reads.fetch(run, STATE, tokenizers.KEY))
 
 
 def step(run: Cursor, after: int) -> tuple[int, int | None]:
@@ -99,7 +100,7 @@ def _post(run: Cursor, first: int, last: int, room: int, kind: str) -> tuple[int
     owner, outer, last = _place(run, family, first, last)
     rows = _rows(run, family, owner, outer, first, last, room) if outer is not None else []
     used = sum(len(row[BODY]) + _COSTS for row in rows)
-    if rows and (used > room or len(rows) >= execute.MANY):
+    if rows and (used > room or len(rows) >= reads.MANY):
         last = sql.number(family, owner, rows[-1][PLACE])
     beyond = run.execute(sql.POSTED, (first, last, MOST_GONE)).fetchone()
     if beyond is not None:
@@ -131,14 +132,14 @@ def _rows(run: Cursor, family: Family, owner: int, outer: Key, first: int, last:
     low = sql.place_of(family, first)[1] if first >= sql.number(family, owner, 0) else 0
     page = Page(family, outer, after=(low - 1,), before=(sql.place_of(family, last)[1] + 1,))
     try:
-        return execute.portion(run, page, room)
+        return reads.portion(run, page, room)
     except Corrupt:
         return [_readable(run, family, key, place) for key, place in _keys(run, page)]
 
 
 def _keys(run: Cursor, page: Page) -> list[tuple[Key, int]]:
     """Keys and places of the first records of a page."""
-    keys = execute.keys(run, page._replace(limit=execute.MANY))
+    keys = reads.keys(run, page._replace(limit=reads.MANY))
     numbers = ((key, _number(run, page.family, key)) for key in keys)
     return [(key, sql.place_of(page.family, number)[1]) for key, number in numbers if number is not None]
 
@@ -152,7 +153,7 @@ def _number(run: Cursor, family: Family, key: Key) -> int | None:
 def _readable(run: Cursor, family: Family, key: Key, place: int) -> Row:
     """The record, without a body where that is broken, which reading it tells and `verify`."""
     try:
-        row = execute.fetch(run, family, key)
+        row = reads.fetch(run, family, key)
     except Corrupt:
         row = None
     return (row[BODY] if row else b"", *(0,) * (PLACE - 1), place, *key)
@@ -213,7 +214,7 @@ def _named(number: int) -> str:
 
 def _unfound(run: Cursor, family: Family, passed: Sequence[tuple[int, int]]) -> Iterator[str]:
     kind = tokenizer(run)
-    for key in execute.keys(run, Page(family, newest=True, limit=_SAMPLE)):
+    for key in reads.keys(run, Page(family, newest=True, limit=_SAMPLE)):
         number = _number(run, family, key)
         if number is None or _within(passed, number):
             continue

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from ....core.searchable import Space
 from ....encoding.packer import Packer
-from ....search.vectors import Space
 from ....sql import sqlite_fts as sql
 from ....sql import sqlite_vectors as vectors
-from ..cache.coherence import Commit
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
 from ..engine.worker_thread import Thread
 from ..group_commit import Writer, transacted

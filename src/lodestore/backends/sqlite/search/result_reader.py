@@ -10,10 +10,11 @@ from typing import NamedTuple
 import orjson
 
 from ....core.families import SEARCHABLE, Family
-from ....core.records import KEY, PLACE, Identity, Key, Leg, Match, Row, Wanted
+from ....core.records import KEY, PLACE, Identity, Key, Row
+from ....core.searchable import Leg, Match, Wanted
 from ....sql import sqlite_fts as sql
 from ..engine.driver import Cursor
-from ..records import writes as execute
+from ..records import reads
 from ..records.body_io import unpack_named
 from . import indexer as indexing
 from . import rowid_ranges as ranges
@@ -155,7 +156,7 @@ def _rows(run: Cursor, branch: Branch) -> Iterable[Row]:
     family, outer, first, numbers = branch
     places = [number - first for number in numbers]
     if family.log:
-        rows = execute.fetch_all(run, family, [(*outer, place) for place in places])
+        rows = reads.fetch_all(run, family, [(*outer, place) for place in places])
         return [row for row in rows if row is not None]
     stored = run.execute(sql.rows_at(family), (orjson.dumps(places).decode(), *outer)).fetchall()
     return [(unpack_named(run, row[0], family, row[KEY:]), *row[1:]) for row in stored]

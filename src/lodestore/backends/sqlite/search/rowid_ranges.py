@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ....core.families import ITEM, Family
-from ....core.records import Wanted
+from ....core.searchable import Wanted
 from ....search.query import expression
 from ....search.tokenizers import sought
 from ....search.vectors import load_numpy

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ....core.records import Leg, Match, Wanted
+from ....core.searchable import Leg, Match, Wanted
 from ....encoding.packer import Packer
 from ....search.vectors import load_numpy
 from ..engine import driver
 from ..engine.driver import Connection, Cursor
 from ..engine.worker_thread import Thread
-from ..records import writes as execute
+from ..records import reads
 from . import indexer as indexing
 from . import result_reader as reading
 from . import rowid_ranges as ranges
@@ -104,5 +104,5 @@ class Looking:
 
     def _at_once(self, run: Cursor, read: Callable[[Cursor], T], *, still: bool = True) -> tuple[int, T] | None:
         """The number of a commit and what is read as of it; None where that is to be `still` and something waits."""
-        sequence, found = execute.as_of(run, lambda run: None if still and indexing.waits(run) else (read(run),))
+        sequence, found = reads.as_of(run, lambda run: None if still and indexing.waits(run) else (read(run),))
         return None if found is None else (sequence, found[0])

@@ -8,16 +8,18 @@ from contextlib import suppress
 import orjson
 
 from ....core.families import COLLECTION, VECTORS, Family
-from ....core.records import BODY, KEY, Page, Row, Wanted
+from ....core.records import BODY, KEY, Page, Row
+from ....core.searchable import Space, Wanted
 from ....encoding import json_codec as codec
 from ....encoding.packer import vector_at
+from ....encoding.vector_codec import print_of
 from ....errors import Corrupt
 from ....search.text import part_of
-from ....search.vectors import Space, load_numpy, print_of
+from ....search.vectors import load_numpy
 from ....sql import sqlite_fts as sql
 from ....sql import sqlite_vectors as vectors
 from ..engine.driver import Cursor
-from ..records import writes as execute
+from ..records import reads
 from ..records.body_io import another
 from ..records.search_queue import record_of
 from ..vectors.types import Entry, Truth
@@ -64,7 +66,7 @@ def _entry(run: Cursor, family: Family, number: int, row: Row, spaces: Spaces) -
 
 def space_of(run: Cursor, name: str) -> Space | None:
     """A space of the store."""
-    row = execute.fetch(run, COLLECTION, (name,))
+    row = reads.fetch(run, COLLECTION, (name,))
     document = codec.loads(row[BODY]) if row and row[BODY] else {}
     return Space(name, document["dimension"], document["metric"]) if "dimension" in document else None
 
@@ -114,7 +116,7 @@ def problems(run: Cursor, queued: Sequence[sql.Span]) -> Iterator[str]:
     load_numpy()
     from ..vectors import verify as checking
 
-    names = [str(key[0]) for key in execute.keys(run, Page(COLLECTION))]
+    names = [str(key[0]) for key in reads.keys(run, Page(COLLECTION))]
     spaces = {name: space for name in names if (space := space_of(run, name))}
     for base in families:
         expected = sorted(_expected(run, base, spaces, queued))
@@ -128,7 +130,7 @@ def _expected(
     for row, body, *key in another(run).execute(vectors.every(VECTORS[base])):
         _, whole = record_of(VECTORS[base], tuple(key))
         with suppress(Corrupt):  # reading it tells
-            vector, record = run.packer.vector(body), execute.fetch(run, base, whole)
+            vector, record = run.packer.vector(body), reads.fetch(run, base, whole)
             space = spaces.get(vector.space)
             if not record or not space or len(vector.numbers) != 4 * space.dimension:
                 continue

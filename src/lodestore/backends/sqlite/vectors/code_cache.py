@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
-from ....core.records import MISS
+from ....core.backend import MISS
 from ....sql import sqlite_vectors as sql
 from ..cache.lru import Recent
 from .code_blocks import Block, block_of, concatenated, taken

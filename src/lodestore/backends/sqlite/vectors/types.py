@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ....search.vectors import Space as Space
+from ....core.searchable import Space as Space
 
 Cursor = Any  # of SQLite, with qmark binds
 Span = tuple[int, int]  # the first and the last number

@@ -16,18 +16,16 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from benchmarks import __main__ as program
-from benchmarks import bars, counting, page, peers, sessions, size, smoke, switches, targets
+from benchmarks import __main__ as program, bars, counting, page, peers, sessions, size, smoke, switches, targets
 from benchmarks.bench import Bench
 from benchmarks.interleave import Timing, Variant, interleave, interval, paired, percentile
 from benchmarks.peers import ours
 from benchmarks.peers.ours import OurHistory
 from benchmarks.report import Measure, Report, Scenario, command
 from benchmarks.workload import Data, Documents, Zipf, key, steps
-from lodestore.backends.sqlite import group_commit as writer
+from lodestore.backends.sqlite import group_commit
 from lodestore.backends.sqlite.engine import driver
 
 REPOSITORY = Path(__file__).parents[1]
@@ -259,7 +257,7 @@ class TestGates:
         monkeypatch.setattr(counting, "can_trace", lambda: False)
         counts = asyncio.run(counting.count_all(tmp_path / "with"))
         assert [gate.name for gate in smoke.count_gates(counts) if not gate.met] == []
-        monkeypatch.setattr(writer, "BATCH", writer.BATCH)
+        monkeypatch.setattr(group_commit, "BATCH", group_commit.BATCH)
         monkeypatch.setattr(switches, "off", set())
         assert switches.switch_off(["group"]) == ["without group commit"]
         failed = {g.name for g in smoke.count_gates(asyncio.run(counting.count_all(tmp_path / "without"))) if not g.met}

@@ -33,7 +33,7 @@ from lodestore.core.records import (
     conflict,
     order_of,
 )
-from lodestore.errors import Unavailable
+from lodestore.errors import UnavailableError
 
 
 class JsonBackend(Backend):
@@ -54,7 +54,7 @@ class JsonBackend(Backend):
 
     def _load(self) -> tuple[dict[str, int], dict[Family, list[Row]]]:
         if not self._open:
-            raise Unavailable("open me first")
+            raise UnavailableError("open me first")
         if not self._file.exists():
             return {"latest": 0, "version": 0}, {family: [] for family in FAMILIES}
         head, tables = json.loads(self._file.read_text())

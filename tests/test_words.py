@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.backends.sqlite.engine import driver
 from lodestore.conformance.search import HOSTILE_QUERIES

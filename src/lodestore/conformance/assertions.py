@@ -26,7 +26,7 @@ from ..core.records import (
     alive,
     order_of,
 )
-from ..errors import Conflict
+from ..errors import ConflictError
 from .strategies import Step
 
 Contents = dict[Family, list[Row]]
@@ -118,10 +118,10 @@ async def _wanted(backend: Backend, put: Put, expect: str) -> int | None:
 
 
 async def outcome(backend: Backend, writes: Sequence[Write]) -> list[int] | None:
-    """The results of a batch; None where it met a Conflict."""
+    """The results of a batch; None where it met a ConflictError."""
     try:
         return await backend.apply(writes)
-    except Conflict:
+    except ConflictError:
         return None
 
 

@@ -13,13 +13,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, runtime_checkable
 
-from ..errors import Corrupt, Unsupported
+from ..errors import CorruptError, UnsupportedError
 from .clock import Clock
 from .families import FAMILIES, Family
-from .records import BODY, KEY, Identity, Key, Page, Row, Write, following
+from .records import BODY, KEY, Key, Page, RecordId, Row, Write, following
 from .searchable import Searchable
 
-MISS: Final[Any] = object()  # what a `Tier` answers when only the backend can say
+MISS: Final[Any] = object()  # what a `ReadCache` answers when only the backend can say
 
 PORTION = 1024 * 1024  # bytes of bodies that are streamed at once
 _FIRST, _LONGEST = 4, 2_048  # rows of a portion whose size is not known before it is read
@@ -35,7 +35,7 @@ class Vitals:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-class Source(Protocol):
+class RecordReader(Protocol):
     """What can be read to the end."""
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
@@ -48,7 +48,7 @@ class Source(Protocol):
         """The rows of a page in portions."""
 
 
-class Moment(Source, Protocol):
+class Snapshot(RecordReader, Protocol):
     """A store as it stood after its commit number `sequence`."""
 
     sequence: int
@@ -61,14 +61,14 @@ class Moment(Source, Protocol):
 
 
 @runtime_checkable
-class Sequenced(Protocol):
+class SupportsSnapshots(Protocol):
     """A backend whose versions are the numbers of its commits, and which can be read as of one of them."""
 
-    def snapshot(self) -> AbstractAsyncContextManager[Moment]:
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
         """The store as it stands now, whatever is written while it is read."""
 
 
-class Tier(Protocol):
+class ReadCache(Protocol):
     """Cache entries and ends of logs a backend keeps in the process."""
 
     def recall(self, key: str, clock: Clock) -> Any:
@@ -82,7 +82,7 @@ class Backend(ABC):
     """Where records live. Seven methods are needed; the others have right, if slow, defaults."""
 
     name: str = "backend"
-    hot: Tier | None = None  # asked first for cache entries and logs, where there is one
+    hot: ReadCache | None = None  # asked first for cache entries and logs, where there is one
     index: Searchable | None = None  # where there is none, the store makes one from what it reads
 
     @abstractmethod
@@ -159,13 +159,13 @@ class Backend(ABC):
             for key in await self.keys(Page(family, partial=True)):
                 try:
                     await self.fetch(family, [key])
-                except Corrupt as problem:
+                except CorruptError as problem:
                     problems.append(str(problem))
         return problems
 
     async def backup(self, path: str) -> None:
         """Write a consistent copy of the store to `path`, while it is in use."""
-        raise Unsupported(f"the {self.name} backend has no backup: use `lodestore export`")
+        raise UnsupportedError(f"the {self.name} backend has no backup: use `lodestore export`")
 
     async def compact(self) -> dict[str, int]:
         """Give back space that is no longer needed; figures on what was done."""
@@ -177,12 +177,12 @@ def _next_limit(count: int, size: int, wanted: int) -> int:
     return max(1, min(_LONGEST, 4 * count, count * wanted // max(size, 1)))
 
 
-async def fetch_named(backend: Backend, identities: Sequence[Identity]) -> dict[Identity, Row | None]:
+async def fetch_by_id(backend: Backend, identities: Sequence[RecordId]) -> dict[RecordId, Row | None]:
     """Records of several families by their names, None for those that are not there."""
     keys: dict[Family, list[Key]] = {}
     for family, key in identities:
         keys.setdefault(family, []).append(key)
-    found: dict[Identity, Row | None] = {}
+    found: dict[RecordId, Row | None] = {}
     for family, some in keys.items():
         rows = await backend.fetch(family, some)
         found |= {(family, key): row for key, row in zip(some, rows, strict=True)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..errors import Conflict
+from ..errors import ConflictError
 from .families import VECTORS, Family
 
 Key = tuple[str | int, ...]
@@ -21,7 +21,7 @@ Key = tuple[str | int, ...]
 Row = tuple[Any, ...]
 BODY, VERSION, CREATED_AT, WRITTEN_AT, EXPIRES_AT, PLACE, KEY = range(7)
 
-Identity = tuple[Family, Key]
+RecordId = tuple[Family, Key]
 
 ABSENT = 0  # the version of a record that does not exist, for `expect`
 
@@ -30,7 +30,7 @@ class Put(NamedTuple):
     """Store a record under its whole key; keeps `created_at` and the place of one that is there.
 
     Not for logs, whose positions `Append` hands out. `expect` is the version the record must have now (ABSENT: none),
-    else Conflict. An expired record is absent. Result: the new version.
+    else ConflictError. An expired record is absent. Result: the new version.
     """
 
     family: Family
@@ -149,7 +149,7 @@ def name_of(family: Family, key: Key) -> str:
     return f"{family.name}({', '.join(map(repr, key))})"
 
 
-def conflict(put: Put, found: int) -> Conflict:
+def conflict(put: Put, found: int) -> ConflictError:
     """The error for a version that is not the one `put` expects; `found` is ABSENT where there is no record."""
     wanted, there = (f"version {v}" if v else "no record" for v in (put.expect, found))
-    return Conflict(f"{name_of(put.family, put.key)}: expected {wanted}, found {there}")
+    return ConflictError(f"{name_of(put.family, put.key)}: expected {wanted}, found {there}")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from .families import Family
-from .records import Identity, Key, Row
+from .records import Key, RecordId, Row
 
 
 class Term(NamedTuple):
@@ -27,7 +27,7 @@ class Query(NamedTuple):
     unwanted: tuple[Term, ...] = ()
 
 
-class Space(NamedTuple):
+class VectorSpace(NamedTuple):
     """Vectors that compare with one another: of one dimension, nearer by one metric.
 
     The score, of which more is nearer, is the inner product for "cosine" (whose vectors are stored at length 1) and
@@ -39,15 +39,15 @@ class Space(NamedTuple):
     metric: str = "cosine"
 
 
-class Near(NamedTuple):
+class VectorQuery(NamedTuple):
     """A vector that others of its space are searched near to; `exact` reads all of them, whatever it takes."""
 
-    space: Space
+    space: VectorSpace
     vector: bytes
     exact: bool = False
 
 
-class Wanted(NamedTuple):
+class IndexQuery(NamedTuple):
     """What to search for: records of some families, below an outer key where there is one; a page of them.
 
     `part` is a namespace inside a collection, None for all of it.
@@ -59,7 +59,7 @@ class Wanted(NamedTuple):
     limit: int | None = None
     offset: int = 0
     part: str | None = None
-    near: Near | None = None
+    near: VectorQuery | None = None
 
 
 class Match(NamedTuple):
@@ -70,20 +70,20 @@ class Match(NamedTuple):
     row: Row
 
 
-Leg = list[tuple[Identity, float]]  # what one way of searching finds, the best first, with scores of its own
-Tell = Callable[[int], None]  # how many records have been done
+Leg = list[tuple[RecordId, float]]  # what one way of searching finds, the best first, with scores of its own
+OnCount = Callable[[int], None]  # how many records have been done
 
 
 class Searchable(Protocol):
     """A backend's index of text and vectors. What was committed before a search began is found by it, on any handle."""
 
-    async def match(self, wanted: Wanted) -> list[Match]:
+    async def match(self, wanted: IndexQuery) -> list[Match]:
         """What text finds, or where no words are asked for what is near, the best first; of one score in an order that
         stays."""
 
-    async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+    async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
         """What vectors find and what text finds, of one moment: a page of each. A vector's score is the inner product
         or, for "l2", the negative distance."""
 
-    async def reindex(self, tell: Tell) -> int:
+    async def reindex(self, tell: OnCount) -> int:
         """Build the index anew from the records; how many there are."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import zlib
 
-_SEAL = 0x6DD90A9D  # crc32(text + (crc32(text) ^ _SEAL) as 4 bytes, little endian) is 0 for every text
+_RESIDUE = 0x6DD90A9D  # crc32(text + (crc32(text) ^ _SEAL) as 4 bytes, little endian) is 0 for every text
 
 
-def seal(framed: bytes) -> bytes:
+def with_checksum(framed: bytes) -> bytes:
     """Add the four bytes that make the CRC-32 of the whole 0."""
-    return framed + (zlib.crc32(framed) ^ _SEAL).to_bytes(4, "little")
+    return framed + (zlib.crc32(framed) ^ _RESIDUE).to_bytes(4, "little")

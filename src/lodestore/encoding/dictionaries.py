@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import zstandard
 
-from ..errors import Corrupt
-from .body_format import _check_size, _kind
-from .checksum import seal
+from ..errors import CorruptError
+from .body_format import check_size, kind_of
+from .checksum import with_checksum
 
 
 class Dictionary(NamedTuple):
@@ -22,21 +22,21 @@ class Dictionary(NamedTuple):
     stored: bytes
 
 
-def press(content: bytes) -> bytes:
+def compress_dictionary(content: bytes) -> bytes:
     """A dictionary, packed with most effort; this takes some 50 ms, so never where somebody waits."""
     return zstandard.ZstdCompressor(level=19).compress(content)
 
 
 def close_dictionary(number: int, pressed: bytes) -> bytes:
     """A dictionary as it is kept: under its own number, so that two cannot be swapped."""
-    return seal(bytes((_kind(number),)) + pressed)
+    return with_checksum(bytes((kind_of(number),)) + pressed)
 
 
 def open_dictionary(kept: Dictionary) -> bytes:
-    """The content of a dictionary; Corrupt where its row is not what `close_dictionary` made."""
-    if not _sound(kept):
-        raise Corrupt(f"dictionary {kept.number} is damaged: its row fails its checksum")
-    _check_size(kept.stored[1:-4], f"dictionary {kept.number}")
+    """The content of a dictionary; CorruptError where its row is not what `close_dictionary` made."""
+    if not is_sound(kept):
+        raise CorruptError(f"dictionary {kept.number} is damaged: its row fails its checksum")
+    check_size(kept.stored[1:-4], f"dictionary {kept.number}")
     return zstandard.ZstdDecompressor().decompress(kept.stored[1:-4])
 
 
@@ -46,10 +46,10 @@ def damaged(kept: Iterable[Dictionary]) -> list[str]:
     for dictionary in kept:
         try:
             open_dictionary(dictionary)
-        except Corrupt as problem:
+        except CorruptError as problem:
             problems.append(str(problem))
     return problems
 
 
-def _sound(kept: Dictionary) -> bool:
-    return not zlib.crc32(kept.stored) and kept.stored[:1] == bytes((_kind(kept.number),))
+def is_sound(kept: Dictionary) -> bool:
+    return not zlib.crc32(kept.stored) and kept.stored[:1] == bytes((kind_of(kept.number),))

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import orjson
 
-PRINT = 8  # bytes
+DIGEST_SIZE = 8  # bytes
 
 
-class Vector(NamedTuple):
+class StoredVector(NamedTuple):
     """What the body of a vector says: its space, the print of its record's body, its numbers."""
 
     space: str
@@ -30,25 +30,25 @@ class Vector(NamedTuple):
         return b'{"space":%b,"of":"%b","vector":"%b"}' % (orjson.dumps(self.space), self.of.hex().encode(), coded)
 
 
-def print_of(body: bytes) -> bytes:
+def content_digest(body: bytes) -> bytes:
     """Eight bytes that tell the body of a record from every other."""
-    return blake2b(body, digest_size=PRINT).digest()
+    return blake2b(body, digest_size=DIGEST_SIZE).digest()
 
 
-def stored(body: bytes) -> Vector:
+def decode_vector(body: bytes) -> StoredVector:
     """The vector in a body; ValueError where there is none."""
     document = orjson.loads(body)
     try:
         numbers = binascii.a2b_base64(document["vector"], strict_mode=True)
-        return Vector(str(document["space"]), bytes.fromhex(document["of"]), numbers)
+        return StoredVector(str(document["space"]), bytes.fromhex(document["of"]), numbers)
     except (KeyError, TypeError) as problem:
         raise ValueError(f"the body of a vector is damaged ({problem})") from None
 
 
-def made_of(body: bytes, record: bytes) -> Vector | None:
+def vector_of_content(body: bytes, record: bytes) -> StoredVector | None:
     """The vector in a body, if it is one and was made of what a record says now."""
     try:
-        vector = stored(body)
+        vector = decode_vector(body)
     except ValueError:  # reading it tells, and `verify`
         return None
-    return vector if vector.of == print_of(record) else None
+    return vector if vector.of == content_digest(record) else None

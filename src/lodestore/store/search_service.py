@@ -8,24 +8,22 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..core.backend import Backend, fetch_named
+from ..core.backend import Backend, fetch_by_id
 from ..core.families import ITEM, MEMORY, SEARCHABLE, Family
 from ..core.interface import Document
-from ..core.records import BODY, CREATED_AT, KEY, Identity, Row
-from ..core.searchable import Leg, Near, Query, Searchable, Space, Tell, Wanted
-from ..encoding import json_codec as codec
-from ..errors import EmbeddingFailed, Refused
-from ..search import filters
-from ..search import rank_fusion as fusion
-from ..search import vectors as floats
+from ..core.records import BODY, CREATED_AT, KEY, RecordId, Row
+from ..core.searchable import IndexQuery, Leg, OnCount, Query, Searchable, VectorQuery, VectorSpace
+from ..encoding import json_codec
+from ..errors import EmbeddingError, InvalidInputError
+from ..search import filters, rank_fusion, vectors
 from ..search.filters import Filter
-from ..search.rank_fusion import Blend
+from ..search.rank_fusion import FusionSettings
 from ..search.snippets import snippet
 from ..search.text import text_of
-from . import collections as items
-from .documents import memory
-from .search_request import Asked, Hit
-from .vector_spaces import Spaces
+from . import collections
+from .documents import memory_document
+from .search_request import Hit, SearchRequest
+from .vector_spaces import VectorSpaces
 
 PORTION = 64  # records read at once
 SIEVED = 512  # names of what is near that a filter chooses among at first
@@ -40,7 +38,7 @@ Legs = dict[str, dict[str, Any]]
 class Ranked(NamedTuple):
     """A record in the order of a search, and what says why it stands there; `row` where it was read already."""
 
-    identity: Identity
+    identity: RecordId
     score: float
     why: Callable[[], Legs]
     row: Row | None = None
@@ -49,14 +47,14 @@ class Ranked(NamedTuple):
 Portions = AsyncIterator[list[Ranked]]
 
 
-class Finding:
+class SearchService:
     """The searches of one store. A backend without an index of its own gets one from its records, when first asked."""
 
-    def __init__(self, backend: Backend, spaces: Spaces) -> None:
+    def __init__(self, backend: Backend, spaces: VectorSpaces) -> None:
         self._backend, self._spaces = backend, spaces
         self._mirror: Any = None
 
-    async def search(self, asked: Asked, vector: object = None) -> list[Hit]:
+    async def search(self, asked: SearchRequest, vector: object = None) -> list[Hit]:
         """The hits of a page, the best first; without a `vector` there must be a query."""
         asked = await self._aimed(asked, vector)
         near, query, mode = asked.wanted.near, asked.wanted.query, asked.mode
@@ -69,18 +67,20 @@ class Finding:
             return await self._page(asked, self._by_both(asked))
         return await self._by(asked, "text")
 
-    async def _by(self, asked: Asked, way: str) -> list[Hit]:
+    async def _by(self, asked: SearchRequest, way: str) -> list[Hit]:
         """The hits of one way: a page of the index as it comes, where none need be passed over."""
         if asked.where is None and asked.rerank is None:
             wanted = asked.wanted if way == "text" else asked.wanted._replace(query=Query(()))
             return [_hit(asked, ranked, row) for ranked, row in await self._matched(wanted, way)]
         return await self._page(asked, self._by_text(asked) if way == "text" else self._by_vector(asked))
 
-    async def _aimed(self, asked: Asked, vector: object) -> Asked:
+    async def _aimed(self, asked: SearchRequest, vector: object) -> SearchRequest:
         """With the vector to be near to, where there is one: the caller's, or that of the query."""
         embeds = self._spaces.embeds
         if vector is None and asked.mode in ("vector", "hybrid") and not (embeds and asked.text.strip()):
-            raise Refused(f"mode: {asked.mode!r} needs a vector, or a query and a store opened with an embedder")
+            raise InvalidInputError(
+                f"mode: {asked.mode!r} needs a vector, or a query and a store opened with an embedder"
+            )
         if asked.mode == "text" or (vector is None and not (embeds and asked.wanted.query.wanted)):
             return asked
         wanted, space = asked.wanted, None
@@ -92,25 +92,27 @@ class Finding:
         if space is None:
             return asked
         near = await self._vector(asked, space, vector)
-        return asked._replace(wanted=wanted._replace(near=Near(space, near, asked.exact) if near else None))
+        return asked._replace(wanted=wanted._replace(near=VectorQuery(space, near, asked.exact) if near else None))
 
-    async def _vector(self, asked: Asked, space: Space, vector: object) -> bytes | None:
+    async def _vector(self, asked: SearchRequest, space: VectorSpace, vector: object) -> bytes | None:
         if vector is None:
             try:
                 [vector] = await self._spaces.embedder.embed_queries([asked.text])
-            except EmbeddingFailed as problem:
+            except EmbeddingError as problem:
                 if asked.mode != "auto":
                     raise
                 _log.warning("searching by text alone: %s", problem)
                 return None
-        found = floats.vector_of(vector, "vector", space.metric)
+        found = vectors.vector_of(vector, "vector", space.metric)
         if len(found) != 4 * space.dimension:
-            raise Refused(f"vector: {len(found) // 4} numbers, but the space {space.name!r} has {space.dimension}")
+            raise InvalidInputError(
+                f"vector: {len(found) // 4} numbers, but the space {space.name!r} has {space.dimension}"
+            )
         return found
 
     # -- the order
 
-    async def _by_text(self, asked: Asked) -> Portions:
+    async def _by_text(self, asked: SearchRequest) -> Portions:
         """Matches in growing portions, each with its row."""
         wanted = asked.wanted
         wanted = wanted._replace(offset=0, limit=max(PORTION, wanted.offset + (wanted.limit or 0)))
@@ -118,14 +120,14 @@ class Finding:
             yield [ranked for ranked, _ in found]
             wanted = _deeper(wanted)
 
-    async def _matched(self, wanted: Wanted, way: str) -> list[tuple[Ranked, Row]]:
+    async def _matched(self, wanted: IndexQuery, way: str) -> list[tuple[Ranked, Row]]:
         matches = await self._index().match(wanted) if wanted.limit != 0 else []
         return [
             (Ranked((family, row[KEY:]), score, partial(_leg, way, rank, score), row), row)
             for rank, (family, score, row) in enumerate(matches, wanted.offset + 1)
         ]
 
-    async def _by_vector(self, asked: Asked) -> Portions:
+    async def _by_vector(self, asked: SearchRequest) -> Portions:
         """What is near, in growing portions."""
         wanted = asked.wanted._replace(query=Query(()), offset=0)
         # A filter may leave one in many, and each further portion costs a search of its own.
@@ -141,13 +143,13 @@ class Finding:
                 return
             wanted = _deeper(wanted)
 
-    async def _by_both(self, asked: Asked) -> Portions:
+    async def _by_both(self, asked: SearchRequest) -> Portions:
         """What vectors and text find, fused; the legs are read deeper as long as more is asked for."""
         done = 0
-        for depth in fusion.depths(asked.blend):
+        for depth in rank_fusion.depths(asked.blend):
             legs = await self._index().legs(asked.wanted._replace(offset=0, limit=depth))
             created = await self._created(legs, asked.blend)
-            order = fusion.fuse(legs, depth, asked.blend, created)
+            order = rank_fusion.fuse(legs, depth, asked.blend, created)
             for start in range(done, len(order), PORTION):
                 some = order[start : start + PORTION]
                 yield [Ranked(each.identity, each.score, partial(each.legs, NAMES)) for each in some]
@@ -155,11 +157,11 @@ class Finding:
             if all(len(leg) < depth for leg in legs):
                 return
 
-    async def _created(self, legs: Sequence[Leg], blend: Blend) -> Callable[[Identity], int | None] | None:
+    async def _created(self, legs: Sequence[Leg], blend: FusionSettings) -> Callable[[RecordId], int | None] | None:
         """When each of the first tier was stored, where that counts."""
         if blend.recency is None:
             return None
-        identities = fusion.first_tier(legs, blend)
+        identities = rank_fusion.first_tier(legs, blend)
         rows = await self._rows(identities)
         times = {
             identity: None if row is None else int(row[CREATED_AT])
@@ -169,7 +171,7 @@ class Finding:
 
     # -- the page
 
-    async def _page(self, asked: Asked, portions: Portions) -> list[Hit]:
+    async def _page(self, asked: SearchRequest, portions: Portions) -> list[Hit]:
         """The hits of the page, of those that a filter is true of."""
         wanted = asked.wanted
         if wanted.limit == 0:
@@ -178,7 +180,7 @@ class Finding:
             return await self._reranked(asked, portions)
         return await self._hits(asked, portions, wanted.offset, wanted.limit)
 
-    async def _hits(self, asked: Asked, portions: Portions, skip: int, limit: int | None) -> list[Hit]:
+    async def _hits(self, asked: SearchRequest, portions: Portions, skip: int, limit: int | None) -> list[Hit]:
         hits: list[Hit] = []
         async for portion in portions:
             # Where nothing is filtered most of what is read is shown: a few more, for what may be gone.
@@ -193,7 +195,7 @@ class Finding:
                         return hits
         return hits
 
-    async def _reranked(self, asked: Asked, portions: Portions) -> list[Hit]:
+    async def _reranked(self, asked: SearchRequest, portions: Portions) -> list[Hit]:
         """The best of the pool in the order that the caller's own scores give, then the others."""
         offset, limit, pool = asked.wanted.offset, asked.wanted.limit, asked.blend.pool
         hits = await self._hits(asked, portions, 0, None if limit is None else max(pool, offset + limit))
@@ -202,7 +204,7 @@ class Finding:
         answer = asked.rerank(asked.text, best)
         scores = list(await answer if inspect.isawaitable(answer) else answer)
         if len(scores) != len(best):
-            raise Refused(f"rerank: {len(scores)} scores for {len(best)} hits")
+            raise InvalidInputError(f"rerank: {len(scores)} scores for {len(best)} hits")
         order = sorted(zip(scores, range(len(best)), strict=True), key=lambda pair: (-pair[0], pair[1]))
         hits = [*(best[number]._replace(score=float(score)) for score, number in order), *rest]
         return hits[offset:] if limit is None else hits[offset : offset + limit]
@@ -218,13 +220,13 @@ class Finding:
             if row is not None and (where is None or filters.matches(where, _subject(ranked.identity[0], row)))
         ]
 
-    async def _rows(self, identities: Sequence[Identity]) -> list[Row | None]:
-        rows = await fetch_named(self._backend, identities)
+    async def _rows(self, identities: Sequence[RecordId]) -> list[Row | None]:
+        rows = await fetch_by_id(self._backend, identities)
         return [rows[identity] for identity in identities]
 
     # -- the index
 
-    async def reindex(self, tell: Tell) -> int:
+    async def reindex(self, tell: OnCount) -> int:
         """Build the index anew; how many records it holds."""
         return await self._index().reindex(tell)
 
@@ -238,9 +240,9 @@ class Finding:
         if self._backend.index is not None:
             return self._backend.index
         if self._mirror is None:
-            from .local_index import Mirror
+            from .local_index import LocalIndex
 
-            self._mirror = Mirror(self._backend)
+            self._mirror = LocalIndex(self._backend)
         return self._mirror  # type: ignore[no-any-return]
 
 
@@ -248,7 +250,7 @@ def _leg(name: str, rank: int, score: float) -> Legs:
     return {name: {"rank": rank, "score": score}}
 
 
-def _deeper(wanted: Wanted) -> Wanted:
+def _deeper(wanted: IndexQuery) -> IndexQuery:
     """The page behind one, twice as long."""
     limit = wanted.limit or PORTION
     return wanted._replace(offset=wanted.offset + limit, limit=2 * limit)
@@ -256,11 +258,11 @@ def _deeper(wanted: Wanted) -> Wanted:
 
 def _subject(family: Family, row: Row) -> Any:
     """What a filter looks at."""
-    document = codec.loads(row[BODY])
+    document = json_codec.loads(row[BODY])
     return document.get("metadata") or {} if family is ITEM else document
 
 
-def _hit(asked: Asked, ranked: Ranked, row: Row) -> Hit:
+def _hit(asked: SearchRequest, ranked: Ranked, row: Row) -> Hit:
     family, key = ranked.identity
     text, query = text_of(family, row[BODY]), asked.wanted.query
     shown = snippet(text, query)
@@ -271,5 +273,5 @@ def _hit(asked: Asked, ranked: Ranked, row: Row) -> Hit:
 
 def _data(family: Family, row: Row) -> Document:
     if family is ITEM:
-        return items.shown(row)
-    return memory(row) if family is MEMORY else codec.loads(row[BODY])
+        return collections.shown(row)
+    return memory_document(row) if family is MEMORY else json_codec.loads(row[BODY])

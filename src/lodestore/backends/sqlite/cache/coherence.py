@@ -25,7 +25,7 @@ from ..engine.commits import Commit
 MAX_STALENESS = 1.0  # milliseconds
 
 
-class Watch(ABC):
+class CoherentCache(ABC):
     """What holds a part of the file in the process. Lives on the event loop alone.
 
     `check` raises where the handle may not be used; `staleness` is in milliseconds, 0 looks before every read.

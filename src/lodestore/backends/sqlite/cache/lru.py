@@ -14,7 +14,7 @@ from typing import Any
 from ....core.backend import MISS
 
 
-class Recent:
+class LRUCache:
     """At most `limit` bytes of entries, none above half of it, by what `size` says of a key and its value.
 
     The most recently used ones are there, as many as half the limit holds.

@@ -28,12 +28,11 @@ from ....core.records import (
     conflict,
     name_of,
 )
-from ....errors import Refused
-from ....sql import statements as render
+from ....errors import InvalidInputError
+from ....sql import statements
 from ....sql.sqlite_fts import last_place
 from ..engine.driver import Cursor, IntegrityError
-from . import log_writer as logs
-from . import search_queue as noting
+from . import log_writer, search_queue
 
 
 def execute(run: Cursor, write: Write, version: int) -> int:
@@ -44,25 +43,25 @@ def execute(run: Cursor, write: Write, version: int) -> int:
 def _put(run: Cursor, put: Put, version: int) -> int:
     family, key, body, at, expires_at, expect = put
     if family.log:
-        raise Refused(f"{name_of(family, key)}: records enter a log by Append or Copy")
+        raise InvalidInputError(f"{name_of(family, key)}: records enter a log by Append or Copy")
     if expect is not None:
         _expect(run, put)
     expiry = (expires_at,) if family.expires else ()
-    _insert(run, render.put(family), (*key, run.packer.pack(family, body), version, at, *expiry), put)
-    noting.note_put(run, family, key)
+    _insert(run, statements.put(family), (*key, run.packer.pack(family, body), version, at, *expiry), put)
+    search_queue.enqueue_put(run, family, key)
     return version
 
 
 def _append(run: Cursor, append: Append, version: int) -> int:
-    first = logs.append(run, append, version)
+    first = log_writer.append(run, append, version)
     for family, key, body, at, _, _ in attached(append, first) if append.vectors else ():
-        run.execute(render.put(family), (*key, run.packer.pack(family, body), version, at))
+        run.execute(statements.put(family), (*key, run.packer.pack(family, body), version, at))
     return first
 
 
 def _expect(run: Cursor, put: Put) -> None:
     time = (put.written_at,) if put.family.expires else ()
-    row = run.execute(render.version(put.family), (*put.key, *time)).fetchone()
+    row = run.execute(statements.version(put.family), (*put.key, *time)).fetchone()
     found = row[0] if row else 0
     if found != put.expect:
         raise conflict(put, found)
@@ -71,44 +70,44 @@ def _expect(run: Cursor, put: Put) -> None:
 def _copy(run: Cursor, copy: Copy, version: int) -> int:
     family, row = copy
     if family.log:
-        return logs.copy(run, copy, version)
+        return log_writer.copy(run, copy, version)
     key = row[KEY:]
     version = row[VERSION] or version
     expiry = (row[EXPIRES_AT],) if family.expires else ()
     place = (_free_place(run, family, row),) if family.arrival else ()
     values = (*key, run.packer.pack(family, row[BODY]), version, *row[CREATED_AT:EXPIRES_AT], *expiry, *place)
     if family.arrival:
-        noting.note_put(run, family, key)  # it may stand at another place so far
-    _insert(run, render.copy(family), values, copy)
-    noting.note_put(run, family, key)
+        search_queue.enqueue_put(run, family, key)  # it may stand at another place so far
+    _insert(run, statements.copy(family), values, copy)
+    search_queue.enqueue_put(run, family, key)
     return version
 
 
 def _free_place(run: Cursor, family: Family, row: Row) -> int:
     outer, place, last = row[KEY:-1], row[PLACE], last_place(family)
     if not 0 <= place <= last:
-        raise Refused(f"{name_of(family, row[KEY:])}: places in a SQLite store go from 0 to {last}")
-    taken = run.execute(render.at_place(family), (*outer, place)).fetchone()
+        raise InvalidInputError(f"{name_of(family, row[KEY:])}: places in a SQLite store go from 0 to {last}")
+    taken = run.execute(statements.at_place(family), (*outer, place)).fetchone()
     if taken is None or taken[0] == row[-1]:
         return int(place)
-    return int(run.execute(render.next_place(family), outer).fetchone()[0])
+    return int(run.execute(statements.next_place(family), outer).fetchone()[0])
 
 
 def _drop(run: Cursor, drop: Drop, _: int) -> int:
     family, prefix, at = drop
     if family.log:
-        return logs.drop(run, family, prefix)
+        return log_writer.drop(run, family, prefix)
     if not family.of:
-        noting.note_drop(run, family, prefix)
+        search_queue.enqueue_drop(run, family, prefix)
     for owned in OWNED[family]:
         if owned.log:  # where the foreign keys do not reach
-            logs.drop(run, owned, prefix)
+            log_writer.drop(run, owned, prefix)
     expired = 0
     if family.expires:
-        expired = run.execute(render.expired(family, len(prefix)), (*prefix, at)).fetchone()[0]
-    count = int(run.execute(render.drop(family, len(prefix)), prefix).rowcount) - expired
+        expired = run.execute(statements.expired(family, len(prefix)), (*prefix, at)).fetchone()[0]
+    count = int(run.execute(statements.drop(family, len(prefix)), prefix).rowcount) - expired
     if count and family.of:  # behind it: most of these find nothing
-        noting.note_drop(run, *noting.record_of(family, prefix))
+        search_queue.enqueue_drop(run, *search_queue.record_of(family, prefix))
     return count
 
 
@@ -132,4 +131,4 @@ def _insert(run: Cursor, text: str, values: tuple[Any, ...], write: Put | Copy) 
 
 def _own(run: Cursor, write: Put | Copy, key: Key, version: int) -> None:
     if owner := owner_of(write.family):
-        run.execute(render.own(owner), (*key[: len(owner.key)], version, write.time))
+        run.execute(statements.own(owner), (*key[: len(owner.key)], version, write.time))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lodestore.backends.sqlite import group_commit as writer
+from lodestore.backends.sqlite import group_commit
 
 from .peers import ours
 
@@ -22,7 +22,7 @@ def _hot() -> str:
 
 
 def _group() -> str:
-    writer.BATCH = 1  # units in one transaction
+    group_commit.BATCH = 1  # units in one transaction
     return "without group commit"
 
 

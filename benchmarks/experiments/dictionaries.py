@@ -26,8 +26,9 @@ import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.core.families import CACHE, RAW_MESSAGE, Family
 from lodestore.core.records import Append, Put, Write
+from lodestore.encoding.dictionaries import Dictionary, close_dictionary, compress_dictionary
 from lodestore.encoding.dictionary_training import SAMPLE, distinct, train
-from lodestore.encoding.packer import Dictionary, Packer, close_dictionary, press
+from lodestore.encoding.packer import Packer
 from lodestore.store.store import Store
 
 from ..runner import Block, Result, compare, table
@@ -104,7 +105,7 @@ def times(family: Family, records: Records) -> list[float]:
     content = train(sample)
     taken = (time.perf_counter() - begun) * 1000
     plain, made, found = Packer(), Packer(), []
-    made.learn([Dictionary(1, family.name, 1, close_dictionary(1, press(content or b"")))])
+    made.learn([Dictionary(1, family.name, 1, close_dictionary(1, compress_dictionary(content or b"")))])
     bodies = bodies[-1000:]
     for packer in (plain, made):
         packed = [packer.pack(family, body) for body in bodies]

@@ -6,7 +6,7 @@ import asyncio
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from lodestore.store.search_service import Hit
+from lodestore.store.search_request import Hit
 
 from ..vectors import Records, Scope
 from .nearest import Nearest, Record

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from lodestore.backends.sqlite.engine import driver
-from lodestore.encoding import json_codec as codec
+from lodestore.encoding import json_codec
 
 from ..bench import Bench, settle
 from ..interleave import Variant, interleave
@@ -94,13 +94,13 @@ async def _document(bench: Bench) -> None:
         "a document of the cache, encoded",
         "us per document",
         {
-            "lodestore, encoded and checked": _awaited(codec.encode),
+            "lodestore, encoded and checked": _awaited(json_codec.encode),
             "orjson.dumps": _awaited(orjson.dumps),
             "pickle, as diskcache does": _awaited(pickle.dumps),
         },
         lambda: [(document,) for document in some],
     )
-    calls = {"lodestore, decoded": _awaited(codec.loads)}
+    calls = {"lodestore, decoded": _awaited(json_codec.loads)}
     await _scenario(bench, "a document of the cache, decoded", "us per document", calls, lambda: bodies)
 
 

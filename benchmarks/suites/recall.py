@@ -16,7 +16,7 @@ from rich.table import Table
 
 import lodestore
 from lodestore.core.families import CATALOGUE, RAW_MESSAGE, RESULT
-from lodestore.search.rank_fusion import Blend, Identity
+from lodestore.search.rank_fusion import FusionSettings, Identity
 
 from .. import corpora
 from ..bench import Bench
@@ -24,16 +24,16 @@ from ..corpora import ADVERSARIAL, Corpus, Question
 
 SUITE = "recall"
 DEPTHS = (5, 10, 20, 50)
-TEXT = {"text": Blend((0, 1), neighbours=0)}
+TEXT = {"text": FusionSettings((0, 1), neighbours=0)}
 METHODS = {
     **TEXT,
-    "text, neighbours": Blend((0, 1)),
-    "vectors": Blend((1, 0), neighbours=0),
-    "RRF k=60": Blend((1, 1), 60, neighbours=0),
-    "default": Blend(),
-    "default, no neighbours": Blend(neighbours=0),
-    "weights 0.6, 0.4": Blend((0.6, 0.4)),
-    "weights 0.8, 0.2": Blend((0.8, 0.2)),
+    "text, neighbours": FusionSettings((0, 1)),
+    "vectors": FusionSettings((1, 0), neighbours=0),
+    "RRF k=60": FusionSettings((1, 1), 60, neighbours=0),
+    "default": FusionSettings(),
+    "default, no neighbours": FusionSettings(neighbours=0),
+    "weights 0.6, 0.4": FusionSettings((0.6, 0.4)),
+    "weights 0.8, 0.2": FusionSettings((0.8, 0.2)),
 }
 ALONE = {name: blend for name, blend in METHODS.items() if "neighbours" not in name}  # documents have none
 Found = dict[str, list[Identity]]  # by the id of the question
@@ -59,7 +59,7 @@ class Searched:
         )
         await asyncio.gather(*saves)
 
-    async def order(self, question: Question, blend: Blend) -> list[Identity]:
+    async def order(self, question: Question, blend: FusionSettings) -> list[Identity]:
         """The best of what a question finds, the best first."""
         asked = self._asked.get(question.id)
         hits = await self._store.search(
@@ -92,7 +92,7 @@ async def run(bench: Bench) -> None:
 
 
 async def _compare(
-    bench: Bench, console: Console, corpus: Corpus, methods: dict[str, Blend], tokenizer: str = "words"
+    bench: Bench, console: Console, corpus: Corpus, methods: dict[str, FusionSettings], tokenizer: str = "words"
 ) -> None:
     url = f"sqlite:///{bench.folder}/recall-{corpus.name}-{tokenizer}.db"
     async with await lodestore.open(url, durability="process", tokenizer=tokenizer) as store:
@@ -108,7 +108,7 @@ async def _compare(
         console.print(_table(f"{title}, {len(chosen)} questions", depths, figures))
 
 
-async def _answers(searched: Searched, corpus: Corpus, blend: Blend) -> Found:
+async def _answers(searched: Searched, corpus: Corpus, blend: FusionSettings) -> Found:
     return {question.id: await searched.order(question, blend) for question in corpus.questions}
 
 

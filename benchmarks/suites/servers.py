@@ -22,8 +22,9 @@ import lodestore
 from lodestore.backends.postgres import PostgresBackend
 from lodestore.backends.sqlite.engine import driver
 from lodestore.config.registry import backend as backend_of
+from lodestore.core.backend import Backend
 from lodestore.core.families import CONVERSATION, RAW_MESSAGE
-from lodestore.core.records import Append, Backend
+from lodestore.core.records import Append
 from lodestore.sql.statements import stored_columns
 from lodestore.store.store import Store
 from lodestore.transfer import migrate

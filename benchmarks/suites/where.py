@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lodestore.backends.sqlite.group_commit import Writer
+from lodestore.backends.sqlite.group_commit import GroupCommit
 from lodestore.core.families import CACHE
-from lodestore.encoding import json_codec as codec
-from lodestore.sql import statements as render
+from lodestore.encoding import json_codec
+from lodestore.sql import statements
 
 from ..bench import Bench, settle
 from ..peers.ours import OurCache, OurHistory
@@ -62,8 +62,8 @@ async def _sets(bench: Bench, cache: OurCache, documents: Documents) -> Parts:
     packer = cache.store.backend._packer
     for _ in range(bench.rounds):
         items = [(name, documents.fresh()) for name in zipf.keys(SETS)]
-        bodies = [codec.encode(document) for _, document in items]
-        parts["of that, encoding"].append(_each(codec.encode, [document for _, document in items]))
+        bodies = [json_codec.encode(document) for _, document in items]
+        parts["of that, encoding"].append(_each(json_codec.encode, [document for _, document in items]))
         parts["of that, packing"].append(_each(lambda body: packer.pack(CACHE, body), bodies))
         begun, loop, thread = time.perf_counter(), time.thread_time(), _thread_time(writer)
         feed = iter(items)
@@ -80,7 +80,7 @@ async def _worker(cache: OurCache, feed: Iterator[tuple[str, Any]]) -> None:
         await cache.set(name, document)
 
 
-def _thread_time(writer: Writer) -> float:
+def _thread_time(writer: GroupCommit) -> float:
     """Seconds of the processor that the writer's thread has had; asking keeps the loop waiting."""
     told, found = threading.Event(), [0.0]
 
@@ -95,7 +95,7 @@ def _thread_time(writer: Writer) -> float:
 
 async def _hits(bench: Bench, cache: OurCache) -> Parts:
     parts, zipf, backend = defaultdict(list), Zipf(bench.keys, 4), cache.store.backend
-    run, text = backend._reading, render.fetch(CACHE)
+    run, text = backend._reading, statements.fetch(CACHE)
     for _ in range(bench.rounds):
         names = zipf.keys(READS)
         begun = time.thread_time()
@@ -106,7 +106,7 @@ async def _hits(bench: Bench, cache: OurCache) -> Parts:
         bodies = [run.packer.unpack(body) for body in packed]
         parts["of that, the statement"].append(_each(lambda name: run.execute(text, (name,)).fetchone(), names))
         parts["of that, checksum and unpacking"].append(_each(run.packer.unpack, packed))
-        parts["of that, decoding"].append(_each(codec.loads, bodies))
+        parts["of that, decoding"].append(_each(json_codec.loads, bodies))
     return parts
 
 
@@ -131,7 +131,7 @@ async def _appends(bench: Bench) -> Parts:
     return parts
 
 
-def _marked(writer: Writer, name: str, marks: list[float], at: int) -> None:
+def _marked(writer: GroupCommit, name: str, marks: list[float], at: int) -> None:
     """Note when a method of the writer begins and ends."""
     real = getattr(writer, name)
 

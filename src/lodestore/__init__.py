@@ -15,11 +15,20 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "errors": [
+        "ConflictError",
+        "CorruptError",
+        "EmbeddingError",
+        "InvalidInputError",
+        "LodestoreError",
+        "OutcomeUnknownError",
+        "StorageFullError",
+        "UnavailableError",
+        "UnsupportedError",
+        # the short names from before these, until 1.0
         "Conflict",
         "Corrupt",
         "EmbeddingFailed",
         "Full",
-        "LodestoreError",
         "Refused",
         "Unavailable",
         "Unknown",
@@ -33,7 +42,7 @@ _HOMES = {
         "create_storage_from_env",
         "get_available_backends",
     ],
-    "store.search_service": ["Hit"],
+    "store.search_request": ["Hit"],
     "core.interface": ["StorageInterface"],
     "core.records": ["ABSENT"],
     "store.memoize": ["memoize"],
@@ -45,27 +54,39 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [*sorted(_HOME_OF), "__version__", "sync"]
 
 if TYPE_CHECKING:
+    from . import sync as sync
     from .core.interface import StorageInterface as StorageInterface
     from .core.records import ABSENT as ABSENT
-    from .errors import Conflict as Conflict
-    from .errors import Corrupt as Corrupt
-    from .errors import EmbeddingFailed as EmbeddingFailed
-    from .errors import Full as Full
-    from .errors import LodestoreError as LodestoreError
-    from .errors import Refused as Refused
-    from .errors import Unavailable as Unavailable
-    from .errors import Unknown as Unknown
-    from .errors import Unsupported as Unsupported
-    from .store import sync as sync
-    from .store.connectome import StorageFactory as StorageFactory
-    from .store.connectome import create_file_storage as create_file_storage
-    from .store.connectome import create_sqlite_storage as create_sqlite_storage
-    from .store.connectome import create_storage as create_storage
-    from .store.connectome import create_storage_from_env as create_storage_from_env
-    from .store.connectome import get_available_backends as get_available_backends
+    from .errors import (
+        Conflict as Conflict,
+        ConflictError as ConflictError,
+        Corrupt as Corrupt,
+        CorruptError as CorruptError,
+        EmbeddingError as EmbeddingError,
+        EmbeddingFailed as EmbeddingFailed,
+        Full as Full,
+        InvalidInputError as InvalidInputError,
+        LodestoreError as LodestoreError,
+        OutcomeUnknownError as OutcomeUnknownError,
+        Refused as Refused,
+        StorageFullError as StorageFullError,
+        Unavailable as Unavailable,
+        UnavailableError as UnavailableError,
+        Unknown as Unknown,
+        Unsupported as Unsupported,
+        UnsupportedError as UnsupportedError,
+    )
+    from .store.connectome import (
+        StorageFactory as StorageFactory,
+        create_file_storage as create_file_storage,
+        create_sqlite_storage as create_sqlite_storage,
+        create_storage as create_storage,
+        create_storage_from_env as create_storage_from_env,
+        get_available_backends as get_available_backends,
+    )
     from .store.memoize import memoize as memoize
     from .store.opening import open as open
-    from .store.search_service import Hit as Hit
+    from .store.search_request import Hit as Hit
     from .store.store import Store as Store
 
 

@@ -9,19 +9,18 @@ from typing import Any
 
 import pytest
 
-from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.engine import store_file as creation
+from lodestore.backends.sqlite.engine import driver, store_file
 from lodestore.core.families import FAMILIES
-from lodestore.sql import statements as render
+from lodestore.sql import statements
 from tests.support.offenders import none
 
-STATEMENTS = dict(render.statements())
+STATEMENTS = dict(statements.statements())
 
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     path: Path = tmp_path_factory.mktemp("plans") / "empty.db"
-    creation.create(path, None)
+    store_file.create(path, None)
     opened = driver.connect(str(path), None, timeout=5)
     yield opened
     opened.close()

@@ -8,13 +8,9 @@ from typing import Any
 
 import pytest
 
-from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.engine import store_file as creation
-from lodestore.errors import LodestoreError, Unavailable, Unsupported
-from lodestore.sql import APPLICATION_ID, REVISION, revision_name
-from lodestore.sql import schema_files as write
-from lodestore.sql import statements as render
-from lodestore.sql import upgrade as schema_upgrade
+from lodestore.backends.sqlite.engine import driver, store_file
+from lodestore.errors import LodestoreError, UnavailableError, UnsupportedError
+from lodestore.sql import APPLICATION_ID, REVISION, revision_name, schema_files, statements, upgrade
 from lodestore.sql.resources import tree
 from tests.support.offenders import none
 
@@ -51,13 +47,16 @@ def pragma(path: Path, name: str) -> Any:
 
 def test_committed_sql_is_what_the_code_renders() -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in tree("schema").iterdir()}
-    none("it is what ./dev schema writes", (name for name, text in write.rendered() if committed.get(name) != text))
+    none(
+        "it is what ./dev schema writes",
+        (name for name, text in schema_files.rendered() if committed.get(name) != text),
+    )
 
 
 def test_the_schema_is_the_sum_of_the_migrations(tmp_path: Path) -> None:
     new, upgraded = tmp_path / "new.db", old_store(tmp_path / "old.db")
-    creation.create(new, None)
-    schema_upgrade.upgrade(upgraded, lambda: connect(upgraded))
+    store_file.create(new, None)
+    upgrade.upgrade(upgraded, lambda: connect(upgraded))
     assert structure(upgraded) == structure(new)
     for name in ("user_version", "application_id"):
         assert pragma(upgraded, name) == pragma(new, name)
@@ -71,13 +70,13 @@ def test_the_newest_migration_has_the_number_the_code_knows() -> None:
 
 def test_alembic_finds_nothing_to_add(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    creation.create(path, None)
-    schema_upgrade.check(lambda: connect(path))
+    store_file.create(path, None)
+    upgrade.check(lambda: connect(path))
     connection = connect(path)
     connection.execute("ALTER TABLE state ADD COLUMN extra INTEGER")
     connection.close()
-    with pytest.raises(Unsupported, match="extra"):
-        schema_upgrade.check(lambda: connect(path))
+    with pytest.raises(UnsupportedError, match="extra"):
+        upgrade.check(lambda: connect(path))
 
 
 def test_a_failed_migration_leaves_the_store_as_it_was(tmp_path: Path) -> None:
@@ -86,18 +85,18 @@ def test_a_failed_migration_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     connection.execute("CREATE TABLE result (surprise INTEGER)")  # in the way of the fourth table
     connection.close()
     before = structure(path)
-    with pytest.raises(Unavailable, match="result"):
-        schema_upgrade.upgrade(path, lambda: connect(path))
+    with pytest.raises(UnavailableError, match="result"):
+        upgrade.upgrade(path, lambda: connect(path))
     assert structure(path) == before
     assert pragma(path, "user_version") == 0
 
 
 def test_every_statement_compiles_against_the_schema(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    creation.create(path, None)
+    store_file.create(path, None)
     connection = connect(path)
     try:
-        for name, text in render.statements():
+        for name, text in statements.statements():
             marks = max([int(n) for n in re.findall(r"\?(\d+)", text)], default=0)
             try:
                 connection.execute(f"EXPLAIN {text}", (None,) * marks).fetchall()
@@ -109,9 +108,9 @@ def test_every_statement_compiles_against_the_schema(tmp_path: Path) -> None:
 
 def test_a_store_of_the_future_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    creation.create(path, None)
+    store_file.create(path, None)
     connection = connect(path)
     connection.execute(f"PRAGMA user_version = {REVISION + 1}")
     with pytest.raises(LodestoreError, match="upgrade lodestore"):
-        creation.inspect(connection, path, None)
+        store_file.inspect(connection, path, None)
     connection.close()

@@ -16,9 +16,9 @@ from lodestore.backends.postgres import PostgresBackend
 from lodestore.backends.redis import RedisBackend
 from lodestore.core.families import CACHE, RAW_MESSAGE, STATE
 from lodestore.core.records import BODY, Append, Page, Put
-from lodestore.encoding import dictionary_training as training
-from lodestore.encoding.packer import Dictionary, open_dictionary, press
-from lodestore.errors import Corrupt, Full
+from lodestore.encoding import dictionary_training
+from lodestore.encoding.dictionaries import Dictionary, compress_dictionary, open_dictionary
+from lodestore.errors import CorruptError, StorageFullError
 from lodestore.store.store import Store
 from tests.backends.sqlite.test_dictionaries import messages
 from tests.support import servers
@@ -94,7 +94,7 @@ class Redis:
 Place = Postgres | Redis
 
 
-@pytest.fixture(scope="module", params=["postgres", *servers.redis_names()])
+@pytest.fixture(scope="module", params=["postgres", *servers.redis_params()])
 def maker(request: pytest.FixtureRequest) -> Iterator[Callable[[], Place]]:
     """Places on one server of each kind."""
     if request.param == "postgres":
@@ -179,7 +179,7 @@ def test_the_other_handle_reads_what_the_one_trained_for(place: Place) -> None:
                 # Each kind of read is the first to meet a dictionary made meanwhile.
                 await one.append_raw_messages(f"c{number}", messages(150, 150 * number))
                 content = open_dictionary((await place.table())[0])
-                assert await shelf(one).keep(RAW_MESSAGE, number + 1, 10**9, press(content))
+                assert await shelf(one).keep(RAW_MESSAGE, number + 1, 10**9, compress_dictionary(content))
                 await one.append_raw_messages(f"c{number}", messages(150, 9999))
                 assert packer(two).latest < number + 2
                 assert await read(two, f"c{number}") == await read(one, f"c{number}")
@@ -212,10 +212,11 @@ def test_of_two_that_train_at_once_one_wins(place: Place) -> None:
 def test_of_two_numbers_that_are_one_the_first_stands(place: Place) -> None:
     async def work(one: Store) -> None:
         bodies = [[str(m).encode() for m in messages(900, 900 * n, f"n{n}")] for n in range(2)]
-        contents = [training.train(some) or b"" for some in bodies]
+        contents = [dictionary_training.train(some) or b"" for some in bodies]
         async with Store(place.backend()) as two:
             keeping = (
-                shelf(s).keep(f, 0, 1, press(c)) for s, f, c in zip((one, two), (STATE, CACHE), contents, strict=True)
+                shelf(s).keep(f, 0, 1, compress_dictionary(c))
+                for s, f, c in zip((one, two), (STATE, CACHE), contents, strict=True)
             )
             won = await asyncio.gather(*keeping)
         found = await place.table()
@@ -261,7 +262,7 @@ def test_a_lost_dictionary_is_named(place: Place, how: str) -> None:
             store.backend.fetch(RAW_MESSAGE, [("d", 99)]),
             store.backend.scan(Page(RAW_MESSAGE, ("d",))),
         ):
-            with pytest.raises(Corrupt, match=rf"raw_message\('?d.*\): .*{message}"):
+            with pytest.raises(CorruptError, match=rf"raw_message\('?d.*\): .*{message}"):
                 await read
         found = await store.verify()
         assert not found["ok"]
@@ -333,7 +334,7 @@ def test_it_can_be_switched_off_and_a_failure_is_nobodys(place: Place, monkeypat
     on(place, off, dictionaries=False)
 
     async def fail(*_: object) -> bool:
-        raise Full("the disk is full")
+        raise StorageFullError("the disk is full")
 
     async def failing(store: Store) -> None:
         monkeypatch.setattr(shelf(store), "keep", fail)

@@ -10,7 +10,7 @@ import lodestore
 from benchmarks.corpora import Corpus, Question, _message
 from benchmarks.suites import recall
 from lodestore.core.families import RAW_MESSAGE
-from lodestore.search.rank_fusion import Blend, Identity
+from lodestore.search.rank_fusion import FusionSettings, Identity
 
 
 def message(conversation: str, position: int) -> Identity:
@@ -34,7 +34,7 @@ def corpus(kind: type[Corpus] = Corpus) -> Corpus:
 
 
 class TestSearched:
-    async def order(self, folder: Path, blend: Blend, kind: type[Corpus] = Corpus) -> list[Identity]:
+    async def order(self, folder: Path, blend: FusionSettings, kind: type[Corpus] = Corpus) -> list[Identity]:
         async with await lodestore.open(f"sqlite:///{folder}/store.db", durability="process") as store:
             searched = recall.Searched(store, corpus(kind))
             await searched.fill()
@@ -44,9 +44,9 @@ class TestSearched:
         assert asyncio.run(self.order(tmp_path, recall.TEXT["text"])) == [message("b", 1)]
 
     def test_vectors_and_neighbours_have_their_say(self, tmp_path: Path) -> None:
-        found = asyncio.run(self.order(tmp_path, Blend(), Embedded))
+        found = asyncio.run(self.order(tmp_path, FusionSettings(), Embedded))
         assert {*found} == {message("b", n) for n in range(6)}
-        alone = asyncio.run(self.order(tmp_path / "2", Blend((1, 0), neighbours=0), Embedded))
+        alone = asyncio.run(self.order(tmp_path / "2", FusionSettings((1, 0), neighbours=0), Embedded))
         assert alone == [message("b", n) for n in (5, 4, 3, 2, 1, 0)]
         assert found != alone
 

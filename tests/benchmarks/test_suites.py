@@ -16,11 +16,9 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from benchmarks import __main__ as program
-from benchmarks import peers, switches
+from benchmarks import __main__ as program, peers, switches
 from benchmarks.bench import Bench
 from benchmarks.interleave import Timing, Variant, interleave, interval, paired, percentile
 from benchmarks.peers import ours
@@ -29,7 +27,7 @@ from benchmarks.reports import bars, page, targets
 from benchmarks.reports.report import Measure, Report, Scenario, command
 from benchmarks.suites import counting, sessions, size, smoke
 from benchmarks.workload import Data, Documents, Zipf, key, steps
-from lodestore.backends.sqlite import group_commit as writer
+from lodestore.backends.sqlite import group_commit
 from lodestore.backends.sqlite.engine import driver
 
 REPOSITORY = Path(__file__).parents[2]
@@ -261,7 +259,7 @@ class TestGates:
         monkeypatch.setattr(counting, "can_trace", lambda: False)
         counts = asyncio.run(counting.count_all(tmp_path / "with"))
         assert [gate.name for gate in smoke.count_gates(counts) if not gate.met] == []
-        monkeypatch.setattr(writer, "BATCH", writer.BATCH)
+        monkeypatch.setattr(group_commit, "BATCH", group_commit.BATCH)
         monkeypatch.setattr(switches, "off", set())
         assert switches.switch_off(["group"]) == ["without group commit"]
         failed = {g.name for g in smoke.count_gates(asyncio.run(counting.count_all(tmp_path / "without"))) if not g.met}

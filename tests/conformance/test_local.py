@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lodestore.backends.files import FileBackend
-from lodestore.backends.memory import MemoryBackend, Space
+from lodestore.backends.memory import MemoryBackend, SharedStore
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.backends.sqlite.maintenance import compaction as sealing
+from lodestore.backends.sqlite.maintenance import compaction
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.core.records import Write
 
@@ -19,7 +19,7 @@ class TestMemory(KernelLaws, InterfacePromises):
     examples = 15
 
     def backend(self, folder: Path) -> MemoryBackend:
-        return MemoryBackend(SPACES.setdefault(folder, Space()))
+        return MemoryBackend(SPACES.setdefault(folder, SharedStore()))
 
 
 class TestSQLite(KernelLaws, InterfacePromises):
@@ -38,7 +38,7 @@ class Sealing(SQLiteBackend):
         results = await super().apply(writes)
         self.turn += 1
         if self.turn % 2 and self._turns.open:
-            await sealing.walk(self._writer, self._packer, self._identity.check)
+            await compaction.walk(self._writer, self._packer, self._identity.check)
         return results
 
 
@@ -50,8 +50,8 @@ class TestSealedSQLite(KernelLaws, InterfacePromises):
 
     @pytest.fixture(autouse=True)
     def small_chunks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sealing, "MESSAGES", 4)
-        monkeypatch.setattr(sealing, "ROWS", 6)
+        monkeypatch.setattr(compaction, "MESSAGES", 4)
+        monkeypatch.setattr(compaction, "ROWS", 6)
 
 
 class TestEncryptedSQLite(KernelLaws, InterfacePromises):
@@ -70,4 +70,4 @@ class TestFiles(KernelLaws, InterfacePromises):
         return FileBackend(folder)
 
 
-SPACES: dict[Path, Space] = {}
+SPACES: dict[Path, SharedStore] = {}

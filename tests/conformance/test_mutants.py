@@ -14,39 +14,26 @@ import orjson
 import pytest
 from hypothesis import Phase, settings
 
-from lodestore.backends.files import FileBackend
-from lodestore.backends.files import file_formats as shapes
-from lodestore.backends.files import filenames as names
-from lodestore.backends.files import scan as pages
-from lodestore.backends.files import store as folder
-from lodestore.backends.files import write_batch as draft
+from lodestore.backends.files import FileBackend, file_formats, filenames, scan, store, write_batch
 from lodestore.backends.files.journal import Changes
-from lodestore.backends.files.layout import PARTIAL_FILE, Layout, Shape, layout_of
-from lodestore.backends.files.lock import Lock
-from lodestore.backends.files.read_view import Shelf, View
-from lodestore.backends.files.record_files import Group, Tree
-from lodestore.backends.files.session import Gate
-from lodestore.backends.files.write_batch import Draft
-from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.backends.sqlite import group_commit as writer
+from lodestore.backends.files.layout import PARTIAL_FILE, FileKind, Layout, layout_of
+from lodestore.backends.files.lock import StoreLock
+from lodestore.backends.files.read_view import ReadView, RecordFile
+from lodestore.backends.files.record_files import Group, RecordFiles
+from lodestore.backends.files.session import Session
+from lodestore.backends.files.write_batch import FileWriteBatch
+from lodestore.backends.sqlite import SQLiteBackend, group_commit
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.engine.store_file import Site
-from lodestore.backends.sqlite.records import log_reader as log_pages
-from lodestore.backends.sqlite.records import search_queue as noting
-from lodestore.backends.sqlite.records import writes as execute
-from lodestore.backends.sqlite.search import index as searching
-from lodestore.backends.sqlite.search import result_reader as reading
-from lodestore.backends.sqlite.search import rowid_ranges as ranges
-from lodestore.backends.sqlite.search import vector_records as nearness
-from lodestore.backends.sqlite.vectors import knn as nearest
+from lodestore.backends.sqlite.engine.store_file import StoreFile
+from lodestore.backends.sqlite.records import log_reader, search_queue, writes
+from lodestore.backends.sqlite.search import index, result_reader, rowid_ranges, vector_records
+from lodestore.backends.sqlite.vectors import knn
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.core.families import Family
 from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.core.searchable import Term
 from lodestore.search import tokenizers
-from lodestore.search.query import Term
-from lodestore.sql import sqlite_fts as sql_search
-from lodestore.sql import sqlite_logs as sql_logs
-from lodestore.sql import statements as render
+from lodestore.sql import sqlite_fts, sqlite_logs, statements
 from lodestore.store import shadow
 
 Patch = pytest.MonkeyPatch
@@ -87,17 +74,17 @@ class FilesTrial(Trial):
 # Mistakes in SQL: a rendered statement says something else.
 
 
-def reword(patch: Patch, statement: str, old: str, new: str, module: ModuleType = render) -> None:
+def reword(patch: Patch, statement: str, old: str, new: str, module: ModuleType = statements) -> None:
     """Put `new` for `old` wherever the statement has it."""
-    list(render.statements())  # rendered and kept now, for no statement may be built from a mutant and stay
+    list(statements.statements())  # rendered and kept now, for no statement may be built from a mutant and stay
     real = getattr(module, statement)
     patch.setattr(module, statement, lambda *shape: real(*shape).replace(old, new))
 
 
 def extend_update(patch: Patch, assignment: str) -> None:
     """Let an overwriting Put of a memory change one more column."""
-    real = render.put
-    patch.setattr(render, "put", lambda f: real(f) + (f", {assignment}" if f.name == "memory" else ""))
+    real = statements.put
+    patch.setattr(statements, "put", lambda f: real(f) + (f", {assignment}" if f.name == "memory" else ""))
 
 
 def sweep_ignores_the_time(patch: Patch) -> None:
@@ -110,7 +97,7 @@ def sweep_ignores_the_limit(patch: Patch) -> None:
 
 
 def positions_start_at_one(patch: Patch) -> None:
-    reword(patch, "end", "+ 1, o.id << 32)", "+ 1, (o.id << 32) + 1)", sql_logs)
+    reword(patch, "end", "+ 1, o.id << 32)", "+ 1, (o.id << 32) + 1)", sqlite_logs)
 
 
 def a_place_is_the_number_of_records(patch: Patch) -> None:
@@ -145,8 +132,8 @@ def before_is_inclusive(patch: Patch) -> None:
     def further(page: Page) -> Page:
         return real(page if page.before is None else page._replace(before=(*page.before[:-1], page.before[-1] + 1)))
 
-    real = log_pages._narrowed
-    patch.setattr(log_pages, "_narrowed", further)
+    real = log_reader._narrowed
+    patch.setattr(log_reader, "_narrowed", further)
 
 
 def newest_is_ignored(patch: Patch) -> None:
@@ -162,8 +149,8 @@ def dropping_a_memory_drops_its_siblings(patch: Patch) -> None:
 
 
 def owners_without_a_body_are_listed(patch: Patch) -> None:
-    real = render.shape
-    patch.setattr(render, "shape", lambda page: real(page._replace(partial=True)))
+    real = statements.shape
+    patch.setattr(statements, "shape", lambda page: real(page._replace(partial=True)))
 
 
 # Mistakes around the SQL.
@@ -180,33 +167,33 @@ def foreign_keys_are_off(patch: Patch) -> None:
 
 
 def readers_stay_in_their_first_snapshot(patch: Patch) -> None:
-    real = Site.reader
+    real = StoreFile.reader
 
-    def reader(site: Site) -> driver.Connection:
+    def reader(site: StoreFile) -> driver.Connection:
         connection = real(site)
         connection.execute("BEGIN")
         return connection
 
-    patch.setattr(Site, "reader", reader)
-    patch.setattr(execute, "as_of", lambda run, read: (0, read(run)))  # it would begin a transaction of its own
+    patch.setattr(StoreFile, "reader", reader)
+    patch.setattr(writes, "as_of", lambda run, read: (0, read(run)))  # it would begin a transaction of its own
 
 
 def expect_is_not_checked(patch: Patch) -> None:
-    patch.setattr(execute, "_expect", lambda run, put: None)
+    patch.setattr(writes, "_expect", lambda run, put: None)
 
 
 def versions_count_each_record_from_one(patch: Patch) -> None:
     def put(run: driver.Cursor, put: Put, version: int) -> int:
-        row = run.execute(render.fetch(put.family), put.key).fetchone()
+        row = run.execute(statements.fetch(put.family), put.key).fetchone()
         return real(run, put, row[VERSION] + 1 if row else 1)
 
-    real = execute._put
-    patch.setitem(execute._DOERS, Put, put)
+    real = writes._put
+    patch.setitem(writes._DOERS, Put, put)
 
 
 def the_latest_time_is_not_kept(patch: Patch) -> None:
-    real = writer._advance
-    patch.setattr(writer, "_advance", lambda unit, commits, latest: (real(unit, commits, latest)[0], latest))
+    real = group_commit._advance
+    patch.setattr(group_commit, "_advance", lambda unit, commits, latest: (real(unit, commits, latest)[0], latest))
 
 
 def each_write_is_a_transaction(patch: Patch) -> None:
@@ -219,29 +206,29 @@ def each_write_is_a_transaction(patch: Patch) -> None:
 
 
 def one_failure_fails_the_group(patch: Patch) -> None:
-    def commit(self: writer.Writer, batch: list[writer.Unit]) -> Any:
+    def commit(self: group_commit.GroupCommit, batch: list[group_commit.CommitRequest]) -> Any:
         try:
             return self._transact(batch, guarded=False)
-        except writer._Lost as lost:
+        except group_commit._Lost as lost:
             return [(unit.done, None, lost.reason) for unit in batch]
 
-    patch.setattr(writer.Writer, "_commit", commit)
+    patch.setattr(group_commit.GroupCommit, "_commit", commit)
 
 
 def a_copied_version_is_not_counted(patch: Patch) -> None:
-    real = writer._advance
-    patch.setattr(writer, "_advance", lambda unit, commits, latest: (commits, real(unit, commits, latest)[1]))
+    real = group_commit._advance
+    patch.setattr(group_commit, "_advance", lambda unit, commits, latest: (commits, real(unit, commits, latest)[1]))
 
 
 # Mistakes of searching: the queue, the ranges, the order.
 
 
 def a_put_tells_the_index_nothing(patch: Patch) -> None:
-    patch.setattr(noting, "note_put", lambda run, family, key: None)
+    patch.setattr(search_queue, "note_put", lambda run, family, key: None)
 
 
 def a_choice_of_tokenizer_tells_the_index_nothing(patch: Patch) -> None:
-    patch.setattr(noting, "STATE", None)
+    patch.setattr(search_queue, "STATE", None)
 
 
 def what_is_excluded_is_sought_in_pieces(patch: Patch) -> None:
@@ -255,28 +242,28 @@ def trigrams_are_sought_in_any_order(patch: Patch) -> None:
 
 
 def a_search_takes_nothing_in(patch: Patch) -> None:
-    async def catch_up(self: searching.Index, tell: object = None) -> int:
+    async def catch_up(self: index.SQLiteIndex, tell: object = None) -> int:
         return 0
 
-    patch.setattr(searching.Index, "catch_up", catch_up)
+    patch.setattr(index.SQLiteIndex, "catch_up", catch_up)
 
 
 def a_namespace_is_everything(patch: Patch) -> None:
-    real = reading._spans
-    patch.setattr(reading, "_spans", lambda run, wanted: real(run, wanted._replace(prefix=())))
+    real = result_reader._spans
+    patch.setattr(result_reader, "_spans", lambda run, wanted: real(run, wanted._replace(prefix=())))
 
 
 def what_is_excluded_is_found(patch: Patch) -> None:
-    real = ranges.expression
-    patch.setattr(ranges, "expression", lambda query: real(query._replace(unwanted=())))
+    real = rowid_ranges.expression
+    patch.setattr(rowid_ranges, "expression", lambda query: real(query._replace(unwanted=())))
 
 
 def the_worst_come_first(patch: Patch) -> None:
-    reword(patch, "search", "score DESC", "score", sql_search)
+    reword(patch, "search", "score DESC", "score", sqlite_fts)
 
 
 def a_page_begins_anew(patch: Patch) -> None:
-    reword(patch, "search", "OFFSET ?3", "OFFSET ?3 * 0", sql_search)
+    reword(patch, "search", "OFFSET ?3", "OFFSET ?3 * 0", sqlite_fts)
 
 
 def the_number_of_changes_stands_still(patch: Patch) -> None:
@@ -295,15 +282,15 @@ def what_was_changed_is_not_taken_in(patch: Patch) -> None:
 
 
 def an_append_forgets_its_vectors(patch: Patch) -> None:
-    patch.setattr(execute, "attached", lambda append, first: [])
+    patch.setattr(writes, "attached", lambda append, first: [])
 
 
 def a_vector_outlives_what_it_was_made_of(patch: Patch) -> None:
-    patch.setattr(nearness, "print_of", lambda body: ANY)
+    patch.setattr(vector_records, "print_of", lambda body: ANY)
 
 
 def the_nearest_is_whatever_comes_first(patch: Patch) -> None:
-    patch.setattr(nearest, "scores", lambda space, query, vectors: numpy.ones(len(vectors)))
+    patch.setattr(knn, "scores", lambda space, query, vectors: numpy.ones(len(vectors)))
 
 
 SQLITE: dict[Mutant, str] = {
@@ -349,149 +336,147 @@ SQLITE: dict[Mutant, str] = {
 
 
 def a_conflict_leaves_the_files_before_it(patch: Patch) -> None:
-    real = folder.Folder.apply
-    patch.setattr(folder.Folder, "apply", lambda self, writes: [real(self, [write])[0] for write in writes])
+    real = store.FileStore.apply
+    patch.setattr(store.FileStore, "apply", lambda self, writes: [real(self, [write])[0] for write in writes])
 
 
 def names_fold_case(patch: Patch) -> None:
-    real = names.encode
-    patch.setattr(names, "encode", lambda text: real(text.lower()))
+    real = filenames.encode
+    patch.setattr(filenames, "encode", lambda text: real(text.lower()))
 
 
 def long_names_are_cut(patch: Patch) -> None:
-    real = names.encode
-    patch.setattr(names, "encode", lambda text: real(text).partition("~")[0])
+    real = filenames.encode
+    patch.setattr(filenames, "encode", lambda text: real(text).partition("~")[0])
 
 
 def order_is_that_of_file_names(patch: Patch) -> None:
-    def in_order(view: View, page: Page) -> list[tuple[str, ...]]:
+    def in_order(view: ReadView, page: Page) -> list[tuple[str, ...]]:
         groups = view.groups(page.family, page.prefix)
-        return sorted(groups, key=lambda group: [*map(names.encode, group)], reverse=page.newest)
+        return sorted(groups, key=lambda group: [*map(filenames.encode, group)], reverse=page.newest)
 
-    patch.setattr(pages, "groups_in_order", in_order)
+    patch.setattr(scan, "groups_in_order", in_order)
 
 
 def a_bound_passes_over_the_rest_of_its_file(patch: Patch) -> None:
     def reaches(page: Page, group: Group) -> bool:
         rest = group[len(page.prefix) :]
-        return not (rest and layout_of(page.family).streams) or pages._within(page, rest)
+        return not (rest and layout_of(page.family).streams) or scan._within(page, rest)
 
-    patch.setattr(pages, "_reaches", reaches)
+    patch.setattr(scan, "_reaches", reaches)
 
 
 def places_come_back_after_a_drop(patch: Patch) -> None:
-    def place(self: Draft, family: Family, key: Key) -> int | None:
+    def place(self: FileWriteBatch, family: Family, key: Key) -> int | None:
         return sum(1 for _ in self._siblings(family, key[:-1])) if family.placed else None
 
-    patch.setattr(Draft, "_place", place)
+    patch.setattr(FileWriteBatch, "_place", place)
 
 
 def a_place_is_lost_on_overwriting(patch: Patch) -> None:
-    def put(self: Draft, put: Put) -> int:
+    def put(self: FileWriteBatch, put: Put) -> int:
         version = real(self, put)
         rows = self._rows(put.family, put.key)
         rows[put.key] = (*rows[put.key][:PLACE], self._place(put.family, put.key), *put.key)
         return version
 
-    real = Draft._put
-    patch.setattr(Draft, "_put", put)
+    real = FileWriteBatch._put
+    patch.setattr(FileWriteBatch, "_put", put)
 
 
 def metadata_leaks_into_the_body(patch: Patch) -> None:
     def read(layout: Layout, group: Key, content: bytes, path: str) -> list[Row]:
         rows = real(layout, group, content, path)
         body = orjson.dumps(orjson.loads(content))
-        return [(body, *row[VERSION:]) for row in rows] if layout.shape is Shape.DOCUMENT else rows
+        return [(body, *row[VERSION:]) for row in rows] if layout.shape is FileKind.DOCUMENT else rows
 
-    real = shapes.read
-    patch.setattr(shapes, "read", read)
+    real = file_formats.read
+    patch.setattr(file_formats, "read", read)
 
 
 def what_has_expired_is_counted(patch: Patch) -> None:
-    real = pages._count
-    patch.setattr(pages, "_count", lambda view, family, now: real(view, family, 0))
+    real = scan._count
+    patch.setattr(scan, "_count", lambda view, family, now: real(view, family, 0))
 
 
 def a_dropped_record_counts_though_it_had_expired(patch: Patch) -> None:
-    patch.setattr(draft, "alive", lambda row, now: True)
+    patch.setattr(write_batch, "alive", lambda row, now: True)
 
 
 def all_that_has_expired_is_swept_at_once(patch: Patch) -> None:
-    real = pages.expired
-    patch.setattr(folder, "expired", lambda view, now, limit: real(view, now, 1000))
+    real = scan.expired
+    patch.setattr(store, "expired", lambda view, now, limit: real(view, now, 1000))
 
 
 def writers_share_the_lock(patch: Patch) -> None:
-    def commit(self: Gate, changes: Changes, latest: int = 0) -> None:
+    def commit(self: Session, changes: Changes, latest: int = 0) -> None:
         time.sleep(0.002)  # between reading and writing, so that rivals are sure to meet
         real(self, changes, latest)
 
-    take, real = Lock.acquire, Gate.commit
-    patch.setattr(Lock, "acquire", lambda self, exclusive: take(self, False))
-    patch.setattr(Gate, "commit", commit)
+    take, real = StoreLock.acquire, Session.commit
+    patch.setattr(StoreLock, "acquire", lambda self, exclusive: take(self, False))
+    patch.setattr(Session, "commit", commit)
 
 
 def files_are_read_once(patch: Patch) -> None:
     """A handle looks at the folder again only after a write of its own."""
-    kept: dict[Tree, View] = {}
+    kept: dict[RecordFiles, ReadView] = {}
 
-    def write(tree: Tree, version: int, tops: draft.Tops) -> Draft:
+    def write(tree: RecordFiles, version: int, tops: write_batch.HighestPlaces) -> FileWriteBatch:
         kept.pop(tree, None)
-        return Draft(tree, version, tops)
+        return FileWriteBatch(tree, version, tops)
 
-    patch.setattr(folder, "View", lambda tree: kept.setdefault(tree, View(tree)))
-    patch.setattr(folder, "Draft", write)
+    patch.setattr(store, "View", lambda tree: kept.setdefault(tree, ReadView(tree)))
+    patch.setattr(store, "Draft", write)
 
 
 def the_mark_of_a_dropped_owner_stays(patch: Patch) -> None:
-    def present(shelf: Shelf) -> list[str]:
+    def present(shelf: RecordFile) -> list[str]:
         return [path for path in real(shelf) if not path.endswith(PARTIAL_FILE)]
 
-    real = draft._present
-    patch.setattr(draft, "_present", present)
+    real = write_batch._present
+    patch.setattr(write_batch, "_present", present)
 
 
 def what_an_owner_owns_stays(patch: Patch) -> None:
-    patch.setattr(draft, "OWNED", {})
+    patch.setattr(write_batch, "OWNED", {})
 
 
 def a_directory_makes_a_conversation(patch: Patch) -> None:
-    patch.setattr(pages, "_is_there", lambda view, layout, group, partial: bool(view.home(layout, group).files))
+    patch.setattr(scan, "_is_there", lambda view, layout, group, partial: bool(view.home(layout, group).files))
 
 
 def no_write_moves_the_latest_time(patch: Patch) -> None:
-    real = Gate.commit
-    patch.setattr(Gate, "commit", lambda self, changes, latest=0: real(self, changes))
+    real = Session.commit
+    patch.setattr(Session, "commit", lambda self, changes, latest=0: real(self, changes))
 
 
 def every_batch_has_the_same_version(patch: Patch) -> None:
-    patch.setattr(folder, "Draft", lambda tree, version, tops: Draft(tree, 1, tops))
+    patch.setattr(store, "Draft", lambda tree, version, tops: FileWriteBatch(tree, 1, tops))
 
 
 def the_highest_place_is_known_for_ever(patch: Patch) -> None:
-    patch.setattr(folder.Folder, "_moment", lambda self: (1,))
+    patch.setattr(store.FileStore, "_moment", lambda self: (1,))
 
 
 def what_is_removed_was_never_the_highest(patch: Patch) -> None:
-    patch.setattr(Draft, "_forget_tops", lambda self, family: None)
+    patch.setattr(FileWriteBatch, "_forget_tops", lambda self, family: None)
 
 
 def no_place_is_taken(patch: Patch) -> None:
-    patch.setattr(Draft, "_is_taken", lambda self, family, key, place: False)
+    patch.setattr(FileWriteBatch, "_is_taken", lambda self, family, key, place: False)
 
 
 def a_stream_stops_after_its_first_files(patch: Patch) -> None:
-    real = pages.portion
-    patch.setattr(
-        folder, "portion", lambda view, page, groups, size: (*real(view, page, groups, size)[:1], len(groups))
-    )
+    real = scan.portion
+    patch.setattr(store, "portion", lambda view, page, groups, size: (*real(view, page, groups, size)[:1], len(groups)))
 
 
 def a_listing_is_in_the_order_of_keys(patch: Patch) -> None:
-    def ordered(shelf: Shelf, newest: bool = False) -> list[Row]:
+    def ordered(shelf: RecordFile, newest: bool = False) -> list[Row]:
         return sorted(shelf.rows.values(), key=lambda row: row[KEY:], reverse=newest)
 
-    patch.setattr(Shelf, "ordered", ordered)
+    patch.setattr(RecordFile, "ordered", ordered)
 
 
 FILES: dict[Mutant, str] = {

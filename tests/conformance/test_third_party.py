@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from lodestore.conformance import InterfacePromises, KernelLaws
+from lodestore.core.backend import Backend, Vitals
 from lodestore.core.families import CATALOGUE, FAMILIES, OWNED, Family, owner_of
 from lodestore.core.records import (
     BODY,
@@ -20,21 +21,19 @@ from lodestore.core.records import (
     VERSION,
     WRITTEN_AT,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,
     Page,
     Put,
     Row,
-    Vitals,
     Write,
     alive,
     attached,
     conflict,
     order_of,
 )
-from lodestore.errors import Unavailable
+from lodestore.errors import UnavailableError
 
 
 class JsonBackend(Backend):
@@ -55,7 +54,7 @@ class JsonBackend(Backend):
 
     def _load(self) -> tuple[dict[str, int], dict[Family, list[Row]]]:
         if not self._open:
-            raise Unavailable("open me first")
+            raise UnavailableError("open me first")
         if not self._file.exists():
             return {"latest": 0, "version": 0}, {family: [] for family in FAMILIES}
         head, tables = json.loads(self._file.read_text())

@@ -12,8 +12,8 @@ import lodestore
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.core.records import Write
-from lodestore.errors import Conflict, Unavailable
-from lodestore.store import counters as counting
+from lodestore.errors import ConflictError, UnavailableError
+from lodestore.store import counters
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, python, run
 
@@ -49,7 +49,7 @@ class Hopeless(MemoryBackend):
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self.tries += 1
-        raise Conflict("too late")
+        raise ConflictError("too late")
 
 
 def test_trying_again_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +57,10 @@ def test_trying_again_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         kernel = Hopeless()
         async with Store(kernel) as store:
             ended = await asyncio.gather(store.increment("n"), store.increment("n"), return_exceptions=True)
-            assert [type(end) for end in ended] == [Conflict, Conflict]
-            assert kernel.tries == counting.TRIES
+            assert [type(end) for end in ended] == [ConflictError, ConflictError]
+            assert kernel.tries == counters.TRIES
 
-    monkeypatch.setattr(counting, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(counters, "LONGEST_PAUSE", 0.0)
     asyncio.run(work())
 
 
@@ -72,7 +72,7 @@ def test_closing_waits_for_what_was_counted(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         await store.shutdown()
         assert await asyncio.gather(*tasks) == list(range(1, 21))
-        with pytest.raises(Unavailable, match="not open"):
+        with pytest.raises(UnavailableError, match="not open"):
             await store.increment("n")
 
     asyncio.run(work())

@@ -20,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import lodestore
 from lodestore.embedding import (
+    BatchingEmbedder,
     Embedder,
-    Embedding,
     HashingEmbedder,
     NamedEmbedder,
     as_embedder,
@@ -34,7 +33,7 @@ from lodestore.embedding import (
     from_openai,
     from_sentence_transformers,
 )
-from lodestore.errors import EmbeddingFailed, LodestoreError, Refused, Unsupported
+from lodestore.errors import EmbeddingError, InvalidInputError, LodestoreError, UnsupportedError
 from tests.support import embedding_service as fake
 from tests.support.embedding_service import KEY, POISON, Service, vector_of
 
@@ -68,11 +67,11 @@ class CalledLater(Called):
         return await waiting(texts)
 
 
-def using(work: Callable[[Embedding], Awaitable[None]], embedder: Any, **options: Any) -> None:
+def using(work: Callable[[BatchingEmbedder], Awaitable[None]], embedder: Any, **options: Any) -> None:
     """Run `work` with an embedding, on a loop of its own."""
 
     async def main() -> None:
-        embedding = Embedding(embedder, **options)
+        embedding = BatchingEmbedder(embedder, **options)
         try:
             await work(embedding)
         finally:
@@ -84,15 +83,15 @@ def using(work: Callable[[Embedding], Awaitable[None]], embedder: Any, **options
 def embedded(embedder: Any, *texts: str, **options: Any) -> list[bytes]:
     found: list[bytes] = []
 
-    async def work(embedding: Embedding) -> None:
+    async def work(embedding: BatchingEmbedder) -> None:
         found.extend(await embedding.embed(texts))
 
     using(work, embedder, **options)
     return found
 
 
-def failure(embedder: Any, *texts: str, **options: Any) -> EmbeddingFailed:
-    with pytest.raises(EmbeddingFailed) as raised:
+def failure(embedder: Any, *texts: str, **options: Any) -> EmbeddingError:
+    with pytest.raises(EmbeddingError) as raised:
         embedded(embedder, *texts or ("a", "b"), **options)
     return raised.value
 
@@ -125,7 +124,7 @@ class TestWhatIsOne:
         ],
     )
     def test_what_is_none_is_refused(self, value: object, said: str) -> None:
-        with pytest.raises(Refused, match=said):
+        with pytest.raises(InvalidInputError, match=said):
             as_embedder(value)
 
     @pytest.mark.parametrize("known", [{"name": ""}, {"name": 3}, {"dimension": 0}, {"dimension": True}])
@@ -135,16 +134,16 @@ class TestWhatIsOne:
 
         for name, value in known.items():
             setattr(Wrong, name, value)
-        with pytest.raises(Refused):
-            Embedding(as_embedder(Wrong(), known.get("name")))
+        with pytest.raises(InvalidInputError):
+            BatchingEmbedder(as_embedder(Wrong(), known.get("name")))
         for wrong in ({"batch": 0}, {"timeout": 0}, {"timeout": float("nan")}):
-            with pytest.raises(Refused):
-                Embedding(plain, **wrong)
+            with pytest.raises(InvalidInputError):
+                BatchingEmbedder(plain, **wrong)
 
     def test_without_numpy_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "numpy", None)
-        with pytest.raises(Unsupported, match=r"pip install 'lodestore\[vector\]'"):
-            Embedding(plain)
+        with pytest.raises(UnsupportedError, match=r"pip install 'lodestore\[vector\]'"):
+            BatchingEmbedder(plain)
 
     def test_the_protocol_is_met(self) -> None:
         embedders: list[Embedder] = [NamedEmbedder(plain, "a"), HashingEmbedder(), Called()]
@@ -201,12 +200,12 @@ class TestAnswers:
         assert "not of 3" in str(failure(NamedEmbedder(plain, "m", 3)))
         sizes = iter([2, 2, 3])
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             assert embedding.dimension is None
             for _ in range(2):
                 await embedding.embed(["a"])
             assert embedding.dimension == 2
-            with pytest.raises(EmbeddingFailed, match="vectors of 3 numbers, not of 2"):
+            with pytest.raises(EmbeddingError, match="vectors of 3 numbers, not of 2"):
                 await embedding.embed(["a"])
 
         using(work, NamedEmbedder(lambda texts: np.ones((len(texts), next(sizes))), "m"))
@@ -281,7 +280,7 @@ class TestCalls:
     def test_a_hundred_callers_are_few_calls_and_each_gets_its_own(self, later: bool) -> None:
         counting = Counting(0.01)
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             texts = [f"{'x' * n} {n}" for n in range(100)]
             found = await asyncio.gather(*(embedding.embed([text]) for text in texts))
             assert found == [[packed(text)] for text in texts]
@@ -292,7 +291,7 @@ class TestCalls:
     def test_what_gathers_during_a_call_is_the_next(self) -> None:
         counting = Counting()
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             tasks = [await counting.hold(embedding.embed(["first"]))]
             for n in range(20):
                 tasks.append(asyncio.ensure_future(embedding.embed([str(n), "y" * n])))
@@ -311,7 +310,7 @@ class TestCalls:
             threads.add(threading.current_thread())
             return counting(texts)
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             kinds = [embedding.embed, embedding.embed_queries]
             await asyncio.gather(*(kinds[n % 2](["a"] * 40) for n in range(20)))
 
@@ -331,7 +330,7 @@ class TestCalls:
                 now -= 1
                 return plain(texts)
 
-            embedding = Embedding(embed)
+            embedding = BatchingEmbedder(embed)
             await asyncio.wait_for(asyncio.gather(*(embedding.embed(["a"] * 64) for _ in range(12))), 20)
             assert most == 4
             await embedding.close()
@@ -341,7 +340,7 @@ class TestCalls:
     def test_a_query_waits_for_one_call_and_not_for_all(self) -> None:
         counting = Counting()
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             many = await counting.hold(embedding.embed(["x"] * 640))
             query = asyncio.create_task(embedding.embed_queries(["query"]))
             await asyncio.sleep(0.01)
@@ -354,7 +353,7 @@ class TestCalls:
     def test_so_does_another_caller(self) -> None:
         counting = Counting()
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             many = await counting.hold(embedding.embed(["x"] * 640))
             another = asyncio.create_task(embedding.embed(["another"]))
             await asyncio.sleep(0.01)
@@ -367,11 +366,11 @@ class TestCalls:
     def test_a_text_that_fails_fails_its_caller_alone(self) -> None:
         counting = Counting()
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             calls = [[f"a{n}", POISON if n == 7 else f"b{n}"] for n in range(20)]
             found = await asyncio.gather(*map(embedding.embed, calls), return_exceptions=True)
             for n, (texts, got) in enumerate(zip(calls, found, strict=True)):
-                assert isinstance(got, EmbeddingFailed) if n == 7 else got == [packed(text) for text in texts]
+                assert isinstance(got, EmbeddingError) if n == 7 else got == [packed(text) for text in texts]
 
         using(work, counting)
         assert [len(call) for call in counting.calls] == [40] + [2] * 20
@@ -379,7 +378,7 @@ class TestCalls:
     def test_the_event_loop_goes_on(self) -> None:
         counting = Counting()
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             call = await counting.hold(embedding.embed(["a"]))
             await asyncio.sleep(0)
             counting.gate.set()  # which nobody could if the loop stood still
@@ -402,7 +401,7 @@ class TestCancelling:
                 raise
             return []
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             tasks = [asyncio.create_task(embedding.embed([text])) for text in "ab"]
             await began.wait()
             tasks[0].cancel()
@@ -420,7 +419,7 @@ class TestCancelling:
     def test_who_waits_is_given_up_and_the_others_are_served(self) -> None:
         counting = Counting()
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             first = await counting.hold(embedding.embed(["first"]))
             gone, stays = (asyncio.create_task(embedding.embed([text])) for text in ("gone", "stays"))
             await asyncio.sleep(0.01)
@@ -437,7 +436,7 @@ class TestCancelling:
         async def gone(_: list[str]) -> Rows:
             raise asyncio.CancelledError
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             for _ in range(2):
                 with pytest.raises(asyncio.CancelledError):
                     await embedding.embed(["a"])
@@ -449,7 +448,7 @@ class TestCancelling:
             await asyncio.sleep(60)
             return []
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             tasks = [asyncio.create_task(embedding.embed([text] * 64)) for text in "abcdefgh"]
             await asyncio.sleep(0.01)
             await embedding.close()
@@ -463,7 +462,7 @@ class TestCancelling:
         counting = Counting(0.2)
         calls = counting.later if later else counting
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             failures = await asyncio.gather(*(embedding.embed([t]) for t in "abc"), return_exceptions=True)
             assert {str(error) for error in failures} == {"m: no answer within 0.05 s"}
             assert len(counting.calls) == 1  # what is late for all is not tried for each
@@ -493,7 +492,7 @@ class TestServices:
     def test_documents_and_queries(self, service: Service, adapt: Any, client: Any) -> None:
         kinds = ("search_document", "search_query") if adapt is from_cohere else ("", "")
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             assert await embedding.embed(["a", "bc", "d"]) == [packed(text, kinds[0]) for text in ("a", "bc", "d")]
             assert await embedding.embed_queries(["ef"]) == [packed("ef", kinds[1])]
             assert embedding.dimension == 4
@@ -527,10 +526,10 @@ class TestServices:
     ) -> None:
         service.fault = fault
 
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             calls = [embedding.embed(["a", "b"]) for _ in range(3)]
             for found in await asyncio.gather(*calls, return_exceptions=True):
-                assert isinstance(found, EmbeddingFailed)
+                assert isinstance(found, EmbeddingError)
                 assert said in str(found)
                 assert KEY not in f"{found!s} {found!r}"
                 assert isinstance(found.__cause__, Exception)
@@ -539,7 +538,7 @@ class TestServices:
         assert len(service.requests) == requests  # together, and then alone where that may help
 
     def test_a_text_the_service_refuses(self, service: Service, adapt: Any, client: Any) -> None:
-        async def work(embedding: Embedding) -> None:
+        async def work(embedding: BatchingEmbedder) -> None:
             good, bad = await asyncio.gather(
                 embedding.embed(["good"]), embedding.embed([POISON]), return_exceptions=True
             )
@@ -560,7 +559,7 @@ class TestServices:
 
     def test_something_else_is_refused(self, adapt: Any, client: Any) -> None:
         for wrong in (None, "key", client):
-            with pytest.raises(Refused, match="client: expected one with a method"):
+            with pytest.raises(InvalidInputError, match="client: expected one with a method"):
                 adapt(wrong, "m")
 
 
@@ -612,18 +611,18 @@ class TestSentenceTransformers:
             embedder = from_sentence_transformers(model, name)
             assert (embedder.name, embedder.dimension) == (name or "org/model", 4)
 
-            async def work(embedding: Embedding, kinds: tuple[str, str] = kinds) -> None:
+            async def work(embedding: BatchingEmbedder, kinds: tuple[str, str] = kinds) -> None:
                 assert await embedding.embed(["a"]) == [packed("a", kinds[0])]
                 assert await embedding.embed_queries(["a"]) == [packed("a", kinds[1])]
 
             using(work, embedder)
 
     def test_a_name_is_needed(self) -> None:
-        with pytest.raises(Refused, match="name: "):
+        with pytest.raises(InvalidInputError, match="name: "):
             from_sentence_transformers(Transformer())
-        with pytest.raises(Refused, match="model: expected a SentenceTransformer, not the name"):
+        with pytest.raises(InvalidInputError, match="model: expected a SentenceTransformer, not the name"):
             from_sentence_transformers("all-MiniLM-L6-v2", "mine")
-        with pytest.raises(Refused, match="model: expected one with a method `encode`"):
+        with pytest.raises(InvalidInputError, match="model: expected one with a method `encode`"):
             from_sentence_transformers(None)
 
 
@@ -683,7 +682,7 @@ class TestHashing:
 
     @pytest.mark.parametrize("dimension", [0, -1, True, 2.0, "256", None])
     def test_the_dimension_is_checked(self, dimension: Any) -> None:
-        with pytest.raises(Refused, match="dimension"):
+        with pytest.raises(InvalidInputError, match="dimension"):
             HashingEmbedder(dimension)
 
     def test_through_an_embedding(self) -> None:
@@ -712,4 +711,4 @@ def test_the_page_runs(monkeypatch: pytest.MonkeyPatch, service: Service) -> Non
 
 
 def test_the_error_is_public() -> None:
-    assert lodestore.EmbeddingFailed is EmbeddingFailed
+    assert lodestore.EmbeddingFailed is EmbeddingError

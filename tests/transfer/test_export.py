@@ -14,8 +14,7 @@ from typing import Any, BinaryIO
 
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.core.families import (
     CACHE,
@@ -30,7 +29,7 @@ from lodestore.core.families import (
 )
 from lodestore.core.records import BODY, CREATED_AT, KEY, Append, Copy, Drop, Key, Put, Write
 from lodestore.encoding.json_codec import encode
-from lodestore.errors import Full, Refused, Unavailable
+from lodestore.errors import InvalidInputError, StorageFullError, UnavailableError
 from lodestore.transfer.export import HEADER, export, open_output
 from tests.support.importer_box import NOW, Box, jsonl, talk, write
 
@@ -134,7 +133,7 @@ class TestLines:
 
     def test_wrong_names_are_refused(self, box: Box) -> None:
         for options in ({"families": ["messages"]}, {"format": "xml"}):
-            with pytest.raises(Refused):
+            with pytest.raises(InvalidInputError):
                 exported(box, **options)
 
     def test_many_pages_of_rows_of_all_sizes(self, tmp_path: Path) -> None:
@@ -296,11 +295,11 @@ class TestOutput:
         assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
     def test_failures_are_ours(self, box: Box, tmp_path: Path) -> None:
-        with pytest.raises(Unavailable), open_output(tmp_path / "none" / "x"):
+        with pytest.raises(UnavailableError), open_output(tmp_path / "none" / "x"):
             raise AssertionError("opened")
-        with pytest.raises(Full), open("/dev/full", "wb", buffering=0) as out:
+        with pytest.raises(StorageFullError), open("/dev/full", "wb", buffering=0) as out:
             asyncio.run(export(box.backend, out, now=NOW))
-        with pytest.raises(Full), open_output("/dev/full") as out:
+        with pytest.raises(StorageFullError), open_output("/dev/full") as out:
             asyncio.run(export(box.backend, out, now=NOW))
 
 

@@ -18,7 +18,7 @@ from lodestore.core.clock import milliseconds
 from lodestore.core.families import CONVERSATION, RAW_MESSAGE
 from lodestore.core.records import CREATED_AT, KEY, WRITTEN_AT, Append, Drop
 from lodestore.encoding.json_codec import encode
-from lodestore.errors import Refused
+from lodestore.errors import InvalidInputError
 from lodestore.transfer.importers import FORMATS
 from tests.support.importer_box import NOW, OLD, Box, jsonl, talk, write
 
@@ -318,17 +318,17 @@ class TestSources:
     @pytest.mark.parametrize("text", ["hello", '{"a": 1}', '[{"text": "x"}]', '{"type": "x"}', "\x89PNG\r\n", "12"])
     def test_what_is_no_format_is_refused(self, box: Box, tmp_path: Path, text: str) -> None:
         good = jsonl(tmp_path / "good.jsonl", TOOLS)
-        with pytest.raises(Refused, match=r"openai-jsonl.*connectome-tree"):
+        with pytest.raises(InvalidInputError, match=r"openai-jsonl.*connectome-tree"):
             box.take(good, write(tmp_path / "x", text))
         assert box.ids() == []
 
     def test_wrong_calls_are_refused(self, box: Box, tmp_path: Path) -> None:
         path = jsonl(tmp_path / "a.jsonl", TOOLS)
         for options in ({"format": "csv"}, {"on_conflict": "merge"}, {"format": "connectome-tree"}):
-            with pytest.raises(Refused):
+            with pytest.raises(InvalidInputError):
                 box.take(path, **options)
         for missing in (tmp_path / "none", tmp_path):
-            with pytest.raises(Refused):
+            with pytest.raises(InvalidInputError):
                 box.take(missing)
         assert box.take(path, format="openai-jsonl").added == 1
         assert FORMATS[0] == "auto"

@@ -14,16 +14,13 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.core.families import CONVERSATION, RAW_MESSAGE
 from lodestore.core.records import Write
 from lodestore.encoding.json_codec import encode
-from lodestore.errors import Corrupt, Refused
-from lodestore.transfer.importers import import_files
-from lodestore.transfer.importers import json_arrays as arrays
-from lodestore.transfer.importers import sources as streams
+from lodestore.errors import CorruptError, InvalidInputError
+from lodestore.transfer.importers import import_files, json_arrays, sources
 from lodestore.transfer.importers.apply import MAX_LISTED
 from tests.support.importer_box import NOW, Box, Watched, jsonl, talk, write
 
@@ -75,7 +72,7 @@ def test_big_whole_numbers_survive(box: Box, tmp_path: Path) -> None:
 def test_a_line_above_the_cap_is_not_read_into_memory(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MAX_TEXT", 1000)
+    monkeypatch.setattr(sources, "MAX_TEXT", 1000)
     long = json.dumps(talk("long", "x" * 5_000_000)).encode()
     path = write(tmp_path / "file.jsonl", b"\n".join([GOOD, long, GOOD.replace(b"good", b"last")]))
     tracemalloc.start()
@@ -89,7 +86,7 @@ def test_a_line_above_the_cap_is_not_read_into_memory(
 def test_a_bomb_unfolds_in_small_steps() -> None:
     bomb = zstandard.compress(bytes(300_000_000), 19)
     tracemalloc.start()
-    unpacked = streams.Input(io.BytesIO(bomb), "bomb")
+    unpacked = sources.Input(io.BytesIO(bomb), "bomb")
     assert unpacked.read(10) == bytes(10)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -152,7 +149,7 @@ json_values = st.recursive(
 @given(st.lists(json_values), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 20))
 def test_an_array_in_drops_is_the_array(values: list[Any], indent: int | None, ascii: bool, step: int) -> None:
     text = json.dumps({"a": {"[": '{"'}, "b": {"c": 1, "d": values, "e": []}}, indent=indent, ensure_ascii=ascii)
-    found = list(arrays.elements(cast(BinaryIO, Drops(text.encode(), step)), ("b", "d")))
+    found = list(json_arrays.elements(cast(BinaryIO, Drops(text.encode(), step)), ("b", "d")))
     assert [index for index, _ in found] == list(range(len(values)))
     assert [json.loads(element) for _, element in found] == values
 
@@ -161,21 +158,21 @@ def test_an_array_in_drops_is_the_array(values: list[Any], indent: int | None, a
 def test_an_array_cut_anywhere_is_corrupt(values: list[Any], data: st.DataObject) -> None:
     text = json.dumps(values).encode()
     cut = text[: data.draw(st.integers(0, len(text) - 1))]
-    with pytest.raises((Corrupt, Refused)):
-        assert [streams.parse(element) for _, element in arrays.elements(io.BytesIO(cut))] != values
+    with pytest.raises((CorruptError, InvalidInputError)):
+        assert [sources.parse(element) for _, element in json_arrays.elements(io.BytesIO(cut))] != values
 
 
 @pytest.mark.parametrize("text", [b"[1 2]", b"[,]", b"[1,]", b"{}", b"", b"[}", b"[{};{}]", b'["a" "b"]'])
 def test_what_is_no_array_is_corrupt(text: bytes) -> None:
-    with pytest.raises(Corrupt):
-        list(arrays.elements(io.BytesIO(text)))
+    with pytest.raises(CorruptError):
+        list(json_arrays.elements(io.BytesIO(text)))
 
 
 def test_an_element_above_the_cap_ends_the_array(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "MAX_TEXT", 1_000_000)
+    monkeypatch.setattr(json_arrays, "MAX_TEXT", 1_000_000)
     endless = io.BytesIO(b'["' + b"x" * 20_000_000)
-    with pytest.raises(Corrupt, match="longer than the cap"):
-        list(arrays.elements(endless))
+    with pytest.raises(CorruptError, match="longer than the cap"):
+        list(json_arrays.elements(endless))
     assert endless.tell() < 4_000_000
 
 

@@ -12,14 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lodestore.backends.files import FileBackend
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.conformance.examples import gallery
 from lodestore.conformance.kit import START
+from lodestore.core.backend import Backend
 from lodestore.core.families import (
     AGENT,
     CACHE,
@@ -32,8 +32,8 @@ from lodestore.core.families import (
     STATE,
     Family,
 )
-from lodestore.core.records import BODY, KEY, PLACE, VERSION, Append, Backend, Copy, Drop, Page, Put, Row, Write, alive
-from lodestore.errors import Refused, Unavailable
+from lodestore.core.records import BODY, KEY, PLACE, VERSION, Append, Copy, Drop, Page, Put, Row, Write, alive
+from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.transfer import MigrationReport, migrate
 from lodestore.transfer.batching import BATCH_BYTES, BATCH_WRITES, MARK
 from lodestore.transfer.export import export
@@ -170,7 +170,7 @@ class Dying(MemoryBackend):
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         if not self.left:
-            raise Unavailable("gone")
+            raise UnavailableError("gone")
         self.left -= 1
         self.done += 1
         return await super().apply(writes)
@@ -396,7 +396,7 @@ class TestResuming:
                 done = False
                 try:
                     done = (await move(a, b)).ok
-                except Unavailable:
+                except UnavailableError:
                     assert (await b.fetch(STATE, [MARK]) == [None]) == (not b.done)  # type: ignore[attr-defined]
                 target.left = 100
                 again = await move(a, b, resume=True)
@@ -411,7 +411,7 @@ class TestResuming:
             await a.apply([state("s")])
             assert isinstance(b, Dying)
             b.left = 1
-            with pytest.raises(Unavailable):
+            with pytest.raises(UnavailableError):
                 await move(a, b, origin="here")
             b.left = 100
             for options in (
@@ -421,9 +421,9 @@ class TestResuming:
                 {"resume": True, "origin": "there"},
                 {"resume": True, "origin": "here", "families": ["state"]},
             ):
-                with pytest.raises(Refused, match="unfinished"):
+                with pytest.raises(InvalidInputError, match="unfinished"):
                     await move(a, b, **options)
-            with pytest.raises(Refused, match="unfinished"):
+            with pytest.raises(InvalidInputError, match="unfinished"):
                 await move(b, a, merge="skip")
             assert (await move(a, b, resume=True, origin="here")).ok
 
@@ -434,7 +434,7 @@ class TestResuming:
             await a.apply([Put(CACHE, (name,), text(name), 5, NOW + end) for end, name in enumerate("abc", 1)])
             assert isinstance(b, Dying)
             b.left = 2
-            with pytest.raises(Unavailable):
+            with pytest.raises(UnavailableError):
                 await move(a, b)
             b.left = 100
             report = await move(a, b, resume=True, now=NOW + 2)
@@ -458,7 +458,7 @@ class TestResuming:
             for stranger in (Put(CACHE, ("k",), text("x"), 5), talk("x"), Put(REASONING_CHAIN, ("a", 0), text(""), 5)):
                 await b.apply([stranger])
                 before = await contents(b)
-                with pytest.raises(Refused, match="not empty"):
+                with pytest.raises(InvalidInputError, match="not empty"):
                     await move(a, b, resume=resume)
                 assert await contents(b) == before
                 await b.apply([Drop(family, (), 5) for family in FAMILIES])
@@ -566,9 +566,9 @@ class TestLookingFirst:
     def test_what_makes_no_sense_is_refused(self) -> None:
         async def work(a: Backend, b: Backend) -> None:
             for options in ({"merge": "perhaps"}, {"families": ["states"]}):
-                with pytest.raises(Refused, match="is none of"):
+                with pytest.raises(InvalidInputError, match="is none of"):
                     await move(a, b, **options)
-            with pytest.raises(Refused, match="one store"):
+            with pytest.raises(InvalidInputError, match="one store"):
                 await move(a, a)
 
         on(work, "memory", "memory")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from lodestore.backends.memory import MemoryBackend
+from lodestore.core.backend import Backend
 from lodestore.core.families import CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE, Family
-from lodestore.core.records import VERSION, Append, Backend, Copy, Drop, Key, Page, Put, Row, Write
-from lodestore.errors import Refused, Unavailable
+from lodestore.core.records import VERSION, Append, Copy, Drop, Key, Page, Put, Row, Write
+from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
-from lodestore.transfer import MigrationReport, migrate
-from lodestore.transfer import catch_up as catching_up
+from lodestore.transfer import MigrationReport, catch_up, migrate
 from lodestore.transfer.batching import MARK
 from tests.support.stores import KINDS, Stores, on
 from tests.transfer.test_migration import Forgetful, Lossy, exported, state, talk, text
@@ -60,7 +60,7 @@ class TestTwoInto:
                 return_exceptions=True,
             )
             [report] = [found for found in outcomes if isinstance(found, MigrationReport)]
-            [error] = [found for found in outcomes if isinstance(found, Refused)]
+            [error] = [found for found in outcomes if isinstance(found, InvalidInputError)]
             assert report.ok
             assert "target" in str(error)
             won = one if outcomes[0] is report else other
@@ -86,7 +86,7 @@ class TestTwoInto:
                 return await swift(writes)
 
             swift, here.apply = here.apply, slow  # type: ignore[method-assign]
-            with pytest.raises(Refused, match="taken over"):
+            with pytest.raises(InvalidInputError, match="taken over"):
                 await migrate(a, here, now=NOW)
             assert taken[-1].ok
             assert await contents(there) == await contents(a)
@@ -136,7 +136,7 @@ class TestCatchingUp:
     @pytest.mark.parametrize("kind", SERVED)
     @pytest.mark.parametrize("name", STEPS)
     def test_one_step(self, stores: Stores, kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(catching_up, "_TRIES", 1)
+        monkeypatch.setattr(catch_up, "_TRIES", 1)
 
         async def work(a: Backend, b: Backend) -> None:
             first, then = STEPS[name]
@@ -250,11 +250,11 @@ async def killed(a: Backend, b: Backend, after: int) -> None:
         nonlocal left
         left -= 1
         if left < 0:
-            raise Unavailable("gone")
+            raise UnavailableError("gone")
         return await plain(writes)
 
     plain, b.apply = b.apply, dying  # type: ignore[method-assign]
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await migrate(a, b, now=NOW)
     b.apply = plain  # type: ignore[method-assign]
 
@@ -281,7 +281,7 @@ class TestStrangers:
             for stranger in STRANGERS:
                 await b.apply([stranger])
                 before = await contents(b)
-                with pytest.raises(Refused, match=r"did not copy: .*--drop-strangers"):
+                with pytest.raises(InvalidInputError, match=r"did not copy: .*--drop-strangers"):
                     await migrate(a, b, now=NOW, resume=True)
                 after = await contents(b)
                 assert [
@@ -321,7 +321,7 @@ class TestStrangers:
                 await a.apply([state(f"s{n}")])
             await killed(a, b, 3)
             await b.apply([state("mine")])
-            with pytest.raises(Refused, match=r"state\('mine'\)"):
+            with pytest.raises(InvalidInputError, match=r"state\('mine'\)"):
                 await migrate(a, b, now=NOW, resume=True)
             await b.apply([Drop(STATE, ("mine",), 6)])
             assert (await migrate(a, b, now=NOW, resume=True)).ok
@@ -333,7 +333,7 @@ class TestStrangers:
         async def work(a: Backend, b: Backend) -> None:
             await a.apply([state(f"s{n}") for n in range(30)])
             at_first_look(b, lambda: b.apply([result("mine")]))
-            with pytest.raises(Refused, match=r"result\('mine'\)"):
+            with pytest.raises(InvalidInputError, match=r"result\('mine'\)"):
                 await migrate(a, b, now=NOW)
             assert await b.fetch(RESULT, [("mine",)]) != [None]
 
@@ -345,9 +345,9 @@ class TestTheMark:
         async def main() -> None:
             async with Store(MemoryBackend()) as store:
                 for write in (store.store_system_state(MARK[0], {}), store.delete_system_state(MARK[0])):
-                    with pytest.raises(Refused, match="reserved"):
+                    with pytest.raises(InvalidInputError, match="reserved"):
                         await write
-                with pytest.raises(Refused, match="reserved"):
+                with pytest.raises(InvalidInputError, match="reserved"):
                     async with store.transaction() as tx:
                         await tx.store_system_state(MARK[0], {})
                 for name in ("a", "m", "z"):

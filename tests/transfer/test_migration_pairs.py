@@ -9,6 +9,7 @@ import pytest
 
 from lodestore.conformance.examples import gallery
 from lodestore.conformance.kit import START
+from lodestore.core.backend import Backend
 from lodestore.core.families import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE
 from lodestore.core.records import (
     BODY,
@@ -18,7 +19,6 @@ from lodestore.core.records import (
     VERSION,
     WRITTEN_AT,
     Append,
-    Backend,
     Copy,
     Drop,
     Page,

@@ -11,11 +11,10 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from lodestore.encoding import json_codec as codec
-from lodestore.errors import Refused
+from lodestore.encoding import json_codec
+from lodestore.errors import InvalidInputError
 
 scalars = (
     st.none()
@@ -53,14 +52,14 @@ class Model(pydantic.BaseModel):
 class TestEncode:
     @given(documents)
     def test_what_comes_back_is_what_went_in(self, document: dict[str, Any]) -> None:
-        back = codec.loads(codec.encode(document))
+        back = json_codec.loads(json_codec.encode(document))
         assert back == document
         assert repr(back) == repr(document), "key order, and 1 is not 1.0"
 
     @given(documents)
     def test_it_is_canonical(self, document: dict[str, Any]) -> None:
-        body = codec.encode(document)
-        assert codec.encode(codec.loads(body)) == body
+        body = json_codec.encode(document)
+        assert json_codec.encode(json_codec.loads(body)) == body
 
     @given(
         documents,
@@ -82,8 +81,8 @@ class TestEncode:
     )
     def test_a_bad_value_is_refused_wherever_it_stands(self, document: dict[str, Any], bad: object) -> None:
         document["list"] = [document.copy(), {"deep": [0, bad]}]
-        with pytest.raises(Refused, match=r"data\.list\[1\]\.deep\[1\]"):
-            codec.encode(document)
+        with pytest.raises(InvalidInputError, match=r"data\.list\[1\]\.deep\[1\]"):
+            json_codec.encode(document)
 
     @pytest.mark.parametrize(
         ("value", "message"),
@@ -100,8 +99,8 @@ class TestEncode:
         ],
     )
     def test_the_message_names_the_path(self, value: object, message: str) -> None:
-        with pytest.raises(Refused, match=message):
-            codec.encode(value, "messages")
+        with pytest.raises(InvalidInputError, match=message):
+            json_codec.encode(value, "messages")
 
     def test_depth(self) -> None:
         def nested(levels: int) -> Any:
@@ -110,28 +109,28 @@ class TestEncode:
                 value = {"k": value} if level % 2 else [value]
             return {"top": value}
 
-        body = codec.encode(nested(codec.MAX_DEPTH - 2))
-        assert codec.loads(body) == nested(codec.MAX_DEPTH - 2)
-        for levels in (codec.MAX_DEPTH, 260, 5000):
-            with pytest.raises(Refused, match="nested deeper than 200"):
-                codec.encode(nested(levels))
+        body = json_codec.encode(nested(json_codec.MAX_DEPTH - 2))
+        assert json_codec.loads(body) == nested(json_codec.MAX_DEPTH - 2)
+        for levels in (json_codec.MAX_DEPTH, 260, 5000):
+            with pytest.raises(InvalidInputError, match="nested deeper than 200"):
+                json_codec.encode(nested(levels))
         wide = {"a": [[] for _ in range(1000)]}
-        assert codec.loads(codec.encode(wide)) == wide, "many brackets, little depth"
+        assert json_codec.loads(json_codec.encode(wide)) == wide, "many brackets, little depth"
 
     def test_a_value_that_holds_itself_is_refused(self) -> None:
         value: dict[str, Any] = {}
         value["self"] = value
-        with pytest.raises(Refused, match="nested deeper"):
-            codec.encode(value)
+        with pytest.raises(InvalidInputError, match="nested deeper"):
+            json_codec.encode(value)
 
     def test_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codec, "MAX_BODY", 1000)
-        codec.encode({"t": "x" * 990})
-        with pytest.raises(Refused, match="1,008 bytes as JSON, above the cap of 1,000"):
-            codec.encode({"t": "x" * 1000})
+        monkeypatch.setattr(json_codec, "MAX_BODY", 1000)
+        json_codec.encode({"t": "x" * 990})
+        with pytest.raises(InvalidInputError, match="1,008 bytes as JSON, above the cap of 1,000"):
+            json_codec.encode({"t": "x" * 1000})
 
     def test_the_cap_is_64_mib(self) -> None:
-        assert codec.MAX_BODY == 64 * 1024 * 1024
+        assert json_codec.MAX_BODY == 64 * 1024 * 1024
 
     def test_common_types_have_one_form(self) -> None:
         when = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -144,7 +143,7 @@ class TestEncode:
             "model": Model(name="m", when=when),
             "pair": (1, None),
         }
-        assert codec.loads(codec.encode(value)) == {
+        assert json_codec.loads(json_codec.encode(value)) == {
             "when": "2026-11-20T09:30:00+00:00",
             "day": "2026-11-20",
             "id": "00000000-0000-0000-0000-000000000007",
@@ -155,23 +154,23 @@ class TestEncode:
         }
 
     def test_a_model_or_dataclass_may_be_the_document(self) -> None:
-        assert codec.loads(codec.encode(Point(2.0))) == {"x": 2.0, "y": 0.0}
-        with pytest.raises(Refused, match=r"data\.x: NaN"):
-            codec.encode(Point(float("nan")))
+        assert json_codec.loads(json_codec.encode(Point(2.0))) == {"x": 2.0, "y": 0.0}
+        with pytest.raises(InvalidInputError, match=r"data\.x: NaN"):
+            json_codec.encode(Point(float("nan")))
 
     def test_a_model_that_cannot_be_read_is_refused(self) -> None:
         class Broken:
             def model_dump(self, mode: str) -> dict[str, object]:
                 raise RuntimeError("no fields today")
 
-        with pytest.raises(Refused, match="no fields today"):
-            codec.encode({"a": Broken()})
+        with pytest.raises(InvalidInputError, match="no fields today"):
+            json_codec.encode({"a": Broken()})
 
     def test_a_short_body_holds_no_more_memory_than_it_needs(self) -> None:
         bodies = [{"n": n} for n in range(2000)]
         tracemalloc.start()
         try:
-            encoded = codec.encode_all(bodies, "messages")
+            encoded = json_codec.encode_all(bodies, "messages")
             held, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -179,5 +178,5 @@ class TestEncode:
         assert held < 2000 * 200
 
     def test_encode_all_says_which(self) -> None:
-        with pytest.raises(Refused, match=r"messages\[3\]\.usage\.cost: NaN"):
-            codec.encode_all([{}, {}, {}, {"usage": {"cost": float("nan")}}], "messages")
+        with pytest.raises(InvalidInputError, match=r"messages\[3\]\.usage\.cost: NaN"):
+            json_codec.encode_all([{}, {}, {}, {"usage": {"cost": float("nan")}}], "messages")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from lodestore.backends.lifecycle import Turns
+from lodestore.backends.lifecycle import Lifecycle
 
 Step = tuple[str, int]  # what a task does, and after how many turns of the loop it is cancelled
 
@@ -16,7 +15,7 @@ class Building:
     """Notes what goes on inside, and whether two ever did at once."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.turns = Lifecycle()
         self.inside = 0
         self.begun = self.ended = 0
 
@@ -67,7 +66,7 @@ def test_an_ending_that_fails_is_told_once() -> None:
         raise OSError("the disk is gone")
 
     async def play() -> list[str]:
-        turns, told = Turns(), []
+        turns, told = Lifecycle(), []
         for _ in range(2):
             try:
                 async with turns.turn():

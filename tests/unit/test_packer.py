@@ -9,15 +9,16 @@ import zlib
 
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.core.families import CACHE, RAW_MESSAGE, STATE, Family
-from lodestore.encoding import json_codec as codec
-from lodestore.encoding import packer as packing
+from lodestore.encoding import json_codec
+from lodestore.encoding.body_format import BASE, RAW, ZSTD
+from lodestore.encoding.checksum import with_checksum
+from lodestore.encoding.dictionaries import Dictionary, close_dictionary, compress_dictionary
 from lodestore.encoding.dictionary_training import FEWEST, FIRST, LARGEST, PIECE, distinct, train
-from lodestore.encoding.packer import RAW, ZSTD, Dictionary, Packer, UnknownDictionary, close_dictionary, press, seal
-from lodestore.errors import Corrupt
+from lodestore.encoding.packer import Packer, UnknownDictionary
+from lodestore.errors import CorruptError
 
 CHANCE = random.Random(8)
 WORDS = ["flight", "seat", "refund", "policy", "booking", "agent", "user", "order", "payment", "card", "insurance"]
@@ -26,7 +27,7 @@ WORDS = ["flight", "seat", "refund", "policy", "booking", "agent", "user", "orde
 def message(number: int) -> bytes:
     """A body with much in common with the others."""
     text = " ".join(CHANCE.choices(WORDS, k=CHANCE.randrange(4, 40)))
-    return codec.encode(
+    return json_codec.encode(
         {"role": "assistant", "content": f"{text} {number}", "ts": f"2026-11-20T09:30:{number % 60:02}Z"}
     )
 
@@ -36,7 +37,7 @@ CONTENT = train(MESSAGES) or b""
 
 
 def dictionary(number: int, family: Family = RAW_MESSAGE, content: bytes = CONTENT) -> Dictionary:
-    return Dictionary(number, family.name, FIRST, close_dictionary(number, press(content)))
+    return Dictionary(number, family.name, FIRST, close_dictionary(number, compress_dictionary(content)))
 
 
 def packer(*dictionaries: Dictionary) -> Packer:
@@ -65,7 +66,7 @@ class TestEnvelope:
         if any(packed):
             index = next(i for i, p in enumerate(packed) if p)
             packed[index] = bytes([packed[index][0] ^ 1]) + packed[index][1:]
-            with pytest.raises(Corrupt):
+            with pytest.raises(CorruptError):
                 made.unpack_all(packed)
 
     @given(body=st.binary(min_size=1, max_size=300) | st.sampled_from(MESSAGES), data=st.data())
@@ -75,7 +76,7 @@ class TestEnvelope:
         noise = data.draw(st.binary(min_size=1, max_size=4))
         torn = packed[:start] + noise + packed[start + len(noise) :]
         if torn != packed and len(torn) == len(packed):
-            with pytest.raises(Corrupt, match="here"):
+            with pytest.raises(CorruptError, match="here"):
                 made.unpack(torn, "here")
 
     def test_every_bit(self, made: Packer) -> None:
@@ -83,11 +84,11 @@ class TestEnvelope:
             for position in range(len(packed) * 8):
                 bad = bytearray(packed)
                 bad[position // 8] ^= 1 << position % 8
-                with pytest.raises(Corrupt, match="record"):
+                with pytest.raises(CorruptError, match="record"):
                     made.unpack(bytes(bad))
 
     def test_long_bodies_shrink(self, made: Packer) -> None:
-        body = codec.encode({"text": "the agent asks and the tool answers " * 200})
+        body = json_codec.encode({"text": "the agent asks and the tool answers " * 200})
         assert len(made.pack(RAW_MESSAGE, body)) < len(body) / 10
         assert made.unpack(made.pack(RAW_MESSAGE, body * 2000)) == body * 2000, "a frame of many blocks"
 
@@ -98,24 +99,24 @@ class TestEnvelope:
             bytes([127]) + b"{}",
             bytes([16]) + b"no frame",
         ):
-            with pytest.raises(Corrupt):
-                made.unpack(seal(framed))
+            with pytest.raises(CorruptError):
+                made.unpack(with_checksum(framed))
 
     def test_a_bomb_is_refused_by_what_it_declares(self, made: Packer) -> None:
-        frame = zstandard.ZstdCompressor().compress(b"\0" * (codec.MAX_BODY + 1))
-        for framed in (bytes([ZSTD]) + frame, bytes([packing.BASE + 1]) + frame[4:]):
+        frame = zstandard.ZstdCompressor().compress(b"\0" * (json_codec.MAX_BODY + 1))
+        for framed in (bytes([ZSTD]) + frame, bytes([BASE + 1]) + frame[4:]):
             assert len(framed) < 10_000
-            with pytest.raises(Corrupt, match="above the cap" if made.latest or framed[0] == ZSTD else "missing"):
-                made.unpack(seal(framed))
+            with pytest.raises(CorruptError, match="above the cap" if made.latest or framed[0] == ZSTD else "missing"):
+                made.unpack(with_checksum(framed))
 
     def test_a_frame_that_does_not_declare_its_size_is_refused(self, made: Packer) -> None:
         frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 5000)
-        for framed in (bytes([ZSTD]) + frame, bytes([packing.BASE + 1]) + frame[4:]):
-            with pytest.raises(Corrupt):
-                made.unpack(seal(framed))
+        for framed in (bytes([ZSTD]) + frame, bytes([BASE + 1]) + frame[4:]):
+            with pytest.raises(CorruptError):
+                made.unpack(with_checksum(framed))
 
     def test_threads_share_no_zstd_object(self, made: Packer) -> None:
-        bodies = [*MESSAGES[:50], *(codec.encode({"n": n, "text": f"{n} " * 2000}) for n in range(20))]
+        bodies = [*MESSAGES[:50], *(json_codec.encode({"n": n, "text": f"{n} " * 2000}) for n in range(20))]
         failures: list[object] = []
 
         def work() -> None:
@@ -167,7 +168,7 @@ class TestDictionaries:
             kept += [(body, made.pack(family, body)) for body in MESSAGES[:7] for family in (RAW_MESSAGE, CACHE)]
             chosen = CHANCE.sample(MESSAGES, 600)
             made.learn([dictionary(number, (RAW_MESSAGE, CACHE)[number % 2], train(chosen) or b"")])
-        assert {packed[0] for _, packed in kept} >= {RAW, *range(packing.BASE + 1, packing.BASE + 28)}
+        assert {packed[0] for _, packed in kept} >= {RAW, *range(BASE + 1, BASE + 28)}
         assert [made.unpack(packed) for _, packed in kept] == [body for body, _ in kept]
 
     def test_an_unknown_one_is_named_and_may_be_learnt_later(self) -> None:
@@ -185,11 +186,11 @@ class TestDictionaries:
             bad = bytearray(good.stored)
             bad[position // 8] ^= 1 << position % 8
             made = packer(good._replace(stored=bytes(bad)))
-            with pytest.raises(Corrupt, match=r"here: .*dictionary 1 is damaged"):
+            with pytest.raises(CorruptError, match=r"here: .*dictionary 1 is damaged"):
                 made.unpack(packed, "here")
             assert made.pack(RAW_MESSAGE, MESSAGES[0])[0] == RAW
         swapped = packer(good._replace(stored=dictionary(2).stored))
-        with pytest.raises(Corrupt, match="dictionary 1 is damaged"):
+        with pytest.raises(CorruptError, match="dictionary 1 is damaged"):
             swapped.unpack(packed)
 
     def test_told_not_to_use_them_it_still_reads(self) -> None:

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.backends.sqlite.engine import driver
 from lodestore.conformance.search import HOSTILE_QUERIES
 from lodestore.core.families import FAMILIES, MEMORY, RAW_MESSAGE, RESULT, SEARCHABLE
-from lodestore.search.query import MAX_TERMS, Query, Term, expression, parse, spaced
+from lodestore.core.searchable import Query, Term
+from lodestore.search.query import MAX_TERMS, expression, parse, spaced
 from lodestore.search.snippets import WIDTH, snippet
 from lodestore.search.text import _READERS, MAX_TEXT, text_of
 from lodestore.sql import sqlite_fts as sql

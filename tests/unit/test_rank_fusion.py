@@ -6,22 +6,21 @@ import itertools
 import math
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from lodestore.core.families import FAMILIES, MEMORY, RAW_MESSAGE, RESULT
-from lodestore.errors import Refused
+from lodestore.errors import InvalidInputError
 from lodestore.search.rank_fusion import (
     GROWTH,
     MAX_POOL,
-    Blend,
     Fused,
+    FusionSettings,
     Identity,
     Leg,
-    blend_of,
     depths,
     first_tier,
     fuse,
+    fusion_settings,
 )
 
 messages = st.tuples(st.just(RAW_MESSAGE), st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 12)))
@@ -31,17 +30,17 @@ identities = messages | memories | results
 ranked = st.lists(identities, unique=True, max_size=30).map(lambda found: [(i, -float(n)) for n, i in enumerate(found)])
 weight = st.sampled_from([0.1, 0.4, 0.6, 1.0])
 blends = st.builds(
-    Blend,
+    FusionSettings,
     weights=st.tuples(weight, weight),
     k=st.sampled_from([0, 1, 5, 60]),
     pool=st.integers(1, 8),
     neighbours=st.sampled_from([0, 0.25, 0.5, 1.0]),
 )
 DEEP = 10_000  # deeper than any leg here
-POOLED = Blend(pool=100)
+POOLED = FusionSettings(pool=100)
 
 
-def whole(legs: list[Leg], blend: Blend) -> list[Fused]:
+def whole(legs: list[Leg], blend: FusionSettings) -> list[Fused]:
     return list(fuse(legs, DEEP, blend))
 
 
@@ -68,7 +67,7 @@ def beside(identity: Identity) -> set[Identity]:
     return {(family, (key[0], int(key[1]) + step)) for step in (-2, -1, 1, 2) if int(key[1]) + step >= 0}
 
 
-def plain(identity: Identity, legs: list[Leg], blend: Blend, bound: int) -> float:
+def plain(identity: Identity, legs: list[Leg], blend: FusionSettings, bound: int) -> float:
     """The fused score by its definition."""
     score = 0.0
     for part, found in zip(blend.weights, legs, strict=True):
@@ -79,7 +78,9 @@ def plain(identity: Identity, legs: list[Leg], blend: Blend, bound: int) -> floa
 
 class TestTheOrder:
     @given(ranked, ranked, blends)
-    def test_all_that_was_found_is_there_once_and_else_only_neighbours(self, one: Leg, two: Leg, blend: Blend) -> None:
+    def test_all_that_was_found_is_there_once_and_else_only_neighbours(
+        self, one: Leg, two: Leg, blend: FusionSettings
+    ) -> None:
         order = names(whole([one, two], blend))
         found = {identity for identity, _ in (*one, *two)}
         assert len(order) == len(set(order))
@@ -89,7 +90,7 @@ class TestTheOrder:
         assert set(order) == found | near
 
     @given(ranked, ranked, blends)
-    def test_scores_never_rise_and_ties_follow_the_catalogue(self, one: Leg, two: Leg, blend: Blend) -> None:
+    def test_scores_never_rise_and_ties_follow_the_catalogue(self, one: Leg, two: Leg, blend: FusionSettings) -> None:
         order = whole([one, two], blend)
         for left, right in itertools.pairwise(order):
             assert left.score >= right.score > 0
@@ -97,14 +98,16 @@ class TestTheOrder:
                 assert tied(left) < tied(right)
 
     @given(ranked, ranked, blends, st.data())
-    def test_pages_of_any_size_fit_together(self, one: Leg, two: Leg, blend: Blend, data: st.DataObject) -> None:
+    def test_pages_of_any_size_fit_together(
+        self, one: Leg, two: Leg, blend: FusionSettings, data: st.DataObject
+    ) -> None:
         """Whatever depth each page was read to."""
         order, pages, limit = whole([one, two], blend), [], data.draw(st.integers(1, 9))
         for offset in range(0, len(order), limit):
             pages += self.page([one, two], blend, offset, limit)
         assert pages == order
 
-    def page(self, legs: list[Leg], blend: Blend, offset: int, limit: int) -> list[Fused]:
+    def page(self, legs: list[Leg], blend: FusionSettings, offset: int, limit: int) -> list[Fused]:
         for depth in depths(blend):
             read = [found[:depth] for found in legs]
             order = fuse(read, depth, blend)
@@ -113,7 +116,7 @@ class TestTheOrder:
         raise AssertionError("depths end")
 
     @given(ranked, ranked, blends)
-    def test_what_is_read_deeper_moves_nothing(self, one: Leg, two: Leg, blend: Blend) -> None:
+    def test_what_is_read_deeper_moves_nothing(self, one: Leg, two: Leg, blend: FusionSettings) -> None:
         order = whole([one, two], blend)
         for depth in (*range(1, 40), DEEP):
             certain = list(fuse([one[:depth], two[:depth]], depth, blend))
@@ -122,7 +125,7 @@ class TestTheOrder:
                 assert {i for i, _ in (*one[: blend.pool], *two[: blend.pool])} <= set(names(certain))
 
     @given(ranked, blends, st.permutations([0, 1, 2]))
-    def test_the_order_of_the_legs_does_not_matter(self, one: Leg, blend: Blend, order: list[int]) -> None:
+    def test_the_order_of_the_legs_does_not_matter(self, one: Leg, blend: FusionSettings, order: list[int]) -> None:
         parts = ((one, 0.1), (one[::-1], 0.3), (one[::2], 0.7))
         first = whole([found for found, _ in parts], blend._replace(weights=tuple(w for _, w in parts)))
         mixed = [parts[n] for n in order]
@@ -130,13 +133,13 @@ class TestTheOrder:
         assert [(f.identity, f.score) for f in first] == [(f.identity, f.score) for f in second]
 
     @given(ranked, ranked, blends)
-    def test_with_all_the_weight_a_leg_is_the_order(self, one: Leg, two: Leg, blend: Blend) -> None:
+    def test_with_all_the_weight_a_leg_is_the_order(self, one: Leg, two: Leg, blend: FusionSettings) -> None:
         blend = blend._replace(neighbours=0)
         assert names(whole([one, two], blend._replace(weights=(1, 0)))) == [identity for identity, _ in one]
         assert names(whole([one, two], blend._replace(weights=(0, 1)))) == [identity for identity, _ in two]
 
     @given(ranked, ranked, blends)
-    def test_tiers_are_of_the_best_rank(self, one: Leg, two: Leg, blend: Blend) -> None:
+    def test_tiers_are_of_the_best_rank(self, one: Leg, two: Leg, blend: FusionSettings) -> None:
         blend = blend._replace(neighbours=0)
         order = whole([one, two], blend)
         tiers = [tier(blend, fused.identity, one, two) for fused in order]
@@ -147,7 +150,7 @@ class TestTheOrder:
             assert [place and place[0] for place in fused.places] == ranks
 
     @given(ranked, ranked, blends)
-    def test_within_a_tier_the_fused_score_decides(self, one: Leg, two: Leg, blend: Blend) -> None:
+    def test_within_a_tier_the_fused_score_decides(self, one: Leg, two: Leg, blend: FusionSettings) -> None:
         blend = blend._replace(neighbours=0)
         for number, group in itertools.groupby(
             whole([one, two], blend), key=lambda fused: tier(blend, fused.identity, one, two)
@@ -159,7 +162,7 @@ class TestTheOrder:
 
 class TestScores:
     @given(ranked, ranked, blends)
-    def test_the_first_tier_is_the_definition(self, one: Leg, two: Leg, blend: Blend) -> None:
+    def test_the_first_tier_is_the_definition(self, one: Leg, two: Leg, blend: FusionSettings) -> None:
         legs = [one, two]
         first = set(first_tier(legs, blend))
         for fused in whole(legs, blend)[: len(first)]:
@@ -173,7 +176,9 @@ class TestScores:
             assert math.isclose(fused.score, plain(fused.identity, legs, blend, blend.pool) + fused.boost)
 
     @given(ranked, ranked, blends, st.data())
-    def test_a_better_rank_never_lowers_a_score(self, one: Leg, two: Leg, blend: Blend, data: st.DataObject) -> None:
+    def test_a_better_rank_never_lowers_a_score(
+        self, one: Leg, two: Leg, blend: FusionSettings, data: st.DataObject
+    ) -> None:
         blend = blend._replace(pool=100)
         assume(len(one) > 1)
         at = data.draw(st.integers(1, len(one) - 1))
@@ -203,7 +208,7 @@ class TestScores:
         assert set(names(whole([leg(message(0)), leg()], POOLED))) == {message(0), message(1), message(2)}
 
     def test_a_neighbour_from_beyond_the_pool_is_of_the_first_tier(self) -> None:
-        blend = Blend(pool=1)
+        blend = FusionSettings(pool=1)
         order = whole([leg(message(3), memory("u"), message(4)), leg()], blend)
         assert names(order) == [message(n) for n in (3, 2, 4, 1, 5)] + [memory("u")]
         assert order[2].places == (None, None)
@@ -220,7 +225,7 @@ class TestScores:
 class TestRecency:
     @given(ranked, ranked, blends, st.dictionaries(identities, st.integers(0, 10**13)), st.floats(1, 1e9))
     def test_a_factor_from_a_half_to_one(
-        self, one: Leg, two: Leg, blend: Blend, times: dict[Identity, int], life: float
+        self, one: Leg, two: Leg, blend: FusionSettings, times: dict[Identity, int], life: float
     ) -> None:
         aged = fuse([one, two], DEEP, blend._replace(recency=life), times.get)
         first, plainly = set(first_tier([one, two], blend)), by_name(whole([one, two], blend))
@@ -237,12 +242,12 @@ class TestRecency:
 
     def test_a_half_life_is_in_seconds(self) -> None:
         times = {memory("u"): 1_000_000, memory("v"): 1_060_000}
-        order = fuse([leg(memory("u"), memory("v")), leg()], DEEP, Blend(recency=60), times.get)
+        order = fuse([leg(memory("u"), memory("v")), leg()], DEEP, FusionSettings(recency=60), times.get)
         assert [(f.identity, f.factor) for f in order] == [(memory("v"), 1), (memory("u"), 0.75)]
         assert order[1].legs(["vector", "text"])["recency"] == {"factor": 0.75}
 
     @given(ranked, ranked, blends, st.integers(0, 10**12))
-    def test_the_hour_of_asking_does_not_matter(self, one: Leg, two: Leg, blend: Blend, shift: int) -> None:
+    def test_the_hour_of_asking_does_not_matter(self, one: Leg, two: Leg, blend: FusionSettings, shift: int) -> None:
         blend = blend._replace(recency=3600)
         early, late = (
             list(fuse([one, two], DEEP, blend, lambda identity, by=by: by + 1000 * len(repr(identity))))
@@ -253,8 +258,8 @@ class TestRecency:
 
 class TestArguments:
     def test_what_is_taken(self) -> None:
-        assert blend_of((0.4, 0.6), 5, 100, 0.5, None) == Blend()
-        assert blend_of([1, 0], 60, MAX_POOL, 0, 86_400) == Blend((1, 0), 60, MAX_POOL, 0, 86_400)
+        assert fusion_settings((0.4, 0.6), 5, 100, 0.5, None) == FusionSettings()
+        assert fusion_settings([1, 0], 60, MAX_POOL, 0, 86_400) == FusionSettings((1, 0), 60, MAX_POOL, 0, 86_400)
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -267,12 +272,12 @@ class TestArguments:
         ],
     )
     def test_what_is_refused(self, name: str, value: object) -> None:
-        arguments = {**Blend()._asdict(), name: value}
-        with pytest.raises(Refused, match=f"^{name}: "):
-            blend_of(**arguments)
+        arguments = {**FusionSettings()._asdict(), name: value}
+        with pytest.raises(InvalidInputError, match=f"^{name}: "):
+            fusion_settings(**arguments)
 
 
-def tier(blend: Blend, identity: Identity, *legs: Leg) -> int:
+def tier(blend: FusionSettings, identity: Identity, *legs: Leg) -> int:
     best = min(place for found in legs if (place := place_in(found, identity, DEEP)) is not None)
     return next(n for n in itertools.count() if best <= blend.pool * GROWTH**n)
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 import lodestore
 from lodestore import cli
 from lodestore.config import registry
 from lodestore.core.server_urls import server
-from lodestore.errors import LodestoreError, Refused
+from lodestore.errors import InvalidInputError, LodestoreError
 
 DEAD = "127.0.0.1:1"
 SECRETS = ("canary-4c1d", "canary-b77e")
@@ -76,10 +75,10 @@ def said_of(url: str, **options: Any) -> str:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from lodestore.backends.redis import client as door
+    from lodestore.backends.redis import client
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(door, "PATIENCE", ())
+    monkeypatch.setattr(client, "PATIENCE", ())
 
 
 class TestPasswords:
@@ -116,7 +115,7 @@ class TestPasswords:
         ],
     )
     def test_those_seen(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(InvalidInputError) as caught:
             lodestore.open(url)
         assert "canary" not in chain(caught.value)
         for words in (
@@ -202,7 +201,7 @@ class TestParts:
         ],
     )
     def test_what_is_wrong_is_said(self, url: str, message: str) -> None:
-        with pytest.raises(Refused, match=message):
+        with pytest.raises(InvalidInputError, match=message):
             lodestore.open(url)
 
     @pytest.mark.parametrize(
@@ -227,7 +226,7 @@ class TestParts:
         ],
     )
     def test_a_value_of_the_wrong_kind(self, url: str, options: dict[str, Any]) -> None:
-        with pytest.raises(Refused, match="|".join(options)) as caught:
+        with pytest.raises(InvalidInputError, match="|".join(options)) as caught:
             lodestore.open(url, **options)
         assert "canary" not in str(caught.value)
 
@@ -245,7 +244,7 @@ class TestParts:
 
     def test_where_the_store_is_is_no_setting(self) -> None:
         for url in ("redis://h", "postgresql://h/db", "sqlite:///a.db", "file:///a"):
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(InvalidInputError) as caught:
                 lodestore.open(f"{url}?nonsense=1")
             listed = str(caught.value).partition("There are: ")[2].split(", ")
             assert listed

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.backends.sqlite.engine import driver
 from lodestore.conformance.search import HOSTILE_QUERIES
+from lodestore.core.searchable import Query, Term
 from lodestore.encoding.json_codec import encode
-from lodestore.search.query import Query, Term, expression, parse, spaced
-from lodestore.search.tokenizers import BOTH, MAX_SOUGHT, TOKENIZERS, TRIGRAM, WORDS, body_of, chosen, indexed, sought
+from lodestore.search.query import expression, parse, spaced
+from lodestore.search.tokenizers import (
+    BOTH,
+    MAX_SOUGHT,
+    TOKENIZERS,
+    TRIGRAM,
+    WORDS,
+    body_of,
+    chosen,
+    indexed,
+    query_terms,
+)
 from lodestore.sql import sqlite_fts as sql
 
 anything = st.text() | st.sampled_from(HOSTILE_QUERIES)
@@ -49,9 +59,9 @@ def test_a_text_as_trigrams(text: str, expected: str) -> None:
 )
 def test_a_query_in_trigrams(text: str, expected: str) -> None:
     query = parse(text)
-    assert expression(sought(query, TRIGRAM)) == expected
-    assert sought(query, WORDS) == query
-    both = sought(query, BOTH)
+    assert expression(query_terms(query, TRIGRAM)) == expected
+    assert query_terms(query, WORDS) == query
+    both = query_terms(query, BOTH)
     assert both.wanted[: len(query.wanted)] == query.wanted, "words come first"
     assert both.unwanted == query.unwanted
 
@@ -64,19 +74,19 @@ def test_fts5_takes_whatever_is_sought_and_finds_a_text_by_itself(tokenizer: str
     connection.execute(sql.POST, (1, indexed(text, tokenizer), ""))
     find = "SELECT rowid FROM posting WHERE posting MATCH ?"
     for asked in (text, other):
-        if made := expression(sought(parse(asked), tokenizer)):
+        if made := expression(query_terms(parse(asked), tokenizer)):
             connection.execute(find, (made,)).fetchall()
     if text.isascii() and text.isalnum():
         quoted = Query((Term((text,), quoted=True),))
-        assert connection.execute(find, (expression(sought(quoted, tokenizer)),)).fetchall() == [(1,)]
+        assert connection.execute(find, (expression(query_terms(quoted, tokenizer)),)).fetchall() == [(1,)]
     connection.close()
 
 
 def test_what_is_sought_is_bounded_and_words_are_left_out_last() -> None:
     query = parse(" ".join(f"word{n}with{n * n}many{n * n * n}letters" for n in range(50)))
     for tokenizer in (TRIGRAM, BOTH):
-        assert len(sought(query, tokenizer).wanted) == MAX_SOUGHT
-    assert sought(query, BOTH).wanted[:50] == query.wanted
+        assert len(query_terms(query, tokenizer).wanted) == MAX_SOUGHT
+    assert query_terms(query, BOTH).wanted[:50] == query.wanted
 
 
 @given(st.none() | st.binary(max_size=30) | st.sampled_from([b"[]", b"{}", b'{"tokenizer":1}', b'{"tokenizer":"x"}']))

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ..errors import Refused, Unavailable
+from ..errors import InvalidInputError, UnavailableError
 
 
-class Turns:
+class Lifecycle:
     """One opening or closing at a time. A closing whose caller was cancelled goes on by itself to its end."""
 
     def __init__(self) -> None:
@@ -24,13 +24,18 @@ class Turns:
         self._pid, self._loop, self.open = os.getpid(), asyncio.get_running_loop(), True
 
     def check(self) -> None:
-        """Unavailable or Refused where the store cannot be used: closed, in a forked child, on another loop."""
+        """UnavailableError or InvalidInputError where the store cannot be used.
+
+        Closed, in a forked child, on another loop.
+        """
         if not self.open:
-            raise Unavailable("the store is not open: await store.initialize() first")
+            raise UnavailableError("the store is not open: await store.initialize() first")
         if os.getpid() != self._pid:
-            raise Unavailable("the store was opened before a fork: open it again in the child process")
+            raise UnavailableError("the store was opened before a fork: open it again in the child process")
         if asyncio.get_running_loop() is not self._loop:
-            raise Refused("the store was opened on another event loop: use it there, or use lodestore.sync.open()")
+            raise InvalidInputError(
+                "the store was opened on another event loop: use it there, or use lodestore.sync.open()"
+            )
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

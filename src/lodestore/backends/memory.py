@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from ..core.backend import Backend, Vitals
 from ..core.families import FAMILIES, OWNED, Family, owner_of
 from ..core.records import (
     BODY,
@@ -14,26 +15,24 @@ from ..core.records import (
     VERSION,
     WRITTEN_AT,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,
     Page,
     Put,
     Row,
-    Vitals,
     Write,
     alive,
     attached,
     conflict,
     order_of,
 )
-from ..errors import Unavailable
+from ..errors import UnavailableError
 
 Rows = dict[Key, Row]
 
 
-class Space:
+class SharedStore:
     """What several handles on one memory store share: the rows of each family, and two counters."""
 
     def __init__(self) -> None:
@@ -43,12 +42,12 @@ class Space:
 
 
 class MemoryBackend(Backend):
-    """Everything in dictionaries; gone with the process. Handles on one `Space` are handles on one store."""
+    """Everything in dictionaries; gone with the process. Handles on one `SharedStore` are handles on one store."""
 
     name = "memory"
 
-    def __init__(self, space: Space | None = None) -> None:
-        self._space = space or Space()
+    def __init__(self, space: SharedStore | None = None) -> None:
+        self._space = space or SharedStore()
         self._open = False
 
     async def open(self) -> int:
@@ -60,7 +59,7 @@ class MemoryBackend(Backend):
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check_open()
-        draft = _Draft(self._space)
+        draft = _WriteBatch(self._space)
         results = [draft.write(write) for write in writes]
         draft.commit()
         return results
@@ -100,7 +99,7 @@ class MemoryBackend(Backend):
 
     def _check_open(self) -> None:
         if not self._open:
-            raise Unavailable("the store is not open: await store.initialize() first")
+            raise UnavailableError("the store is not open: await store.initialize() first")
 
 
 def _wanted(page: Page, row: Row) -> bool:
@@ -115,10 +114,10 @@ def _within(page: Page, order: Key) -> bool:
     return (page.after is None or order > page.after) and (page.before is None or order < page.before)
 
 
-class _Draft:
+class _WriteBatch:
     """A copy of the touched families that takes the place of the rows when every write has gone through."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: SharedStore) -> None:
         self._space = space
         self._rows: dict[Family, Rows] = {}
         self._latest = space.latest

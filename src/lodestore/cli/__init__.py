@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import Conflict, LodestoreError, Refused
+from ..errors import ConflictError, InvalidInputError, LodestoreError
 from .parser import parser
 
 NO, USAGE, FAILED, INTERRUPTED, UNREAD = 1, 2, 3, 130, 141
@@ -59,9 +59,9 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _code(error: Exception) -> int:
-    if isinstance(error, Refused):
+    if isinstance(error, InvalidInputError):
         return USAGE
-    return NO if isinstance(error, (Negative, Conflict)) else FAILED
+    return NO if isinstance(error, (Negative, ConflictError)) else FAILED
 
 
 def _complain(message: str, kind: str, code: int, as_json: bool) -> int:

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..config import registry
 from ..core.clock import system_clock
-from ..errors import Refused
+from ..errors import InvalidInputError
 from . import NO, output
 from .progress import progress
-from .targets import created, existing, place, secrets
+from .targets import created, existing, path_of, secrets
 
 SHOWN = 20  # problems printed before the rest is only counted
 
@@ -26,7 +26,7 @@ async def bring_in(arguments: Namespace) -> int:
 
     registry.backend(arguments.into, **secrets(arguments.into))
     if arguments.format not in FORMATS:
-        raise Refused(f"--format: {arguments.format!r} is none of {', '.join(FORMATS)}")
+        raise InvalidInputError(f"--format: {arguments.format!r} is none of {', '.join(FORMATS)}")
     _check_files(arguments.files)  # before a store is made for nothing
     began = time.perf_counter()
     async with created(arguments.into) as store:
@@ -53,7 +53,7 @@ async def bring_in(arguments: Namespace) -> int:
 def _check_files(names: Sequence[str]) -> None:
     for name in names:
         if name != "-" and not os.path.exists(name):
-            raise Refused(f"{name}: no such file")
+            raise InvalidInputError(f"{name}: no such file")
 
 
 def _tell_import(found: dict[str, Any], problems: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ async def bring_out(arguments: Namespace) -> int:
     families = _families(arguments)
     out = arguments.out or "-"
     if out == "-" and arguments.json:
-        raise Refused("--json: needs --out FILE, for standard output carries the export itself")
+        raise InvalidInputError("--json: needs --out FILE, for standard output carries the export itself")
     _check_outside(out, arguments.url)
     began = time.perf_counter()
     async with existing(arguments.url) as store:
@@ -102,7 +102,9 @@ def _families(arguments: Namespace) -> list[str] | None:
     if arguments.families is None:
         return None
     if arguments.format != "lodestore":
-        raise Refused(f"--families: {arguments.format} writes conversations with their messages, and nothing else")
+        raise InvalidInputError(
+            f"--families: {arguments.format} writes conversations with their messages, and nothing else"
+        )
     return [name.strip() for name in arguments.families.split(",")]
 
 
@@ -117,13 +119,13 @@ def _tell_export(found: dict[str, Any], as_json: bool) -> None:
 
 def _check_outside(out: str, url: str) -> None:
     """An export that took the store's own name would be the end of the store."""
-    where = place(url)[1]
+    where = path_of(url)[1]
     if out == "-" or where is None:
         return
     target, store = Path(os.path.realpath(out)), Path(os.path.realpath(where))
     own = {store, *(store.with_name(f"{store.name}{tail}") for tail in ("-wal", "-shm", "-journal"))}
     if target in own or (store in target.parents and store.is_dir()):
-        raise Refused(f"--out: {out} is part of the store itself")
+        raise InvalidInputError(f"--out: {out} is part of the store itself")
 
 
 async def back_up(arguments: Namespace) -> int:

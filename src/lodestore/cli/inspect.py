@@ -12,11 +12,11 @@ from ..core.clock import system_clock
 from ..core.families import AGENT, MEMORY, Family
 from ..core.records import BODY, PLACE, Key, Page, alive, name_of
 from ..encoding.json_codec import loads
-from ..errors import LodestoreError, Refused
+from ..errors import InvalidInputError, LodestoreError
 from ..sql import REVISION, revision_name
 from ..store.store import Store, health_report, warnings_of
 from . import NO, Negative, output
-from .targets import existing, family_of, key_of, place, position, require, schema_number
+from .targets import existing, family_of, key_of, path_of, position, require, schema_number
 
 _SPELLING = {"sqlite_version": "SQLite"}
 
@@ -36,7 +36,7 @@ async def info(arguments: Namespace) -> int:
 
 
 async def _info(url: str) -> dict[str, Any]:
-    scheme, path = place(url)
+    scheme, path = path_of(url)
     found: dict[str, Any] = {
         "url": registry.describe(url),
         "backend": scheme,
@@ -87,7 +87,7 @@ async def health(arguments: Namespace) -> int:
         async with existing(arguments.url) as store:
             found = await store.health_check()
     except LodestoreError as error:
-        scheme = place(arguments.url)[0]
+        scheme = path_of(arguments.url)[0]
         found = health_report(scheme, system_clock(), time.perf_counter() - begun, {}, str(error))
     if arguments.json:
         output.emit(found)
@@ -118,7 +118,7 @@ async def keys(arguments: Namespace) -> int:
 async def _bound(store: Store, family: Family, prefix: Key, last: str) -> Key:
     """What the kernel asks for after: a place where the family has one, else the key."""
     if len(prefix) < len(family.key) - 1:
-        raise Refused(f"--after: give the {' and '.join(family.key[:-1])} first")
+        raise InvalidInputError(f"--after: give the {' and '.join(family.key[:-1])} first")
     if family.log:
         return (position(last),)
     key = key_of(family, [*map(str, prefix), last], most=len(family.key))
@@ -168,7 +168,7 @@ def _text(argument: str) -> str:
     try:
         argument.encode()
     except UnicodeEncodeError:
-        raise Refused("SQL: an argument is not valid UTF-8") from None
+        raise InvalidInputError("SQL: an argument is not valid UTF-8") from None
     return argument
 
 

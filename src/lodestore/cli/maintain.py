@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 
 from ..config import registry
-from ..errors import Refused
+from ..errors import InvalidInputError
 from ..sql import revision_name
 from ..sql.resources import tree
 from . import NO, output
 from .progress import progress
-from .targets import created, existing, is_there, place, schema_number, secrets
+from .targets import created, existing, is_there, path_of, schema_number, secrets
 
 
 async def verify(arguments: Namespace) -> int:
@@ -60,7 +60,7 @@ def _measured(name: str, value: int) -> object:
 
 async def upgrade(arguments: Namespace) -> int:
     """The schema of a store brought up to date, which opening it does."""
-    scheme, path = place(arguments.url)
+    scheme, path = path_of(arguments.url)
     registry.backend(arguments.url, **secrets(arguments.url))
     if registry.whereabouts(arguments.url):
         async with created(arguments.url):
@@ -103,7 +103,7 @@ def schema(arguments: Namespace) -> int:
 def _write(arguments: Namespace) -> int:
     folder = tree("schema")
     if folder.name != "schema":
-        raise Refused("--write: only in a checkout; this lodestore is installed")
+        raise InvalidInputError("--write: only in a checkout; this lodestore is installed")
     from ..sql.schema_files import write
 
     changed = write(folder)

@@ -15,14 +15,13 @@ from typing import Any
 
 from ..backends.memory import MemoryBackend
 from ..config import registry
+from ..core.backend import Backend
 from ..core.clock import system_clock
-from ..core.records import Backend
-from ..errors import Refused
-from ..transfer import MigrationReport
-from ..transfer import migrate as transfer
+from ..errors import InvalidInputError
+from ..transfer import MigrationReport, migrate as transfer
 from . import NO, output
 from .progress import progress
-from .targets import existing, is_there, place, require
+from .targets import existing, is_there, path_of, require
 
 SHOWN = 20  # conflicts printed before the rest is only counted
 SOON = 0.3  # seconds in which a write under way may end without a word
@@ -32,7 +31,7 @@ TARGET = "LODESTORE_TARGET_"  # before the names of the target's secrets
 async def migrate(arguments: Namespace) -> int:
     """Everything in one store, copied into another and compared."""
     if arguments.drop_strangers and not arguments.resume:
-        raise Refused("--drop-strangers: only with --resume")
+        raise InvalidInputError("--drop-strangers: only with --resume")
     require(arguments.source)
     _check(arguments.source, arguments.target)
     async with existing(arguments.source, **_lean(arguments.source)) as source, _target(arguments) as target:
@@ -76,23 +75,23 @@ def _say_why_it_lasts() -> None:
 
 def _check(source: str, target: str) -> None:
     if registry.split(source)[0] == "memory":
-        raise Refused("a store in memory begins empty: there is nothing to migrate from it")
+        raise InvalidInputError("a store in memory begins empty: there is nothing to migrate from it")
     registry.backend(target, **_secrets(source, target))  # a wrong setting is told before anything is opened
     if registry.whereabouts(source) and registry.whereabouts(source) == registry.whereabouts(target):
-        raise Refused("source and target must not be one store")
-    (_, one), (_, other) = place(source), place(target)
+        raise InvalidInputError("source and target must not be one store")
+    (_, one), (_, other) = path_of(source), path_of(target)
     if one is None or other is None:
         return
     inner, outer = Path(os.path.realpath(one)), Path(os.path.realpath(other))
     if inner == outer or inner in outer.parents or outer in inner.parents:
-        raise Refused("source and target must not be one store, nor lie in one another")
+        raise InvalidInputError("source and target must not be one store, nor lie in one another")
     if one.exists() and other.exists() and one.samefile(other):  # by two hard links, say
-        raise Refused("source and target are one store, by two names")
+        raise InvalidInputError("source and target are one store, by two names")
 
 
 def _origin(url: str) -> str:
     """What tells a source from another, and nobody what it is."""
-    scheme, path = place(url)
+    scheme, path = path_of(url)
     real = f"{scheme} {os.path.realpath(path)}" if path else registry.whereabouts(url) or scheme
     return sha256(real.encode(errors="surrogateescape")).hexdigest()[:32]
 
@@ -124,7 +123,7 @@ def _lean(url: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _target(arguments: Namespace) -> AsyncIterator[Backend]:
-    scheme, path = place(arguments.target)
+    scheme, path = path_of(arguments.target)
     secrets = _secrets(arguments.source, arguments.target)
     backend = registry.backend(arguments.target, **secrets, **_lean(arguments.target))
     if arguments.dry_run and not (is_there(scheme, path) and await backend.exists()):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..errors import Refused
+from ..errors import InvalidInputError
 
 _URL = (
     "the store: sqlite:///agent.db (relative; four slashes: absolute), file:///folder, redis://host or "
@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise Refused(f"{message}; see `{self.prog} --help`")
+        raise InvalidInputError(f"{message}; see `{self.prog} --help`")
 
 
 def parser() -> Parser:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-Told = Callable[[int, "int | None", str], None]
+OnProgress = Callable[[int, "int | None", str], None]
 
 
 @contextmanager
-def progress(doing: str, *, of: str = "bytes", hidden: bool = False) -> Iterator[Told | None]:
+def progress(doing: str, *, of: str = "bytes", hidden: bool = False) -> Iterator[OnProgress | None]:
     """Yields what is to be told (done, in all, a label), or None where stderr is no terminal.
 
     `of` is what is counted: "bytes", "records", or "rated" for records with their rate and the time left; with

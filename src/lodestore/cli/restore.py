@@ -13,13 +13,13 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..config import registry
+from ..core.backend import Backend, Vitals
 from ..core.families import FAMILIES
-from ..core.records import Backend, Copy, Page, Vitals
-from ..errors import Corrupt, Refused, Unavailable
+from ..core.records import Copy, Page
+from ..errors import CorruptError, InvalidInputError, UnavailableError
 from . import NO, Negative, output
-from .progress import Told, progress
-from .targets import is_there, made, place
-from .targets import secrets as keys
+from .progress import OnProgress, progress
+from .targets import is_there, made, path_of, secrets as keys
 
 _SIDES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file, and would apply to a new one of its name
 
@@ -52,14 +52,16 @@ def _source(path: Path) -> Backend:
 
 def _destination(arguments: Namespace, source: Path) -> tuple[str, Path]:
     registry.backend(arguments.url, **keys(arguments.url))
-    scheme, target = place(arguments.url)
+    scheme, target = path_of(arguments.url)
     if target is None:
-        raise Refused(f"{registry.describe(arguments.url)}: restore makes a file or a folder; migrate takes it further")
+        raise InvalidInputError(
+            f"{registry.describe(arguments.url)}: restore makes a file or a folder; migrate takes it further"
+        )
     inner, outer = Path(os.path.realpath(source)), Path(os.path.realpath(target))
     if inner == outer or inner in outer.parents or outer in inner.parents:
-        raise Refused(f"{target}: the backup and the store must not lie in one another")
+        raise InvalidInputError(f"{target}: the backup and the store must not lie in one another")
     if not arguments.force and (taken := _taken(target)):
-        raise Refused(f"{taken[0]} is there already; --force moves it aside, under a free name")
+        raise InvalidInputError(f"{taken[0]} is there already; --force moves it aside, under a free name")
     return scheme, target
 
 
@@ -94,7 +96,7 @@ async def _publish(arguments: Namespace, backup: Backend, scheme: str, target: P
         _name(draft, target)
         _sync(target.parent)
     except OSError as error:
-        raise Unavailable(f"cannot restore to {target}: {error.strerror or error}") from error
+        raise UnavailableError(f"cannot restore to {target}: {error.strerror or error}") from error
     finally:
         _remove(draft)
     return records, aside
@@ -110,7 +112,7 @@ async def _copied(backup: Backend, draft: Backend) -> int:
     finally:
         await draft.close()
     if problems or (after.counts, after.partial) != (before.counts, before.partial):
-        raise Corrupt(f"the copy differs from the backup and was not kept: {(problems or ['other counts'])[0]}")
+        raise CorruptError(f"the copy differs from the backup and was not kept: {(problems or ['other counts'])[0]}")
     return sum(before.counts.values())
 
 
@@ -118,7 +120,7 @@ def _total(vitals: Vitals) -> int:
     return sum(vitals.counts.values()) + sum(vitals.partial.values())
 
 
-async def _copy(backup: Backend, draft: Backend, told: Told | None, total: int) -> None:
+async def _copy(backup: Backend, draft: Backend, told: OnProgress | None, total: int) -> None:
     done = 0
     for family in FAMILIES:
         async for rows in backup.stream(Page(family, partial=True)):

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.families import SEARCHABLE
-from ..encoding import json_codec as codec
-from ..errors import Refused
-from ..store.search_service import Hit
+from ..encoding import json_codec
+from ..errors import InvalidInputError
+from ..store.search_request import Hit
 from . import NO, Negative, output
 from .progress import progress
 from .targets import existing
@@ -45,9 +45,9 @@ async def search(arguments: Namespace) -> int:
 
 def _filter(text: str) -> Any:
     try:
-        return codec.loads(text)
+        return json_codec.loads(text)
     except ValueError as problem:
-        raise Refused(f'--where: expected JSON, as in {{"role": "user"}}: {problem}') from None
+        raise InvalidInputError(f'--where: expected JSON, as in {{"role": "user"}}: {problem}') from None
 
 
 def _named(hit: Hit) -> str:
@@ -83,7 +83,7 @@ def _rich(hits: Sequence[Hit]) -> None:
 async def reindex(arguments: Namespace) -> int:
     """The search index, built anew; or vectors for the records that have none."""
     if arguments.pending and not arguments.embedder:
-        raise Refused("--pending: say with --embedder module:name what makes the vectors")
+        raise InvalidInputError("--pending: say with --embedder module:name what makes the vectors")
     async with existing(arguments.url, **embedder(arguments.embedder)) as store:
         stats = await store.get_storage_stats()
         total = sum(stats[f"{family.name}_count"] for family in SEARCHABLE)
@@ -109,4 +109,6 @@ def embedder(name: str | None) -> dict[str, Any]:
     try:
         return {"embedder": getattr(importlib.import_module(module), attribute)}
     except (ImportError, AttributeError, ValueError) as problem:
-        raise Refused(f"--embedder: expected module:name of something that can be imported: {problem}") from None
+        raise InvalidInputError(
+            f"--embedder: expected module:name of something that can be imported: {problem}"
+        ) from None

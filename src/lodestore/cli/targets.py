@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..config import registry
+from ..core.backend import Backend
 from ..core.families import CATALOGUE, Family
-from ..core.records import Backend, Key
+from ..core.records import Key
 from ..core.validation import check_id
-from ..errors import Refused
+from ..errors import InvalidInputError
 from ..store.opening import open as open_store
 from ..store.store import Store
 from . import Negative
@@ -20,7 +21,7 @@ from . import Negative
 _MARKS = (".lodestore", "conversations", "agents")
 
 
-def place(url: str) -> tuple[str, Path | None]:
+def path_of(url: str) -> tuple[str, Path | None]:
     """The scheme of a URL and where its store lies; None for one in memory or on a server."""
     scheme, path, _ = registry.split(url)
     return scheme, Path(path).absolute() if path and registry.SCHEMES[scheme].path else None
@@ -65,27 +66,26 @@ async def created(url: str, **settings: Any) -> AsyncIterator[Store]:
 def require(url: str) -> None:
     """Negative, naming the place, where there is no store."""
     registry.backend(url, **secrets(url))  # a wrong setting is a wrong setting, store or no store
-    scheme, path = place(url)
+    scheme, path = path_of(url)
     if not is_there(scheme, path):
         raise Negative(f"no store at {path} ({registry.describe(url)})")
 
 
 def schema_number(url: str) -> int:
     """The schema of a SQLite store that is there, without bringing it up to date."""
-    from ..backends.sqlite.engine import driver
-    from ..backends.sqlite.engine import store_file as creation
+    from ..backends.sqlite.engine import driver, store_file
 
-    key, (_, path) = secrets(url).get("key"), place(url)
+    key, (_, path) = secrets(url).get("key"), path_of(url)
     assert path is not None
-    creation.check_file(path)
+    store_file.check_file(path)
     with closing(driver.connect(str(path), key, timeout=5)) as connection:
-        return creation.inspect(connection, path, key)
+        return store_file.inspect(connection, path, key)
 
 
 def family_of(name: str) -> Family:
-    """The family of that name; Refused, naming those there are."""
+    """The family of that name; InvalidInputError, naming those there are."""
     if name not in CATALOGUE:
-        raise Refused(f"no family {name!r}; there are {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"no family {name!r}; there are {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
 
 
@@ -93,7 +93,7 @@ def key_of(family: Family, parts: list[str], *, most: int) -> Key:
     """A key, or its first parts, as the family spells it: the position in a log is a number."""
     if len(parts) > most:
         wanted = " and ".join(family.key[:most]) or "nothing"
-        raise Refused(f"{family.name}: give {wanted} here, not {len(parts)} parts")
+        raise InvalidInputError(f"{family.name}: give {wanted} here, not {len(parts)} parts")
     last = len(family.key) - 1 if family.log else None
     return tuple(
         position(part) if index == last else check_id(part, family.key[index]) for index, part in enumerate(parts)
@@ -103,5 +103,5 @@ def key_of(family: Family, parts: list[str], *, most: int) -> Key:
 def position(text: str) -> int:
     """A position in a log."""
     if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Refused(f"expected a position, a whole number from 0, not {text!r}")
+        raise InvalidInputError(f"expected a position, a whole number from 0, not {text!r}")
     return int(text)

@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from ..core.records import Backend
+from ..core.backend import Backend
 from ..core.server_urls import HOST, server
-from ..errors import Refused, Unsupported
+from ..errors import InvalidInputError, UnsupportedError
 from .settings import FileSettings, MemorySettings, PostgresSettings, RedisSettings, Settings, SQLiteSettings, make
 
 PREFIX = "LODESTORE_"  # of variables in the environment
@@ -84,7 +84,7 @@ def _imported(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as missing:
         extra = module.rpartition(".")[2]
-        raise Unsupported(f"{missing.name} is not installed: pip install 'lodestore[{extra}]'") from None
+        raise UnsupportedError(f"{missing.name} is not installed: pip install 'lodestore[{extra}]'") from None
 
 
 def backend(url: str, **options: Any) -> Backend:
@@ -93,15 +93,15 @@ def backend(url: str, **options: Any) -> Backend:
     kind = SCHEMES[scheme]
     for name in (kind.path, kind.whole):
         if name and (name in asked or name in options):
-            raise Refused(f"{name}: the URL says where the store is; leave this out")
+            raise InvalidInputError(f"{name}: the URL says where the store is; leave this out")
     for name in asked:
         if name in kind.settings.SECRETS:
-            raise Refused(
+            raise InvalidInputError(
                 f"{name}: not in a URL, which ends up in logs; pass {name}=... beside it (the command line and "
                 f"create_storage_from_env take it from {PREFIX}{name.upper()})"
             )
         if name in options:
-            raise Refused(f"{name}: given twice, in the URL and beside it")
+            raise InvalidInputError(f"{name}: given twice, in the URL and beside it")
     named = {name: path for name in (kind.path, kind.whole) if name}
     return kind.build({**named, **asked, **options})
 
@@ -138,47 +138,55 @@ def whereabouts(url: str) -> str | None:
 
 
 def split(url: str) -> tuple[str, str, dict[str, str]]:
-    """Scheme, path and query of a URL; Refused with what would be right where one of them is not."""
+    """Scheme, path and query of a URL; InvalidInputError with what would be right where one of them is not."""
     if not isinstance(url, str):
-        raise Refused(f"a store URL is text, not {type(url).__name__}")
+        raise InvalidInputError(f"a store URL is text, not {type(url).__name__}")
     if ":" not in url:
-        raise Refused(f"{describe(url)!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:")
+        raise InvalidInputError(
+            f"{describe(url)!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:"
+        )
     scheme, rest = url.split(":", 1)
     if scheme not in SCHEMES:
         raise _no_backend(scheme, url)
     rest, _, query = rest.partition("?")
     if "#" in rest + query:
-        raise Refused(f"{describe(url)}: a store URL has no fragment; write %23 for a # in a path or a password")
+        raise InvalidInputError(
+            f"{describe(url)}: a store URL has no fragment; write %23 for a # in a path or a password"
+        )
     if "@" in query:
-        raise Refused(f"{describe(url)}: an @ behind the ?; write %3F for a ? in a password, %40 for an @ in a setting")
+        raise InvalidInputError(
+            f"{describe(url)}: an @ behind the ?; write %3F for a ? in a password, %40 for an @ in a setting"
+        )
     pairs: list[tuple[str, str]] = parse_qsl(query, keep_blank_values=True)
     if len(dict(pairs)) != len(pairs):
-        raise Refused(f"{describe(url)}: a setting is given twice")
+        raise InvalidInputError(f"{describe(url)}: a setting is given twice")
     return scheme, _path(scheme, rest, describe(url)), dict(pairs)
 
 
-def _no_backend(scheme: str, url: str) -> Refused:
+def _no_backend(scheme: str, url: str) -> InvalidInputError:
     near = difflib.get_close_matches(scheme, SCHEMES, 1)
     hint = f"; did you mean {near[0]}:?" if near else ""
     said = describe(url) if "@" in url else f"{scheme}:"  # what seems a scheme may be half a password
-    return Refused(f"no backend for {said}{hint} There are: {', '.join(f'{name}:' for name in SCHEMES)}")
+    return InvalidInputError(f"no backend for {said}{hint} There are: {', '.join(f'{name}:' for name in SCHEMES)}")
 
 
 def _path(scheme: str, rest: str, url: str) -> str:
     if SCHEMES[scheme].whole:
         try:
             server(f"{scheme}:{rest}")
-        except Refused as problem:
-            raise Refused(f"{url}: {problem}") from None
+        except InvalidInputError as problem:
+            raise InvalidInputError(f"{url}: {problem}") from None
         return f"{scheme}:{rest}"
     if SCHEMES[scheme].path is None:
         if rest.strip("/"):
-            raise Refused(f"{url}: a {scheme}: store has no path")
+            raise InvalidInputError(f"{url}: a {scheme}: store has no path")
         return ""
     if rest in ("", "//", "///") or ":memory:" in rest:
-        raise Refused(f"{url}: a path is missing, as in {scheme}:///agent; for a store in memory write memory:")
+        raise InvalidInputError(
+            f"{url}: a path is missing, as in {scheme}:///agent; for a store in memory write memory:"
+        )
     if (rest.startswith("//") and not rest.startswith("///")) or re.match("/*[^/]*:[^/]*@", rest):
-        raise Refused(f"{url}: no host here; write {scheme}:///relative or {scheme}:////absolute")
+        raise InvalidInputError(f"{url}: no host here; write {scheme}:///relative or {scheme}:////absolute")
     return _place(scheme, unquote(rest))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
-from ..errors import Refused
+from ..errors import InvalidInputError
 
 S = TypeVar("S", bound="Settings")
 
@@ -118,14 +118,14 @@ def make(kind: type[S], options: dict[str, Any]) -> S:
             near = difflib.get_close_matches(name, there, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             said = "a setting is unknown" if set(name) & set("@:/?#") else f"unknown setting {name!r}"
-            raise Refused(f"{said}{hint} There are: {', '.join(there) or 'none'}")
+            raise InvalidInputError(f"{said}{hint} There are: {', '.join(there) or 'none'}")
     return kind(**options)
 
 
 def _checked(name: str, value: Any, hint: Any) -> Any:
     if choices := [a for a in get_args(hint) if isinstance(a, str)]:
         if value not in choices:
-            raise Refused(f"{name}: expected {' or '.join(map(repr, choices))}, not {value!r}")
+            raise InvalidInputError(f"{name}: expected {' or '.join(map(repr, choices))}, not {value!r}")
         return value
     if hint is bool:
         return truth(name, value)
@@ -133,12 +133,12 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
         return _number(name, value, float if hint is float else int)
     if hint is Path:
         if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
-            raise Refused(f"{name}: expected a path, not {value!r}")
+            raise InvalidInputError(f"{name}: expected a path, not {value!r}")
         return Path(value)
     if name == "key" and not (value is None or _is_key(value)):
-        raise Refused("key: expected a passphrase (text, without NUL) or 32 bytes")
+        raise InvalidInputError("key: expected a passphrase (text, without NUL) or 32 bytes")
     if not isinstance(value, get_args(hint) or hint):
-        raise Refused(f"{name}: expected {_said(hint)}, not {type(value).__name__}")
+        raise InvalidInputError(f"{name}: expected {_said(hint)}, not {type(value).__name__}")
     return value
 
 
@@ -164,7 +164,7 @@ def truth(name: str, value: object) -> bool:
         return True
     if text in ("0", "false", "no", "off"):
         return False
-    raise Refused(f"{name}: expected true or false, not {value!r}")
+    raise InvalidInputError(f"{name}: expected true or false, not {value!r}")
 
 
 def _number(name: str, value: Any, kind: type[int] | type[float]) -> int | float:
@@ -175,7 +175,7 @@ def _number(name: str, value: Any, kind: type[int] | type[float]) -> int | float
     if number is None or (isinstance(value, float) and number != value):
         number = -1
     if not 0 <= number < (2**53 if name.endswith("_bytes") else 1e9):
-        raise Refused(f"{name}: expected a {'whole ' if kind is int else ''}number from 0, not {value!r}")
+        raise InvalidInputError(f"{name}: expected a {'whole ' if kind is int else ''}number from 0, not {value!r}")
     if name == "timeout" and not number:  # which would mean "at once" to one backend and "never" to another
-        raise Refused("timeout: expected seconds above 0")
+        raise InvalidInputError("timeout: expected seconds above 0")
     return number

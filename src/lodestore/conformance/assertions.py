@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..core.backend import Backend
 from ..core.families import FAMILIES, Family
 from ..core.records import (
     ABSENT,
@@ -15,7 +16,6 @@ from ..core.records import (
     VERSION,
     WRITTEN_AT,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,
@@ -26,7 +26,7 @@ from ..core.records import (
     alive,
     order_of,
 )
-from ..errors import Conflict
+from ..errors import ConflictError
 from .strategies import Step
 
 Contents = dict[Family, list[Row]]
@@ -118,10 +118,10 @@ async def _wanted(backend: Backend, put: Put, expect: str) -> int | None:
 
 
 async def outcome(backend: Backend, writes: Sequence[Write]) -> list[int] | None:
-    """The results of a batch; None where it met a Conflict."""
+    """The results of a batch; None where it met a ConflictError."""
     try:
         return await backend.apply(writes)
-    except Conflict:
+    except ConflictError:
         return None
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..backends.memory import MemoryBackend
+from ..core.backend import Backend
 from ..core.families import (
     CACHE,
     CHUNK_INFO,
@@ -21,9 +22,9 @@ from ..core.families import (
     STATE,
     Family,
 )
-from ..core.records import BODY, CREATED_AT, KEY, PLACE, WRITTEN_AT, Append, Backend, Copy, Drop, Key, Page, Put, Write
-from ..errors import Conflict, Unavailable
-from . import assertions as observe
+from ..core.records import BODY, CREATED_AT, KEY, PLACE, WRITTEN_AT, Append, Copy, Drop, Key, Page, Put, Write
+from ..errors import ConflictError, UnavailableError
+from . import assertions
 from .concurrency import OWNER, Rivals, batches_seen, mixed
 from .examples import gallery, shapes
 from .kit import START, folder
@@ -77,7 +78,7 @@ class KernelLaws(Rivals):
             assert len({0, *versions}) == 7, f"versions came back: {versions}"
             await handle.apply([Put(STATE, ("k",), b"{}", START)])
             for version in versions:
-                with pytest.raises(Conflict):
+                with pytest.raises(ConflictError):
                     await handle.apply([Put(STATE, ("k",), b"{}", START, None, version)])
 
         self.on_handles(work)
@@ -209,7 +210,7 @@ class KernelLaws(Rivals):
                 handle.verify,
             ]
             for ask in asked:
-                with pytest.raises(Unavailable):
+                with pytest.raises(UnavailableError):
                     await ask()
 
         async def main() -> None:
@@ -257,8 +258,8 @@ class KernelLaws(Rivals):
             for backend in (handle, model):
                 await backend.apply(gallery())
             for page in shapes():
-                await observe.compare_reads(handle, model, page)
-                assert await observe.walk(handle, page, 2) == await handle.scan(page._replace(limit=None)), f"{page}"
+                await assertions.compare_reads(handle, model, page)
+                assert await assertions.walk(handle, page, 2) == await handle.scan(page._replace(limit=None)), f"{page}"
 
         self.on_handles(work)
 

@@ -7,9 +7,10 @@ import random
 
 import pytest
 
+from ..core.backend import Backend
 from ..core.families import CACHE, MEMORY, RAW_MESSAGE, RESULT, STATE
-from ..core.records import BODY, KEY, PLACE, VERSION, Append, Backend, Drop, Page, Put, Write, order_of
-from ..errors import Conflict
+from ..core.records import BODY, KEY, PLACE, VERSION, Append, Drop, Page, Put, Write, order_of
+from ..errors import ConflictError
 from .assertions import NEVER
 from .kit import START, Kit
 
@@ -120,7 +121,7 @@ class Rivals(Kit):
             bad = Put(STATE, ("bad",), b"{}", START, None, NEVER)
             batches = [[*mixed(n), bad] if n % 2 else mixed(n) for n in range(6)]
             ended = await asyncio.gather(*map(handle.apply, batches), return_exceptions=True)
-            assert [isinstance(end, Conflict) for end in ended] == [False, True] * 3
+            assert [isinstance(end, ConflictError) for end in ended] == [False, True] * 3
             assert await batches_seen(handle) == {b'{"batch":%d}' % n: 6 for n in (0, 2, 4)}
             await check_gap_free(handle, 9)
 
@@ -134,7 +135,7 @@ class Rivals(Kit):
             row = (await handle.fetch(STATE, [("k",)]))[0]
             assert row is not None
             for stale in {*versions} - {row[VERSION]}:
-                with pytest.raises(Conflict):
+                with pytest.raises(ConflictError):
                     await handle.apply([Put(STATE, ("k",), b"{}", START, None, stale)])
 
         self.on_handles(work)
@@ -150,7 +151,7 @@ class Rivals(Kit):
                     try:
                         await handle.apply([Put(STATE, ("n",), b'{"n":%d}' % (count + 1), START, None, version)])
                         return
-                    except Conflict:
+                    except ConflictError:
                         await asyncio.sleep(random.random() / 500)
 
             await asyncio.gather(*map(increment, range(12)))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ..core.records import Backend
-from ..errors import Refused
+from ..core.backend import Backend
+from ..errors import InvalidInputError
 from ..store.store import Store
 from .kit import FakeClock, Kit
 
@@ -86,7 +86,7 @@ class Counters(Kit):
             ]
             for number, document in enumerate(others):
                 await store.store_cache_entry(f"k{number}", document)
-                with pytest.raises(Refused, match="no counter"):
+                with pytest.raises(InvalidInputError, match="no counter"):
                     await store.increment(f"k{number}")
                 assert await store.load_cache_entry(f"k{number}") == document
 
@@ -98,11 +98,11 @@ class Counters(Kit):
             over, one, more = await asyncio.gather(
                 *(store.increment("n", by) for by in (2, 1, 1)), return_exceptions=True
             )
-            assert (type(over), one, type(more)) == (Refused, MOST, Refused)
+            assert (type(over), one, type(more)) == (InvalidInputError, MOST, InvalidInputError)
             assert await store.load_cache_entry("n") == {"value": MOST}
             assert await store.increment("low", -MOST) == -MOST
             assert await store.increment("low", -1) == -(2**63)
-            with pytest.raises(Refused, match="64 bits"):
+            with pytest.raises(InvalidInputError, match="64 bits"):
                 await store.increment("low", -1)
 
         self.on_store(work)
@@ -111,7 +111,7 @@ class Counters(Kit):
         async def work(store: Store, clock: FakeClock) -> None:
             wrong: list[tuple[Any, ...]] = [("",), ("n", 1.5), ("n", True), ("n", "1"), ("n", 2**63), ("n", 1, 0), (1,)]
             for arguments in wrong:
-                with pytest.raises(Refused):
+                with pytest.raises(InvalidInputError):
                     await store.increment(*arguments)
             assert await store.list_cache_keys() == []
 

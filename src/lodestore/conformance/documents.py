@@ -15,7 +15,7 @@ import pytest
 
 from ..core.clock import iso
 from ..encoding.json_codec import MAX_BODY, MAX_DEPTH
-from ..errors import Refused
+from ..errors import InvalidInputError
 from ..store.store import Store
 from .kit import START, FakeClock, Kit
 from .strategies import documents
@@ -226,11 +226,11 @@ class Documents(Kit):
         async def work(store: Store, clock: FakeClock) -> None:
             for kind, write in WRITES.items():
                 for value, path in spoilt():
-                    with pytest.raises(Refused) as refusal:
+                    with pytest.raises(InvalidInputError) as refusal:
                         await write(store, value)
                     assert path in str(refusal.value), f"{kind}: no path {path} in {refusal.value}"
                 for value in (None, [], "text", 1, b"{}"):
-                    with pytest.raises(Refused):
+                    with pytest.raises(InvalidInputError):
                         await write(store, value)
             assert all(not n for name, n in (await store.get_storage_stats()).items() if name.endswith("_count"))
 
@@ -242,13 +242,13 @@ class Documents(Kit):
                 await write(store, {"kept": True})
             good, bad = {"n": 1}, {"n": math.nan}
             for write, read in KINDS.values():
-                with pytest.raises(Refused):
+                with pytest.raises(InvalidInputError):
                     await write(store, bad)
                 assert await read(store) == {"kept": True}
             for call in (store.store_raw_messages, store.append_raw_messages):
-                with pytest.raises(Refused, match=r"\[1\]\.n"):
+                with pytest.raises(InvalidInputError, match=r"\[1\]\.n"):
                     await call("c", [good, bad, good])
-            with pytest.raises(Refused):
+            with pytest.raises(InvalidInputError):
                 await store.store_cache_entries({"k": good, "many": bad, "new": good})
             assert await store.load_cache_entries(["k", "many", "new"]) == {"k": {"kept": True}, "many": {"kept": True}}
             assert await store.load_raw_messages("c") == [{"kept": True}]
@@ -258,7 +258,7 @@ class Documents(Kit):
     def test_a_body_over_the_cap_is_refused(self) -> None:
         async def work(store: Store, clock: FakeClock) -> None:
             await store.store_system_state("k", {"kept": True})
-            with pytest.raises(Refused):
+            with pytest.raises(InvalidInputError):
                 await store.store_system_state("k", {"text": "x" * MAX_BODY})
             assert await store.load_system_state("k") == {"kept": True}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ..errors import EmbeddingFailed, Refused
+from ..errors import EmbeddingError, InvalidInputError
 from ..store.store import Store
 from .kit import FakeClock, Kit
 from .search import names
@@ -88,13 +88,13 @@ class Embedded(Kit):
             await store.append_raw_messages("c", [{"content": "aaa wen"}, {"content": "bbb"}])
             await store.store_memory("c", "m", {"text": "a"})
             await store.save_result({"text": "b"}, "r")
-            with pytest.raises(EmbeddingFailed):
+            with pytest.raises(EmbeddingError):
                 await store.upsert_vectors("docs", ["x"], texts=["bb"])
             assert len(await store.load_raw_messages("c")) == 2
             assert names(await store.search("wen")) == [("raw_message", ("c", 0))], "found by text alone"
-            with pytest.raises(EmbeddingFailed):
+            with pytest.raises(EmbeddingError):
                 await store.search("wen", mode="hybrid")
-            with pytest.raises(EmbeddingFailed):
+            with pytest.raises(EmbeddingError):
                 await store.reindex(pending=True)
             embedder.failing = False
             assert names(await store.search("aaa", mode="vector", limit=None)) == [("memory", ("c", "k"))]
@@ -121,7 +121,7 @@ class Embedded(Kit):
 
             hits = await store.search("wen", rerank=by_number, limit=3, offset=1)
             assert [(hit.data["n"], hit.score) for hit in hits] == [(7, 7.0), (6, 6.0), (5, 5.0)]
-            with pytest.raises(Refused, match="rerank"):
+            with pytest.raises(InvalidInputError, match="rerank"):
                 await store.search("wen", rerank=lambda query, hits: [1.0])
 
         self.on_embedded(work)

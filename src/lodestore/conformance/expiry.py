@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..errors import Conflict, Refused
+from ..errors import ConflictError, InvalidInputError
 from ..store.store import Store
 from .kit import START, FakeClock, Kit, folder
 
@@ -30,9 +30,9 @@ class Lifetimes(Kit):
         async def work(store: Store, clock: FakeClock) -> None:
             await store.store_cache_entry("k", {"kept": True})
             for wrong in NO_TTLS:
-                with pytest.raises(Refused, match="ttl"):
+                with pytest.raises(InvalidInputError, match="ttl"):
                     await store.store_cache_entry("k", {}, wrong)
-                with pytest.raises(Refused, match="ttl"):
+                with pytest.raises(InvalidInputError, match="ttl"):
                     await store.store_cache_entries({"k": {}}, wrong)
             assert await store.load_cache_entry("k") == {"kept": True}
 
@@ -82,7 +82,7 @@ class Lifetimes(Kit):
             clock.now += 1000
             assert (await store.get_storage_stats())["cache_count"] == 0
             assert await store.delete_cache_entry("b") is False
-            with pytest.raises(Conflict):
+            with pytest.raises(ConflictError):
                 await store.store_cache_entry("a", {"n": 2}, expect=version)
             await store.store_cache_entry("a", {"n": 3}, expect=0)
             assert await store.load_cache_entry("a") == {"n": 3}

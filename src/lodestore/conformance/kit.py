@@ -9,10 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from ..core.records import Backend
+from ..core.backend import Backend
 from ..store.store import Store
 
 START = 1_700_000_000_000  # where the clocks of the kit start, in milliseconds

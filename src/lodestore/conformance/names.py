@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from ..errors import Refused
+from ..errors import InvalidInputError
 from ..store.store import Store
 from .kit import FakeClock, Kit
 from .strategies import HOSTILE, ids
@@ -61,15 +61,15 @@ class Names(Kit):
                 for wrong in NO_IDS:
                     try:
                         await call(store, wrong)
-                    except Refused:
+                    except InvalidInputError:
                         continue
                     pytest.fail(f"{name} takes {wrong!r:.40} for an id")
             for wrong in NO_IDS:
                 if wrong is not None and not isinstance(wrong, (list, tuple)):
-                    with pytest.raises(Refused):
+                    with pytest.raises(InvalidInputError):
                         await store.save_result({}, wrong)
                 if isinstance(wrong, str):
-                    with pytest.raises(Refused):
+                    with pytest.raises(InvalidInputError):
                         await store.store_cache_entries({"k": {}, wrong: {}})
             assert await store.list_conversations(include_partial=True) == await store.list_cache_keys() == []
 

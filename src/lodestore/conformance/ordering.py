@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..errors import Refused
+from ..errors import InvalidInputError
 from ..store.store import Store
 from .kit import FakeClock, Kit
 from .strategies import FAR
@@ -77,7 +77,7 @@ class Sequences(Kit):
                 for ask in asked:
                     with pytest.raises(ValueError, match="expected") as refusal:
                         await ask(wrong)
-                    assert isinstance(refusal.value, Refused)
+                    assert isinstance(refusal.value, InvalidInputError)
 
         self.on_store(work)
 

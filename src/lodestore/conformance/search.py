@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from ..core.records import Backend
-from ..errors import Conflict, Refused
+from ..core.backend import Backend
+from ..errors import ConflictError, InvalidInputError
 from ..search.filters import matches, parse
-from ..store.search_service import Hit
+from ..store.search_request import Hit
 from ..store.store import Store
 from .kit import FakeClock, Kit
 
@@ -131,7 +131,7 @@ class Searches(Kit):
 
             with pytest.raises(AssertionError, match="the block fails"):
                 await fail()
-            with pytest.raises(Conflict):
+            with pytest.raises(ConflictError):
                 await fail(expect=7)
             assert await store.search("zik") == []
             assert names(await store.search("kot")) == [("memory", ("c", "m"))]
@@ -192,7 +192,7 @@ class Searches(Kit):
                 pages = [await store.search("sab tov", where=where, limit=7, offset=at) for at in range(0, 157, 7)]
                 assert [name for page in pages for name in names(page)] == names(wanted)
             assert await store.search("sab", where={}, limit=0) == []
-            with pytest.raises(Refused, match="where"):
+            with pytest.raises(InvalidInputError, match="where"):
                 await store.search("sab", where={"n": {"$near": 3}})
 
         self.on_store(work)
@@ -241,7 +241,7 @@ class Searches(Kit):
                 *({"mode": mode} for mode in ("vector", "hybrid", None, 1)),
             ]
             for arguments in wrong:
-                with pytest.raises(Refused):
+                with pytest.raises(InvalidInputError):
                     await store.search(**{"query": "a", **arguments})
 
         self.on_store(work)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..core.families import FAMILIES
-from ..errors import Unavailable
+from ..errors import UnavailableError
 from ..store.store import Store
 from .documents import KINDS
 from .kit import FakeClock, Kit, folder
@@ -80,7 +80,7 @@ class Service(Kit):
                 *(store.purge_expired, store.get_storage_stats, store.verify),
             ]
             for ask in asked:
-                with pytest.raises(Unavailable):
+                with pytest.raises(UnavailableError):
                     await ask()
             health = await store.health_check()
             check_health(health, store)

@@ -12,21 +12,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ..backends.memory import MemoryBackend
-from ..core.clock import HighWater
+from ..core.backend import Backend
+from ..core.clock import HighWaterClock
 from ..core.families import FAMILIES, Family
-from ..core.records import BODY, KEY, VERSION, WRITTEN_AT, Backend, Copy, Drop, Key, Page, Put, Write
-from . import assertions as observe
-from . import strategies as draw
+from ..core.records import BODY, KEY, VERSION, WRITTEN_AT, Copy, Drop, Key, Page, Put, Write
+from . import assertions, strategies
 from .kit import START, folder
 
 T = TypeVar("T")
 
 hands = st.integers(0, 1)
 deltas = st.sampled_from([0, 0, 1, 9, 10, 1000, 60_000, -1, -500])
-batches = st.runner().flatmap(lambda machine: draw.batches(machine.focus, machine.pool, 1))
-pages = st.runner().flatmap(lambda machine: draw.pages(machine.focus, machine.pool, machine.clock()))
+batches = st.runner().flatmap(lambda machine: strategies.batches(machine.focus, machine.pool, 1))
+pages = st.runner().flatmap(lambda machine: strategies.pages(machine.focus, machine.pool, machine.clock()))
 records = st.runner().flatmap(
-    lambda machine: st.sampled_from(machine.focus).flatmap(lambda f: st.tuples(st.just(f), draw.keys(f, machine.pool)))
+    lambda machine: st.sampled_from(machine.focus).flatmap(
+        lambda f: st.tuples(st.just(f), strategies.keys(f, machine.pool))
+    )
 )
 unlogged = records.filter(lambda record: not record[0].log)
 
@@ -42,7 +44,7 @@ class Pair(RuleBasedStateMachine):
     """A store with two open handles beside its model."""
 
     make: Callable[[Path], Backend]
-    focus: draw.Families = FAMILIES
+    focus: strategies.Families = FAMILIES
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,9 +52,9 @@ class Pair(RuleBasedStateMachine):
         self._path = self._folder.__enter__()
         self._runner = asyncio.Runner()
         self._source = START
-        self.clock = HighWater(lambda: self._source)
+        self.clock = HighWaterClock(lambda: self._source)
         self.latest = 0
-        self.pool: draw.Ids = ()
+        self.pool: strategies.Ids = ()
         self.writes = 0
         self.versions: defaultdict[tuple[Family, Key], set[int]] = defaultdict(set)
         self.model = MemoryBackend()
@@ -74,7 +76,7 @@ class Pair(RuleBasedStateMachine):
         self.turn = 1 - hand
         return self.handles[hand]
 
-    @initialize(pool=st.lists(draw.ids, min_size=2, max_size=3, unique=True))
+    @initialize(pool=st.lists(strategies.ids, min_size=2, max_size=3, unique=True))
     def choose_ids(self, pool: list[str]) -> None:
         self.pool = tuple(pool)
 
@@ -93,12 +95,12 @@ class Pair(RuleBasedStateMachine):
 
     async def _compare(self, handle: Backend) -> None:
         now = self.clock()
-        found, expected = await observe.contents(handle), await observe.contents(self.model)
-        observe.same(found, expected, "as the other handle sees it")
+        found, expected = await assertions.contents(handle), await assertions.contents(self.model)
+        assertions.same(found, expected, "as the other handle sees it")
         for family in self.focus:
-            await observe.compare_reads(handle, self.model, Page(family, alive_at=now))
-            await observe.check_fetch(handle, family, found[family])
-        await observe.compare_counts(handle, self.model, now)
+            await assertions.compare_reads(handle, self.model, Page(family, alive_at=now))
+            await assertions.check_fetch(handle, family, found[family])
+        await assertions.compare_counts(handle, self.model, now)
         for family, rows in found.items():
             for row in rows:
                 self.versions[family, row[KEY:]].add(row[VERSION])
@@ -114,26 +116,26 @@ class Histories(Pair):
     """Everything a backend can be asked, in any order."""
 
     @rule(steps=batches, delta=deltas)
-    def write_here(self, steps: list[draw.Step], delta: int) -> None:
+    def write_here(self, steps: list[strategies.Step], delta: int) -> None:
         self._source += delta
         self.run(self._write(self.hand(0), steps))
 
     @rule(steps=batches, delta=deltas)
-    def write_there(self, steps: list[draw.Step], delta: int) -> None:
+    def write_there(self, steps: list[strategies.Step], delta: int) -> None:
         self._source += delta
         self.run(self._write(self.hand(1), steps))
 
-    async def _write(self, handle: Backend, steps: list[draw.Step]) -> None:
+    async def _write(self, handle: Backend, steps: list[strategies.Step]) -> None:
         now = self.clock()
         self.writes += 1
-        wanted = await observe.realise(self.model, steps, now)
-        writes = await observe.realise(handle, steps, now)
-        expected = await observe.outcome(self.model, wanted)
-        results = await observe.outcome(handle, writes)
-        assert observe.comparable(writes, results) == observe.comparable(wanted, expected), "the results differ"
+        wanted = await assertions.realise(self.model, steps, now)
+        writes = await assertions.realise(handle, steps, now)
+        expected = await assertions.outcome(self.model, wanted)
+        results = await assertions.outcome(handle, writes)
+        assert assertions.comparable(writes, results) == assertions.comparable(wanted, expected), "the results differ"
         if results is not None:
             self.latest = max([self.latest, *map(written, writes)])
-            await self._check_versions(handle, observe.last_puts(writes, results))
+            await self._check_versions(handle, assertions.last_puts(writes, results))
 
     async def _check_versions(self, handle: Backend, puts: dict[tuple[Family, Key], int]) -> None:
         for (family, key), version in puts.items():
@@ -142,36 +144,36 @@ class Histories(Pair):
             assert row is None or not row[BODY] or row[VERSION] == version, "apply answers another version than fetch"
 
     @rule(steps=batches, record=unlogged, hand=hands)
-    def fail(self, steps: list[draw.Step], record: tuple[Family, Key], hand: int) -> None:
+    def fail(self, steps: list[strategies.Step], record: tuple[Family, Key], hand: int) -> None:
         """A precondition that fails anywhere in a batch undoes all of it."""
         self.run(
             self._fail(self.hand(hand), [s for s in steps if not isinstance(s.write, Put) or s.expect == "any"], record)
         )
 
-    async def _fail(self, handle: Backend, steps: list[draw.Step], record: tuple[Family, Key]) -> None:
-        writes = await observe.realise(handle, steps, self.clock())
-        bad = Put(*record, b'{"torn":1}', self.clock(), None, observe.NEVER)
-        before = await observe.contents(handle)
+    async def _fail(self, handle: Backend, steps: list[strategies.Step], record: tuple[Family, Key]) -> None:
+        writes = await assertions.realise(handle, steps, self.clock())
+        bad = Put(*record, b'{"torn":1}', self.clock(), None, assertions.NEVER)
+        before = await assertions.contents(handle)
         for position in range(len(writes) + 1):
             batch = [*writes[:position], bad, *writes[position:]]
-            assert await observe.outcome(handle, batch) is None, f"no Conflict for write {position} of {len(batch)}"
-        assert await observe.contents(handle) == before, "a batch that met a Conflict left something"
+            assert await assertions.outcome(handle, batch) is None, f"no Conflict for write {position} of {len(batch)}"
+        assert await assertions.contents(handle) == before, "a batch that met a Conflict left something"
 
     @rule(page=pages, size=st.integers(1, 3), hand=hands)
     def read(self, page: Page, size: int, hand: int) -> None:
         handle = self.hand(hand)
-        self.run(observe.compare_reads(handle, self.model, page))
+        self.run(assertions.compare_reads(handle, self.model, page))
         if len(page.prefix) < len(page.family.key):
             whole = self.run(handle.scan(page._replace(limit=None)))
-            assert self.run(observe.walk(handle, page, size)) == whole, f"paging differs for {page}"
+            assert self.run(assertions.walk(handle, page, size)) == whole, f"paging differs for {page}"
 
     @rule(limit=st.integers(0, 3), hand=hands)
     def sweep(self, limit: int, hand: int) -> None:
         now, handle = self.clock(), self.hand(hand)
         removed = self.run(handle.sweep(now, limit))
-        expected = self.run(self.model.sweep(now, draw.FAR))
+        expected = self.run(self.model.sweep(now, strategies.FAR))
         assert removed == min(limit, expected), f"sweep({limit}) of {expected} expired removed {removed}"
-        assert self.run(handle.sweep(now, draw.FAR)) == expected - removed, "the sweep left or invented something"
+        assert self.run(handle.sweep(now, strategies.FAR)) == expected - removed, "the sweep left or invented something"
 
     @rule(hand=hands)
     def compact(self, hand: int) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from ..core.backend import Backend
 from ..core.families import STATE
-from ..core.records import Backend, Drop
-from ..errors import Refused
+from ..core.records import Drop
+from ..errors import InvalidInputError
 from ..search.tokenizers import KEY, TOKENIZERS, TRIGRAM, WORDS
-from ..store.search_service import Hit
+from ..store.search_request import Hit
 from ..store.store import Store
 from .kit import FakeClock, Kit
 from .search import names
@@ -92,7 +93,7 @@ class Tokenized(Kit):
             await again.initialize()
             for store in (one, again, plain):
                 assert names(await store.search("question")) == [("memory", ("c", "m"))]
-            with pytest.raises(Refused, match="reindex"):
+            with pytest.raises(InvalidInputError, match="reindex"):
                 await wrong.initialize()
             for store in (one, again):
                 await store.shutdown()
@@ -107,12 +108,12 @@ class Tokenized(Kit):
             assert await store.list_system_states(limit=1) == ["mine"]
             assert (await store.get_storage_stats())["state_count"] == 1
             for change in (store.store_system_state(*KEY, {}), store.delete_system_state(*KEY)):
-                with pytest.raises(Refused, match="reserved"):
+                with pytest.raises(InvalidInputError, match="reserved"):
                     await change
             for wrong in ("porter", "", 1, b"words"):
-                with pytest.raises(Refused, match="tokenizer"):
+                with pytest.raises(InvalidInputError, match="tokenizer"):
                     await store.reindex(tokenizer=wrong)  # type: ignore[arg-type]
-            with pytest.raises(Refused, match="tokenizer"):
+            with pytest.raises(InvalidInputError, match="tokenizer"):
                 await store.reindex(pending=True, tokenizer="words")
             assert (await store.get_storage_stats())["tokenizer"] == "both"
 

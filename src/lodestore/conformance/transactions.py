@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ..errors import Conflict, Refused
+from ..errors import ConflictError, InvalidInputError
 from ..store.store import Store
 from .kit import FakeClock, Kit, folder
 
@@ -93,7 +93,7 @@ class Transactions(Kit):
         async def work(store: Store, clock: FakeClock) -> None:
             await store.store_memory("c", "gone", {})
             before = await everything(store)
-            for last, error in ((refused, Refused), (cancelled, asyncio.CancelledError), (broken, KeyError)):
+            for last, error in ((refused, InvalidInputError), (cancelled, asyncio.CancelledError), (broken, KeyError)):
                 with pytest.raises(error):
                     await together(store, *CHANGES, last)
                 assert await everything(store) == before
@@ -112,7 +112,7 @@ class Transactions(Kit):
                 async def stale(tx: Any, number: int, key: str = key, expect: int = expect) -> None:
                     await tx.store_system_state(key, {"n": number}, expect=expect)
 
-                with pytest.raises(Conflict):
+                with pytest.raises(ConflictError):
                     await together(store, *CHANGES, stale, *CHANGES)
                 assert await everything(store) == before
             assert await store.list_system_states() == ["here"]
@@ -129,7 +129,7 @@ class Transactions(Kit):
                     seen.append(await store.version_of(family, *key))
                 assert len({0, *seen}) == 4, f"the versions of {family} do not change with each write: {seen}"
                 for stale in (0, *seen[:-1]):
-                    with pytest.raises(Conflict):
+                    with pytest.raises(ConflictError):
                         await write(store, {"n": "stale"}, stale)
                 assert await store.version_of(family, *key) == seen[-1], "a Conflict wrote something"
 
@@ -138,7 +138,7 @@ class Transactions(Kit):
     def test_a_version_asks_for_a_known_family_and_a_whole_key(self) -> None:
         async def work(store: Store, clock: FakeClock) -> None:
             for wrong in (("no_such_family", "k"), ("memory", "c"), ("state",), ("state", "k", "k")):
-                with pytest.raises(Refused):
+                with pytest.raises(InvalidInputError):
                     await store.version_of(*wrong)
 
         self.on_store(work)

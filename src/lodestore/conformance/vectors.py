@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from ..core.records import Backend
-from ..errors import Conflict, Refused
+from ..core.backend import Backend
+from ..errors import ConflictError, InvalidInputError
 from ..search.filters import matches, parse
 from ..store.store import Store
 from .kit import FakeClock, Kit
@@ -126,13 +126,13 @@ class Nearness(Kit):
             for number in range(4):
                 answers, found = await race(f"c{number}", "cosine")
                 won = answers.index(1)
-                assert isinstance(answers[1 - won], Refused)
+                assert isinstance(answers[1 - won], InvalidInputError)
                 assert found == [{"a": 0.0}, {"b": 1.0}][won]
                 answers, found = await race(f"d{number}", None)
                 if answers == [1, 1]:
                     assert found == {"a": 0.0, "b": 0.0}
                 else:
-                    assert isinstance(answers[0], Refused)
+                    assert isinstance(answers[0], InvalidInputError)
                     assert found == {"b": 1.0}
 
         self.on_handles(work, count=2)
@@ -147,7 +147,7 @@ class Nearness(Kit):
                 expected = {("item", (metric, name)): measure(vector, asked) for name, vector in vectors.items()}
                 for exact in (False, True):
                     check(await store.search_vectors(metric, asked, limit=None, exact=exact), expected)
-            with pytest.raises(Refused, match="metric"):
+            with pytest.raises(InvalidInputError, match="metric"):
                 await store.upsert_vectors("l2", ["a"], [[1, 2, 3]], metric="ip")
 
         self.on_store(work)
@@ -165,7 +165,7 @@ class Nearness(Kit):
                     assert hit.score == pytest.approx(1)
             await one.delete_collection("docs")
             await one.upsert_vectors("docs", ["a"], [[1, 2]], metric="l2")
-            with pytest.raises(Refused, match="vectors"):
+            with pytest.raises(InvalidInputError, match="vectors"):
                 await other.upsert_vectors("docs", ["b"], [[1, 2, 3]])
             [hit] = await other.search_vectors("docs", [1, 3])
             assert hit.score == pytest.approx(-1)
@@ -186,7 +186,7 @@ class Nearness(Kit):
                     await tx.upsert_vectors("docs", ["a"], [[1, 0]])
                     await tx.save_result({"text": "zik"}, "r", vector=[1, 0], expect=7)
 
-            with pytest.raises(Conflict):
+            with pytest.raises(ConflictError):
                 await fail()
             check(await store.search(vector=[1, 0], limit=None), {("memory", ("c", "m")): 0.0})
             assert await store.search_vectors("docs", [1, 0]) == []
@@ -259,19 +259,19 @@ class Nearness(Kit):
             await store.upsert_vectors("docs", ["a"], [[1, 0, 0]])
             bad: list[Any] = [[], [0, 0], [math.nan, 1], [math.inf, 1], ["1", "2"], [1], [1, 2, 3], "12", b"abc", 5]
             for vector in bad:
-                with pytest.raises(Refused, match="vector"):
+                with pytest.raises(InvalidInputError, match="vector"):
                     await store.store_memory("c", "n", {"text": "b"}, vector=vector)
-                with pytest.raises(Refused, match="vector"):
+                with pytest.raises(InvalidInputError, match="vector"):
                     await store.append_raw_messages("c", [{"content": "b"}], vectors=[vector])
-                with pytest.raises(Refused, match="vector"):
+                with pytest.raises(InvalidInputError, match="vector"):
                     await store.search(vector=vector)
             for vectors in ([[1, 0, 0]], [[1, 0, 0], [1, 0]], [], "ab", None):
-                with pytest.raises(Refused, match="vectors"):
+                with pytest.raises(InvalidInputError, match="vectors"):
                     await store.upsert_vectors("docs", ["a", "b"], vectors)
             right: dict[str, Any] = {"collection": "docs", "ids": ["a", "b"], "vectors": [[1, 1, 1]] * 2}
             wrong: list[dict[str, Any]] = [{"ids": ["a", "a"]}, {"ids": "ab"}, {"metadata": [{}]}, {"texts": [1, 2]}]
             for arguments in [*wrong, {"namespace": ""}, {"metric": "near"}]:
-                with pytest.raises(Refused):
+                with pytest.raises(InvalidInputError):
                     await store.upsert_vectors(**(right | arguments))
             assert names(await store.search(vector=[1, 0], limit=None)) == [("memory", ("c", "m"))]
             assert await store.list_vectors("docs") == ["a"]

@@ -15,7 +15,7 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class HighWater:
+class HighWaterClock:
     """A clock that holds still while its source steps back, so that nothing expired comes back to life."""
 
     __slots__ = ("_latest", "_source")

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from ..errors import Refused
+from ..errors import InvalidInputError
 
 HOST = r"(?:\[[0-9A-Fa-f:.]*\]|[^][\s:/?#@,]*)"
 _PLACE = re.compile(rf"({HOST})(?::([0-9]*))?")
@@ -24,16 +24,16 @@ class Server(NamedTuple):
 
 
 def server(url: str) -> Server:
-    """The parts of a URL without a query, unescaped; Refused where it is none."""
+    """The parts of a URL without a query, unescaped; InvalidInputError where it is none."""
     scheme, _, rest = url.partition(":")
     if not rest.startswith("//") or rest == "//":
-        raise Refused(f"a host or a path is missing, as in {scheme}://...")
+        raise InvalidInputError(f"a host or a path is missing, as in {scheme}://...")
     if not _is_text(unquote(rest)):
-        raise Refused("a URL is text without control characters, escaped or not")
+        raise InvalidInputError("a URL is text without control characters, escaped or not")
     login, at, place = rest[2:].rpartition("@")
     hosts, slash, path = place.partition("/")
     if set(login) & set("/?#") or set(place) & set("?#"):
-        raise Refused(_UNESCAPED)
+        raise InvalidInputError(_UNESCAPED)
     user, colon, password = (quote(unquote(part), safe="") for part in login.partition(":"))
     plain = f"{scheme}://{user}{':' if colon else ''}{password}{at}{hosts}{slash}{path}"
     places = [_place(part) for part in hosts.split(",")]
@@ -48,10 +48,10 @@ def _place(part: str) -> tuple[str, int | None]:
     found = _PLACE.fullmatch(part)
     port = int(found[2]) if found and found[2] and len(found[2]) < 6 else None
     if not found or (found[2] and not (port and port < 65_536)):
-        raise Refused("behind a host stands :port, a number from 1 to 65535")
+        raise InvalidInputError("behind a host stands :port, a number from 1 to 65535")
     host = unquote(found[1].strip("[]"))
     if not host.startswith("/") and not _is_name(host):
-        raise Refused("the host is no name a server can have")
+        raise InvalidInputError("the host is no name a server can have")
     return host, port
 
 

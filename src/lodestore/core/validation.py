@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from ..errors import Refused
+from ..errors import InvalidInputError
 from .families import RESERVED
 
 MAX_ID_BYTES = 1024
@@ -16,7 +16,7 @@ _FAR_FUTURE = 2**53  # the largest millisecond every JSON reader keeps exact
 
 
 def check_id(value: object, name: str) -> str:
-    """`value` if it is a usable id; Refused, naming the argument, where it is not."""
+    """`value` if it is a usable id; InvalidInputError, naming the argument, where it is not."""
     if type(value) is str and 0 < len(value) <= _SURELY_SHORT and value.isascii() and "\0" not in value:
         return value
     return _check_slowly(value, name)
@@ -24,24 +24,24 @@ def check_id(value: object, name: str) -> str:
 
 def _check_slowly(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise Refused(f"{name}: an id is text, not {type(value).__name__}")
+        raise InvalidInputError(f"{name}: an id is text, not {type(value).__name__}")
     if not value:
-        raise Refused(f"{name}: an id may not be empty")
+        raise InvalidInputError(f"{name}: an id may not be empty")
     if "\0" in value:
-        raise Refused(f"{name}: an id may not contain NUL")
+        raise InvalidInputError(f"{name}: an id may not contain NUL")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise Refused(f"{name}: the id holds half a surrogate pair, which is no Unicode text") from None
+        raise InvalidInputError(f"{name}: the id holds half a surrogate pair, which is no Unicode text") from None
     if size > MAX_ID_BYTES:
-        raise Refused(f"{name}: an id takes at most {MAX_ID_BYTES} bytes in UTF-8, this one takes {size}")
+        raise InvalidInputError(f"{name}: an id takes at most {MAX_ID_BYTES} bytes in UTF-8, this one takes {size}")
     return str(value)
 
 
 def check_unreserved(state_key: str) -> str:
-    """`state_key` if it is for users; Refused where it is one that lodestore keeps to itself."""
+    """`state_key` if it is for users; InvalidInputError where it is one that lodestore keeps to itself."""
     if state_key in RESERVED:
-        raise Refused(f"state_key: {state_key} is reserved: lodestore keeps something of its own under it")
+        raise InvalidInputError(f"state_key: {state_key} is reserved: lodestore keeps something of its own under it")
     return state_key
 
 
@@ -50,9 +50,9 @@ def check_count(value: object, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Refused(f"{name}: expected a whole number or None, not {value!r}")
+        raise InvalidInputError(f"{name}: expected a whole number or None, not {value!r}")
     if value < 0:
-        raise Refused(f"{name}: expected 0 or more, not {value}")
+        raise InvalidInputError(f"{name}: expected 0 or more, not {value}")
     return min(value, _FAR_FUTURE)
 
 
@@ -63,7 +63,7 @@ def check_seconds(value: object, name: str) -> float:
     except (TypeError, ValueError):
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise Refused(f"{name}: expected seconds from 0, not {value!r}")
+        raise InvalidInputError(f"{name}: expected seconds from 0, not {value!r}")
     return seconds
 
 
@@ -72,5 +72,5 @@ def expiry(ttl: float | None, now: int) -> int | None:
     if ttl is None:
         return None
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl < math.inf:
-        raise Refused(f"ttl: expected seconds above 0, or None for ever, not {ttl!r}")
+        raise InvalidInputError(f"ttl: expected seconds above 0, or None for ever, not {ttl!r}")
     return min(now + math.ceil(min(ttl, _FAR_FUTURE) * 1000), _FAR_FUTURE)

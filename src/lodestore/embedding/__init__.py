@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from .adapters import from_cohere, from_openai, from_sentence_transformers
-from .batching import Embedding
+from .batching import BatchingEmbedder
 from .embedder import Embedder, NamedEmbedder, as_embedder
 from .hashing import HashingEmbedder
 
 __all__ = [
+    "BatchingEmbedder",
     "Embedder",
-    "Embedding",
     "HashingEmbedder",
     "NamedEmbedder",
     "as_embedder",

@@ -6,21 +6,23 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..errors import Refused
-from .embedder import Function, NamedEmbedder
+from ..errors import InvalidInputError
+from .embedder import EmbedFunction, NamedEmbedder
 
 
 def from_sentence_transformers(model: Any, name: str | None = None) -> NamedEmbedder:
     """A `SentenceTransformer`, with the prompts it has for documents and for queries.
 
-    The name is that of the model on its hub; Refused where it came from elsewhere and none is given.
+    The name is that of the model on its hub; InvalidInputError where it came from elsewhere and none is given.
     """
     if isinstance(model, str):  # which has a method `encode` too
-        raise Refused("model: expected a SentenceTransformer, not the name of one")
+        raise InvalidInputError("model: expected a SentenceTransformer, not the name of one")
     encode = _method(model, "encode", "model")
     card = getattr(model, "model_card_data", None)
     if not (name := name or getattr(card, "base_model", None)):
-        raise Refused("name: the model does not say which one it is; give its name, as in name='all-MiniLM-L6-v2'")
+        raise InvalidInputError(
+            "name: the model does not say which one it is; give its name, as in name='all-MiniLM-L6-v2'"
+        )
     # Later versions have methods for documents and queries, and a shorter name for the dimension.
     documents = getattr(model, "encode_document", encode)
     queries = getattr(model, "encode_query", encode)
@@ -28,7 +30,7 @@ def from_sentence_transformers(model: Any, name: str | None = None) -> NamedEmbe
     return NamedEmbedder(_encoding(documents), name, tell(), _encoding(queries))
 
 
-def _encoding(encode: Callable[..., Any]) -> Function:
+def _encoding(encode: Callable[..., Any]) -> EmbedFunction:
     def embed(texts: list[str]) -> Any:
         return encode(texts, normalize_embeddings=False, convert_to_numpy=True, show_progress_bar=False)
 
@@ -61,7 +63,7 @@ def from_cohere(client: Any, model: str, dimensions: int | None = None) -> Named
     embed = _method(client, "embed", "client")
     wanted = {} if dimensions is None else {"output_dimension": dimensions}
 
-    def of_type(input_type: str) -> Function:
+    def of_type(input_type: str) -> EmbedFunction:
         fixed = {"model": model, "input_type": input_type, "embedding_types": ["float"], **wanted}
         return _calling(embed, lambda texts: {"texts": texts, **fixed}, _cohere_vectors)
 
@@ -81,13 +83,13 @@ def _named(model: str, dimensions: int | None) -> str:
 def _method(holder: Any, name: str, argument: str) -> Callable[..., Any]:
     method = getattr(holder, name, None)
     if not callable(method) or isinstance(holder, type):
-        raise Refused(f"{argument}: expected one with a method `{name}`; see docs/embeddings.md for which")
+        raise InvalidInputError(f"{argument}: expected one with a method `{name}`; see docs/embeddings.md for which")
     return method  # type: ignore[no-any-return]
 
 
 def _calling(
     method: Callable[..., Any], request: Callable[[list[str]], dict[str, Any]], read: Callable[[Any], Any]
-) -> Function:
+) -> EmbedFunction:
     """A function of texts that makes one request of a client; asynchronous where the client's method is."""
 
     async def later(answer: Awaitable[Any]) -> Any:

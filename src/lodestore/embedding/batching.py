@@ -13,31 +13,31 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from ..errors import EmbeddingFailed, Refused
+from ..errors import EmbeddingError, InvalidInputError
 from ..search.vectors import load_numpy
-from .embedder import Embedder, Function, as_embedder
+from .embedder import Embedder, EmbedFunction, as_embedder
 from .errors import said_of
-from .queue import Line
+from .queue import CallQueue
 from .validation import rows_of
 
 BATCH = 64  # texts in one call
 CALLS = 4  # of an asynchronous embedder at once, for documents and for queries each
 
 
-class Embedding:
+class BatchingEmbedder:
     """An embedder as a store uses it, on one event loop.
 
     `batch` is how many texts one call takes at most, `timeout` how many seconds it may take. A synchronous embedder is
     called in a thread of its own, once at a time; a call that has timed out goes on there, and the next waits for it.
-    Unsupported where numpy is not installed.
+    UnsupportedError where numpy is not installed.
     """
 
-    def __init__(self, embedder: Embedder | Function, *, batch: int = BATCH, timeout: float | None = None) -> None:
+    def __init__(self, embedder: Embedder | EmbedFunction, *, batch: int = BATCH, timeout: float | None = None) -> None:
         load_numpy()
         if batch < 1:
-            raise Refused(f"batch: expected a whole number from 1, not {batch!r}")
+            raise InvalidInputError(f"batch: expected a whole number from 1, not {batch!r}")
         if timeout is not None and not timeout > 0:
-            raise Refused("timeout: expected seconds above 0, or None")
+            raise InvalidInputError("timeout: expected seconds above 0, or None")
         named = as_embedder(embedder)
         self.name = named.name
         self.dimension = named.dimension  # None until the first answer
@@ -47,14 +47,14 @@ class Embedding:
         self._documents = self._line(named.function)
         self._queries = self._line(named.for_queries) if named.for_queries else self._documents
 
-    def _line(self, function: Function) -> Line:
+    def _line(self, function: EmbedFunction) -> CallQueue:
         waits = _is_async(function)
-        return Line(partial(self._ask, function, waits), self._batch, CALLS if waits else 1)
+        return CallQueue(partial(self._ask, function, waits), self._batch, CALLS if waits else 1)
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
         """The vector of each text, as float32 in little-endian bytes, of whatever length and none of them zero.
 
-        EmbeddingFailed where the embedder raises, takes too long, or returns anything else than one usable vector for
+        EmbeddingError where the embedder raises, takes too long, or returns anything else than one usable vector for
         each text. Texts of other callers in the same call do not matter: after a failure each is tried alone.
         """
         return await self._all(self._documents, texts)
@@ -63,13 +63,13 @@ class Embedding:
         """`embed`, of texts that are searched for."""
         return await self._all(self._queries, texts)
 
-    async def _all(self, line: Line, texts: Sequence[str]) -> list[bytes]:
+    async def _all(self, line: CallQueue, texts: Sequence[str]) -> list[bytes]:
         rows: list[bytes] = []
         for start in range(0, len(texts), self._batch):  # in turn, so that others get theirs in between
             rows += await line.embed(texts[start : start + self._batch])
         return rows
 
-    async def _ask(self, function: Function, waits: bool, texts: list[str]) -> list[bytes]:
+    async def _ask(self, function: EmbedFunction, waits: bool, texts: list[str]) -> list[bytes]:
         limit = asyncio.timeout(self._timeout)
         try:
             async with limit:
@@ -79,10 +79,10 @@ class Embedding:
         except Exception as error:
             said = f"no answer within {self._timeout:g} s" if limit.expired() else said_of(error)
             # Never the text of the error itself: it may quote headers, and with them a key.
-            raise EmbeddingFailed(f"{self.name}: {said}") from error
+            raise EmbeddingError(f"{self.name}: {said}") from error
         return rows
 
-    async def _answer(self, function: Function, waits: bool, texts: list[str]) -> Any:
+    async def _answer(self, function: EmbedFunction, waits: bool, texts: list[str]) -> Any:
         if waits:
             return await function(texts)
         answer = await asyncio.get_running_loop().run_in_executor(self._thread, _call, function, texts)
@@ -92,7 +92,7 @@ class Embedding:
         if self.dimension is None:
             self.dimension = found
         if found != self.dimension:
-            raise EmbeddingFailed(f"vectors of {found} numbers, not of {self.dimension}")
+            raise EmbeddingError(f"vectors of {found} numbers, not of {self.dimension}")
 
     async def close(self) -> None:
         """Give up the calls under way; who waits for one is cancelled."""
@@ -105,7 +105,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
-def _call(function: Function, texts: list[str]) -> Any:
+def _call(function: EmbedFunction, texts: list[str]) -> Any:
     try:
         return function(texts)
     except StopIteration as error:  # no future can hold it: who waits would wait for ever

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..core.validation import check_id
-from ..errors import Refused
+from ..errors import InvalidInputError
 
 # From texts to a vector for each: a list of lists, an array of two dimensions, or a list of float32 as bytes
 # (little-endian). It may be asynchronous.
-Function = Callable[[list[str]], Any]
+EmbedFunction = Callable[[list[str]], Any]
 
 
 class Embedder(Protocol):
@@ -35,19 +35,21 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NamedEmbedder:
-    """An embedder made of a function and what has to be known of it. Refused where that cannot be right."""
+    """An embedder made of a function and what has to be known of it. InvalidInputError where that cannot be right."""
 
-    function: Function
+    function: EmbedFunction
     name: str
     dimension: int | None = None
-    for_queries: Function | None = None
+    for_queries: EmbedFunction | None = None
 
     def __post_init__(self) -> None:
         check_id(self.name, "embedder name")
         if not callable(self.function) or isinstance(self.function, type):
-            raise Refused(f"embedder: expected a function of a list of texts, not {_kind(self.function)}")
+            raise InvalidInputError(f"embedder: expected a function of a list of texts, not {_kind(self.function)}")
         if self.for_queries is not None and not callable(self.for_queries):
-            raise Refused(f"for_queries: expected a function of a list of texts, not {_kind(self.for_queries)}")
+            raise InvalidInputError(
+                f"for_queries: expected a function of a list of texts, not {_kind(self.for_queries)}"
+            )
         if self.dimension is not None:
             check_dimension(self.dimension)
 
@@ -64,7 +66,7 @@ def as_embedder(value: object, name: str | None = None) -> NamedEmbedder:
     if isinstance(value, NamedEmbedder) and name in (None, value.name):
         return value
     if not callable(value) or isinstance(value, type):
-        raise Refused(
+        raise InvalidInputError(
             f"embedder: expected a function of a list of texts, or an object with `name` and `dimension` that is called"
             f" like one, not {_kind(value)}"
         )
@@ -76,7 +78,9 @@ def as_embedder(value: object, name: str | None = None) -> NamedEmbedder:
 def _name(value: object) -> str:
     found = getattr(value, "name", None) or getattr(value, "__name__", None)
     if found is None or found == "<lambda>":
-        raise Refused("embedder: it has no name, which tells its vectors from others: use as_embedder(function, name)")
+        raise InvalidInputError(
+            "embedder: it has no name, which tells its vectors from others: use as_embedder(function, name)"
+        )
     return check_id(found, "embedder name")
 
 
@@ -85,7 +89,7 @@ def _kind(value: object) -> str:
 
 
 def check_dimension(value: object) -> int:
-    """`value` if it can be the dimension of vectors; Refused where it cannot."""
+    """`value` if it can be the dimension of vectors; InvalidInputError where it cannot."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise Refused(f"dimension: expected a whole number from 1, not {value!r}")
+        raise InvalidInputError(f"dimension: expected a whole number from 1, not {value!r}")
     return value

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import EmbeddingFailed
+from ..errors import EmbeddingError
 
 _OF_TEXTS = frozenset({400, 413, 422})  # a request that is wrong, too large, or not understood
 
 
 def said_of(error: BaseException) -> str:
     """What can be said without repeating a secret: our own words, else the kind of error and its HTTP status."""
-    if isinstance(error, EmbeddingFailed):
+    if isinstance(error, EmbeddingError):
         return str(error)
     status = _status(error)
     return f"{type(error).__name__}{f' (HTTP {status})' if status else ''}"
 
 
-def is_of_service(failure: EmbeddingFailed) -> bool:
+def is_of_service(failure: EmbeddingError) -> bool:
     """Whether any text would have failed: no connection, no answer in time, no right, too many requests."""
     statuses = [status for error in _causes(failure) if (status := _status(error))]
     if statuses:

@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from ..errors import EmbeddingFailed
+from ..errors import EmbeddingError
 from .errors import is_of_service
 
 
-class _Part(NamedTuple):
+class _Waiting(NamedTuple):
     """The texts of one caller, and the future that waits for their vectors."""
 
     texts: Sequence[str]
     done: asyncio.Future[list[bytes]]
 
 
-class Line:
+class CallQueue:
     """Calls `ask(texts)` for `batch` texts at most, and `width` times at once at most.
 
     A call goes out at the end of the turn of the event loop. A caller who is cancelled leaves the others alone; with
@@ -30,13 +30,13 @@ class Line:
         self._ask = ask
         self._batch = batch
         self._width = width
-        self._waiting: deque[_Part] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
         """The vectors of `batch` texts at most."""
         loop = asyncio.get_running_loop()
-        part = _Part(texts, loop.create_future())
+        part = _Waiting(texts, loop.create_future())
         if not self._waiting:  # else it is on its way already, or somebody's end starts it
             loop.call_soon(self._start)
         self._waiting.append(part)
@@ -50,8 +50,8 @@ class Line:
             for part in parts:
                 part.done.add_done_callback(partial(_leave, task, parts))
 
-    def _take(self) -> list[_Part]:
-        parts: list[_Part] = []
+    def _take(self) -> list[_Waiting]:
+        parts: list[_Waiting] = []
         room = self._batch
         while self._waiting and (size := len(self._waiting[0].texts)) <= room:
             part = self._waiting.popleft()
@@ -64,17 +64,17 @@ class Line:
         self._tasks.discard(task)
         self._start()
 
-    async def _settle(self, parts: list[_Part]) -> None:
+    async def _settle(self, parts: list[_Waiting]) -> None:
         try:
             await self._serve(parts)
         finally:
             for part in parts:  # nobody may wait for ever, whatever went wrong here
                 part.done.cancel()
 
-    async def _serve(self, parts: list[_Part]) -> None:
+    async def _serve(self, parts: list[_Waiting]) -> None:
         try:
             rows = iter(await self._ask([text for part in parts for text in part.texts]))
-        except EmbeddingFailed as failure:
+        except EmbeddingError as failure:
             if len(parts) > 1 and not is_of_service(failure):
                 for part in parts:  # one of the texts is at fault, and only its caller shall know
                     if not part.done.done():
@@ -98,14 +98,14 @@ class Line:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _fail(parts: list[_Part], failure: EmbeddingFailed) -> None:
+def _fail(parts: list[_Waiting], failure: EmbeddingError) -> None:
     for part in parts:
         if not part.done.done():
-            own = EmbeddingFailed(*failure.args)  # one for each: raising it writes into it
+            own = EmbeddingError(*failure.args)  # one for each: raising it writes into it
             own.__cause__ = failure.__cause__
             part.done.set_exception(own)
 
 
-def _leave(task: asyncio.Task[None], parts: list[_Part], _: asyncio.Future[list[bytes]]) -> None:
+def _leave(task: asyncio.Task[None], parts: list[_Waiting], _: asyncio.Future[list[bytes]]) -> None:
     if all(part.done.cancelled() for part in parts):
         task.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EmbeddingFailed
+from ..errors import EmbeddingError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def rows_of(answer: Any, count: int) -> list[bytes]:
-    """`count` vectors of one dimension, finite and none of them zero; EmbeddingFailed for anything else."""
+    """`count` vectors of one dimension, finite and none of them zero; EmbeddingError for anything else."""
     matrix = _matrix(answer)
     if matrix.ndim != 2 or not matrix.shape[1]:
-        raise EmbeddingFailed(f"expected a list of vectors, not {type(answer).__name__} of shape {matrix.shape}")
+        raise EmbeddingError(f"expected a list of vectors, not {type(answer).__name__} of shape {matrix.shape}")
     if len(matrix) != count:
-        raise EmbeddingFailed(f"{len(matrix)} vectors for {count} texts")
+        raise EmbeddingError(f"{len(matrix)} vectors for {count} texts")
     import numpy as np
 
     if not np.isfinite(matrix).all():
-        raise EmbeddingFailed("a vector with a number that is not finite as float32")
+        raise EmbeddingError("a vector with a number that is not finite as float32")
     if not matrix.any(axis=1).all():
-        raise EmbeddingFailed("a vector of nothing but zeros")
+        raise EmbeddingError("a vector of nothing but zeros")
     return [row.tobytes() for row in matrix]
 
 
@@ -34,8 +34,8 @@ def _matrix(answer: Any) -> npt.NDArray[np.float32]:
         packed = isinstance(answer, (list, tuple)) and answer and isinstance(answer[0], (bytes, bytearray))
         found = np.asarray([np.frombuffer(row, "<f4") for row in answer] if packed else answer)
     except ValueError as error:
-        raise EmbeddingFailed("vectors of different lengths, or no vectors") from error
+        raise EmbeddingError("vectors of different lengths, or no vectors") from error
     if found.dtype.kind not in "fiu":  # text would be read as numbers, and objects called
-        raise EmbeddingFailed(f"expected vectors of numbers, not {type(answer).__name__} of {found.dtype}")
+        raise EmbeddingError(f"expected vectors of numbers, not {type(answer).__name__} of {found.dtype}")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused for that
         return found.astype("<f4", copy=False)

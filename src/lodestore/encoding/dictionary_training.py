@@ -15,7 +15,9 @@ import zstandard
 
 from ..core.families import FAMILIES, Family
 from ..errors import LodestoreError
-from .packer import LEVEL, MOST, Packer, press
+from .body_format import MAX_DICTIONARIES
+from .dictionaries import compress_dictionary
+from .packer import LEVEL, Packer
 
 FIRST = 64 * 1024  # bytes of records from which a dictionary can be made
 GROWTH = 8
@@ -28,7 +30,7 @@ WORTH = 0.97  # of the bytes without it: a dictionary that saves less is not kep
 _SEGMENT, _MATCH = 400, 8  # of the cover algorithm: how long the pieces are that it chooses, and what counts as equal
 
 
-class Shelf(Protocol):
+class DictionaryTable(Protocol):
     """Where a backend keeps its dictionaries."""
 
     async def sample(self, family: Family, size: int) -> list[bytes]:
@@ -41,10 +43,10 @@ class Shelf(Protocol):
         """Store a pressed dictionary under the next number, unless the family's newest is not `after`; learn all."""
 
 
-class Trainer:
+class DictionaryTrainer:
     """Trains what is due, one at a time; `problems` says why the last one failed, if it did."""
 
-    def __init__(self, packer: Packer, shelf: Shelf, *, use: bool = True) -> None:
+    def __init__(self, packer: Packer, shelf: DictionaryTable, *, use: bool = True) -> None:
         self._packer = packer
         self._shelf = shelf
         self._use = use
@@ -95,7 +97,7 @@ class Trainer:
         known = newest.covered if newest else 0
         bodies = await self._shelf.sample(family, SAMPLE)
         size = sum(map(len, bodies))
-        if size < FIRST or len(bodies) < FEWEST or packer.latest >= MOST:
+        if size < FIRST or len(bodies) < FEWEST or packer.latest >= MAX_DICTIONARIES:
             packer.expect(family, max(FIRST - size, FIRST // 8))
             return 0
         covered = max(size, known * GROWTH)
@@ -152,5 +154,5 @@ def _worth(packer: Packer, family: Family, bodies: Sequence[bytes], ahead: int) 
     saved = (before - after) / sum(map(len, tried)) * ahead
     if after > WORTH * before:
         return None
-    pressed = press(content)
+    pressed = compress_dictionary(content)
     return pressed if saved > len(pressed) else None

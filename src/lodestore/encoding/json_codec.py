@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from ..errors import Refused
+from ..errors import InvalidInputError
 
 MAX_BODY = 64 * 1024 * 1024
 MAX_DEPTH = 200
@@ -25,23 +25,23 @@ loads = orjson.loads
 def encode(value: object, name: str = "data") -> bytes:
     """Canonical JSON of `value`, which must be an object (dict, dataclass or pydantic model).
 
-    Refused, with the path of the offender as in `messages[3].usage.cost`, for anything that would not come back:
-    NaN and infinities, integers beyond 64 bits, keys that are not text, bytes, half surrogate pairs, nesting deeper
-    than 200, more than 64 MiB.
+    InvalidInputError, with the path of the offender as in `messages[3].usage.cost`, for anything that would not come
+    back: NaN and infinities, integers beyond 64 bits, keys that are not text, bytes, half surrogate pairs, nesting
+    deeper than 200, more than 64 MiB.
     """
     try:
         body = orjson.dumps(value, default=_model)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Refused(_explain(value, name, str(error))) from None
+        raise InvalidInputError(_explain(value, name, str(error))) from None
     # orjson writes NaN as null and counts no levels: look closer only where the text leaves room for either.
     deep = len(body) > 2 * MAX_DEPTH and body.count(b"[") + body.count(b"{") > MAX_DEPTH
     if deep or (b"null" in body and _may_hold_nan(value) and loads(body) != value):
         for problem in _problems(value, name, 1):
-            raise Refused(problem)
+            raise InvalidInputError(problem)
     if body[:1] != b"{":
-        raise Refused(f"{name}: expected an object (a dict), not {type(value).__name__}")
+        raise InvalidInputError(f"{name}: expected an object (a dict), not {type(value).__name__}")
     if len(body) > MAX_BODY:
-        raise Refused(f"{name}: {len(body):,} bytes as JSON, above the cap of {MAX_BODY:,}")
+        raise InvalidInputError(f"{name}: {len(body):,} bytes as JSON, above the cap of {MAX_BODY:,}")
     # What orjson returns keeps its work buffer: four kilobytes for a hundred bytes.
     return bytes(memoryview(body)) if len(body) < 4096 else body
 
@@ -50,7 +50,7 @@ def encode_all(values: Iterable[object], name: str) -> tuple[bytes, ...]:
     """`encode` of each; the message says which one was refused."""
     try:
         return tuple(map(encode, values))
-    except Refused:
+    except InvalidInputError:
         return tuple(encode(value, f"{name}[{index}]") for index, value in enumerate(values))
 
 

@@ -20,17 +20,16 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 import zstandard
 
 from ..core.families import CATALOGUE, Family
-from ..errors import Corrupt
-from ..search import vectors as floats
-from .json_codec import MAX_BODY
+from ..errors import CorruptError
+from . import vector_codec
+from .body_format import BASE, DENSE, MAGIC, MAX_DICTIONARIES, RAW, VECTOR, ZSTD, check_size, kind_of
+from .checksum import with_checksum
+from .dictionaries import Dictionary, is_sound, open_dictionary
 
-RAW, ZSTD, VECTOR = 1, 2, 3
-MOST = 110  # dictionaries in one store; a family needs one for each time it grows to eight times its size
 LEVEL, DENSE_LEVEL = 3, 15  # for a write, which somebody waits for; for `compact`
 # Long bodies that will expire: half the time, bodies 3 % larger. Others share long texts with the dictionary, which
 # the lowest level does not see (docs/decisions/0010).
@@ -38,25 +37,12 @@ LONG, PASSING_LEVEL = 4096, 1
 # Below these sizes zstd saves little of a real store and costs more than reading the record.
 COMPRESS_FROM, COMPRESS_FROM_WITH_DICTIONARY = 2048, 64
 
-_DENSE = 0x80
-BASE = 15  # what is added to the number of a dictionary to make it a kind
-_SEAL = 0x6DD90A9D  # crc32(text + (crc32(text) ^ _SEAL) as 4 bytes, little endian) is 0 for every text
-_MAGIC = zstandard.FRAME_HEADER
 _RAW_BYTE, _VECTOR_BYTE = bytes([RAW]), bytes([VECTOR])
 _SMALL = (b"\x20", b"\x60")  # descriptors of frames that declare their size in one byte or two
 
 
-class UnknownDictionary(Corrupt):
+class UnknownDictionary(CorruptError):
     """A body needs a dictionary that this packer has not learnt: another process may have trained it since."""
-
-
-class Dictionary(NamedTuple):
-    """One row of the table: `covered` is how many bytes the family had been given when this was trained."""
-
-    number: int
-    family: str
-    covered: int
-    stored: bytes
 
 
 class Packer:
@@ -80,7 +66,7 @@ class Packer:
             if found.number in self._known:
                 continue
             self._known[found.number] = found
-            if self._use and found.family in CATALOGUE and _sound(found):
+            if self._use and found.family in CATALOGUE and is_sound(found):
                 self._newest[CATALOGUE[found.family]] = found.number
 
     @property
@@ -112,7 +98,7 @@ class Packer:
         if not body:
             return body
         if family.of:
-            return seal(_vector(body))
+            return with_checksum(_vector(body))
         left = self._left[family] = self._left.get(family, 0) - len(body)
         if left < 0:
             self.due.add(family)
@@ -121,7 +107,7 @@ class Packer:
     def pack_densely(self, family: Family, body: bytes) -> bytes:
         """`pack`, with effort: for upkeep, where nobody waits, and of bodies that were counted when they came."""
         if family.of:
-            return seal(_vector(body))
+            return with_checksum(_vector(body))
         return self._dense.pack(body, self._newest.get(family, 0))
 
     def weigh(self, family: Family, body: bytes) -> int:
@@ -133,37 +119,37 @@ class Packer:
     def repack(self, family: Family, packed: bytes, body: bytes) -> bytes | None:
         """`packed` anew, with effort and the newest dictionary; None where that is not smaller."""
         number = self._newest.get(family, 0)
-        if not packed or family.of or packed[0] == _DENSE | _kind(number):
+        if not packed or family.of or packed[0] == DENSE | kind_of(number):
             return None
         again = self._dense.pack(body, number)
         return again if len(again) < len(packed) else None
 
     def unpack(self, packed: bytes, where: str = "record") -> bytes:
-        """Stored bytes to body; Corrupt, naming `where`, when they are not what `pack` made."""
+        """Stored bytes to body; CorruptError, naming `where`, when they are not what `pack` made."""
         if zlib.crc32(packed):
-            raise Corrupt(f"{where}: the stored body fails its checksum")
+            raise CorruptError(f"{where}: the stored body fails its checksum")
         return packed[1:-4] if packed[:1] == _RAW_BYTE else self._tools.unpack(packed, where)
 
-    def vector(self, packed: bytes, where: str = "record") -> floats.Vector:
+    def vector(self, packed: bytes, where: str = "record") -> vector_codec.StoredVector:
         """The vector in a stored body."""
         if packed[:1] == _VECTOR_BYTE and not zlib.crc32(packed):
             return _vector_in(packed, where)
         try:
-            return floats.stored(self.unpack(packed, where))
+            return vector_codec.decode_vector(self.unpack(packed, where))
         except ValueError as problem:
-            raise Corrupt(f"{where}: {problem}") from None
+            raise CorruptError(f"{where}: {problem}") from None
 
     def readable(self, packed: bytes) -> bytes | None:
         """The body; None where it is broken, which reading the record tells and `verify`, not its upkeep."""
         try:
             return self.unpack(packed)
-        except Corrupt:
+        except CorruptError:
             return None
 
     def unpack_all(self, packed: Sequence[bytes]) -> list[bytes]:
-        """`unpack` of many, checked by one call. Corrupt when any is broken; `unpack` each to learn which."""
+        """`unpack` of many, checked by one call. CorruptError when any is broken; `unpack` each to learn which."""
         if zlib.crc32(b"".join(packed)):
-            raise Corrupt("a stored body fails its checksum")
+            raise CorruptError("a stored body fails its checksum")
         return self._tools.unpack_all(packed)
 
     @property
@@ -187,7 +173,7 @@ class _Tools:
     def __init__(self, known: dict[int, Dictionary], level: int) -> None:
         self._known = known
         self._level = level
-        self._flag = _DENSE if level == DENSE_LEVEL else 0
+        self._flag = DENSE if level == DENSE_LEVEL else 0
         self._compressors: dict[tuple[int, int], zstandard.ZstdCompressor] = {}  # by dictionary and level
         self._decompressors: dict[int, Callable[[bytes], bytes]] = {}
 
@@ -197,10 +183,10 @@ class _Tools:
             level = PASSING_LEVEL if passing and len(body) >= LONG else self._level
             compressor = self._compressors.get((number, level)) or self._compressor(number, level)
             frame = compressor.compress(body)
-            small = bytes((self._flag | _kind(number),)) + (frame[4:] if number else frame)
+            small = bytes((self._flag | kind_of(number),)) + (frame[4:] if number else frame)
             if len(small) < len(framed):
                 framed = small
-        return seal(framed)
+        return with_checksum(framed)
 
     def unpack(self, packed: bytes, where: str) -> bytes:
         if not packed:
@@ -211,11 +197,11 @@ class _Tools:
         decompress = self._decompressors.get(packed[0]) or self._decompressor(packed[0], where)
         # python-zstandard ignores max_output_size when the frame declares its size: read the declaration first.
         if frame[:1] not in _SMALL:
-            _check_size(frame if frame[:4] == _MAGIC else _MAGIC + frame, where)
+            check_size(frame if frame[:4] == MAGIC else MAGIC + frame, where)
         try:
             return decompress(frame)
         except zstandard.ZstdError as error:
-            raise Corrupt(f"{where}: the stored body does not decompress ({error})") from None
+            raise CorruptError(f"{where}: the stored body does not decompress ({error})") from None
 
     def unpack_all(self, packed: Sequence[bytes]) -> list[bytes]:
         # The loop of every long conversation: what can be left out of it is.
@@ -229,7 +215,7 @@ class _Tools:
                 else:
                     bodies.append(self.unpack(body, "record"))
         except zstandard.ZstdError as error:
-            raise Corrupt(f"a stored body does not decompress ({error})") from None
+            raise CorruptError(f"a stored body does not decompress ({error})") from None
         return bodies
 
     def _compressor(self, number: int, level: int) -> zstandard.ZstdCompressor:
@@ -242,14 +228,14 @@ class _Tools:
         return self._compressors.setdefault((number, level), made)
 
     def _decompressor(self, first: int, where: str) -> Callable[[bytes], bytes]:
-        kind = first & ~_DENSE
+        kind = first & ~DENSE
         if kind == ZSTD:
             made = zstandard.ZstdDecompressor()
-        elif BASE < kind <= BASE + MOST:
+        elif BASE < kind <= BASE + MAX_DICTIONARIES:
             common = self._dictionary(kind - BASE, where)
             made = zstandard.ZstdDecompressor(dict_data=common, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
         else:
-            raise Corrupt(f"{where}: unknown body format {kind}; written by a newer lodestore?")
+            raise CorruptError(f"{where}: unknown body format {kind}; written by a newer lodestore?")
         return self._decompressors.setdefault(first, made.decompress)
 
     def _dictionary(self, number: int, where: str) -> zstandard.ZstdCompressionDict:
@@ -258,82 +244,31 @@ class _Tools:
             raise UnknownDictionary(f"{where}: dictionary {number}, which the body was packed with, is missing")
         try:
             return zstandard.ZstdCompressionDict(open_dictionary(found))
-        except Corrupt as problem:
-            raise Corrupt(f"{where}: cannot be unpacked: {problem}") from None
+        except CorruptError as problem:
+            raise CorruptError(f"{where}: cannot be unpacked: {problem}") from None
 
 
 def _vector(body: bytes) -> bytes:
     """The parts of a vector's body, or the body as it is where those would not give it back."""
     try:
-        vector = floats.stored(body)
+        vector = vector_codec.decode_vector(body)
     except ValueError:
         return _RAW_BYTE + body
     name = vector.space.encode()
-    if len(vector.of) != floats.PRINT or vector.body != body:
+    if len(vector.of) != vector_codec.DIGEST_SIZE or vector.body != body:
         return _RAW_BYTE + body
     return _VECTOR_BYTE + len(name).to_bytes(2, "little") + name + vector.of + vector.numbers
 
 
 def vector_at(space: str) -> int:
     """Where in the stored body of a vector of that space its numbers begin; they end four bytes before the end."""
-    return 3 + len(space.encode()) + floats.PRINT
+    return 3 + len(space.encode()) + vector_codec.DIGEST_SIZE
 
 
-def _vector_in(packed: bytes, where: str) -> floats.Vector:
+def _vector_in(packed: bytes, where: str) -> vector_codec.StoredVector:
     name = 3 + int.from_bytes(packed[1:3], "little")
-    at = name + floats.PRINT
+    at = name + vector_codec.DIGEST_SIZE
     try:
-        return floats.Vector(packed[3:name].decode(), packed[name:at], packed[at:-4])
+        return vector_codec.StoredVector(packed[3:name].decode(), packed[name:at], packed[at:-4])
     except UnicodeDecodeError:
-        raise Corrupt(f"{where}: the stored vector names no space") from None
-
-
-def _kind(number: int) -> int:
-    return BASE + number if number else ZSTD
-
-
-def press(content: bytes) -> bytes:
-    """A dictionary, packed with most effort; this takes some 50 ms, so never where somebody waits."""
-    return zstandard.ZstdCompressor(level=19).compress(content)
-
-
-def close_dictionary(number: int, pressed: bytes) -> bytes:
-    """A dictionary as it is kept: under its own number, so that two cannot be swapped."""
-    return seal(bytes((_kind(number),)) + pressed)
-
-
-def open_dictionary(kept: Dictionary) -> bytes:
-    """The content of a dictionary; Corrupt where its row is not what `close_dictionary` made."""
-    if not _sound(kept):
-        raise Corrupt(f"dictionary {kept.number} is damaged: its row fails its checksum")
-    _check_size(kept.stored[1:-4], f"dictionary {kept.number}")
-    return zstandard.ZstdDecompressor().decompress(kept.stored[1:-4])
-
-
-def damaged(kept: Iterable[Dictionary]) -> list[str]:
-    """One line for each dictionary that is not what was kept."""
-    problems = []
-    for dictionary in kept:
-        try:
-            open_dictionary(dictionary)
-        except Corrupt as problem:
-            problems.append(str(problem))
-    return problems
-
-
-def _sound(kept: Dictionary) -> bool:
-    return not zlib.crc32(kept.stored) and kept.stored[:1] == bytes((_kind(kept.number),))
-
-
-def seal(framed: bytes) -> bytes:
-    """Add the four bytes that make the CRC-32 of the whole 0."""
-    return framed + (zlib.crc32(framed) ^ _SEAL).to_bytes(4, "little")
-
-
-def _check_size(frame: bytes, where: str) -> None:
-    try:
-        size = zstandard.frame_content_size(frame)
-    except zstandard.ZstdError as error:
-        raise Corrupt(f"{where}: the stored body does not decompress ({error})") from None
-    if not 0 <= size <= MAX_BODY:
-        raise Corrupt(f"{where}: the stored body declares {size:,} bytes, above the cap of {MAX_BODY:,}")
+        raise CorruptError(f"{where}: the stored vector names no space") from None

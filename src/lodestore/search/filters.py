@@ -1,7 +1,6 @@
 """Filters over documents: what a caller writes as `where=`, checked into a small tree, and what it means.
 
-`matches` is the definition: the SQL of `sql.filters` gives the same answers, and a test holds it to that. The rules
-are told to users in `docs/filters.md`. A document is JSON as it was loaded.
+`matches` is the definition; the rules are told to users in `docs/filters.md`. A document is JSON as it was loaded.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from datetime import date
 from operator import ge, gt, le, lt
 from typing import Any, Literal, TypeAlias
 
-from ..encoding import json_codec as codec
-from ..errors import Refused
-from . import timestamps as moments
+from ..encoding import json_codec
+from ..errors import InvalidInputError
+from . import timestamps
 
 MAX_DEPTH = 32  # levels of operators and values, and keys of one path
 MAX_NODES = 1000  # conditions, and values that stand in lists and objects
 MAX_MEMBERS = 10_000  # values of one $in or $nin
 
-Sign = Literal["<", "<=", ">", ">="]
-_SIGNS: dict[str, Sign] = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+Operator = Literal["<", "<=", ">", ">="]
+_SIGNS: dict[str, Operator] = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _COMPARE = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _LOGIC = ("$and", "$or", "$not")
 _OPERATORS = ("$eq", "$ne", *_SIGNS, "$in", "$nin", "$exists", "$contains", "$not")
@@ -32,7 +31,7 @@ _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Timestamp:
     """A point in time, in microseconds since 1970 (UTC); `text` as the caller wrote it, None for a date object."""
 
     at: int
@@ -40,21 +39,21 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class ObjectValue:
     """An object, as pairs of key and value."""
 
     pairs: tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class And:
     """True where all parts are; with none, everywhere."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class Or:
     """True where one part is; with none, nowhere."""
 
     parts: tuple[Filter, ...]
@@ -68,7 +67,7 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class Equals:
     """The field is one of the values; a field that is missing is None."""
 
     path: Path
@@ -76,12 +75,12 @@ class Same:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Comparison:
     """The field stands so to the value; never where they are not of one kind."""
 
     path: Path
-    sign: Sign
-    value: int | float | str | Moment
+    sign: Operator
+    value: int | float | str | Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class Exists:
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class Contains:
     """The field is a list with the value in it, or a text with the text in it."""
 
     path: Path
@@ -100,28 +99,28 @@ class Holds:
 
 
 Path: TypeAlias = tuple[str, ...]
-Value: TypeAlias = "bool | int | float | str | Moment | Fields | tuple[Value, ...] | None"
-Filter: TypeAlias = Every | Some | Not | Same | Order | Exists | Holds
+Value: TypeAlias = "bool | int | float | str | Timestamp | ObjectValue | tuple[Value, ...] | None"
+Filter: TypeAlias = And | Or | Not | Equals | Comparison | Exists | Contains
 
 
 def matches(tree: Filter, document: dict[str, Any]) -> bool:
     """Whether a filter is true of a document: always one or the other."""
     match tree:
-        case Every(parts):
+        case And(parts):
             return all(matches(part, document) for part in parts)
-        case Some(parts):
+        case Or(parts):
             return any(matches(part, document) for part in parts)
         case Not(part):
             return not matches(part, document)
     found = _find(tree.path, document)
     match tree:
-        case Same(_, values):
+        case Equals(_, values):
             return any(_same(value, None if found is _MISSING else found) for value in values)
-        case Order(_, sign, value):
+        case Comparison(_, sign, value):
             return _ordered(sign, value, found)
         case Exists():
             return found is not _MISSING
-        case Holds(_, value):
+        case Contains(_, value):
             return _holds(value, found)
 
 
@@ -141,9 +140,9 @@ def _same(value: Value, found: Any) -> bool:
             return type(found) in (int, float) and bool(found == value)
         case str():
             return type(found) is str and found == value
-        case Moment(at):
-            return type(found) is str and moments.told(found) == at
-        case Fields(pairs):
+        case Timestamp(at):
+            return type(found) is str and timestamps.parse_timestamp(found) == at
+        case ObjectValue(pairs):
             return isinstance(found, dict) and len(found) == len(pairs) and all(
                 key in found and _same(item, found[key]) for key, item in pairs
             )  # fmt: skip
@@ -151,13 +150,13 @@ def _same(value: Value, found: Any) -> bool:
             return isinstance(found, list) and len(found) == len(value) and all(map(_same, value, found))
 
 
-def _ordered(sign: Sign, value: int | float | str | Moment, found: Any) -> bool:
+def _ordered(sign: Operator, value: int | float | str | Timestamp, found: Any) -> bool:
     kinds = (int, float) if isinstance(value, (int, float)) else (str,)
     if type(found) not in kinds:
         return False
-    if not isinstance(value, Moment):
+    if not isinstance(value, Timestamp):
         return bool(_COMPARE[sign](found, value))
-    at = moments.told(found)
+    at = timestamps.parse_timestamp(found)
     if at is not None:
         return bool(_COMPARE[sign](at, value.at))
     return value.text is not None and bool(_COMPARE[sign](found, value.text))
@@ -172,7 +171,7 @@ def _holds(value: Value, found: Any) -> bool:
 
 def text_of(value: Value) -> str | None:
     """The text a value was written as, if it was."""
-    return value.text if isinstance(value, Moment) else value if isinstance(value, str) else None
+    return value.text if isinstance(value, Timestamp) else value if isinstance(value, str) else None
 
 
 def field(*keys: str) -> str:
@@ -183,8 +182,9 @@ def field(*keys: str) -> str:
 def parse(where: object, name: str = "where") -> Filter:
     """The tree of a filter.
 
-    Refused, with the path of the offender as in `where.$or[1].age.$gt` and what would be right there, for anything
-    that is no filter: an operator there is not, a value that is not JSON, more than 32 levels or 1000 conditions.
+    InvalidInputError, with the path of the offender as in `where.$or[1].age.$gt` and what would be right there, for
+    anything that is no filter: an operator there is not, a value that is not JSON, more than 32 levels or 1000
+    conditions.
     """
     return _Reader().mapping(where, name, 1)
 
@@ -198,13 +198,15 @@ class _Reader:
     def enter(self, path: str, depth: int, nodes: int) -> None:
         self.nodes += nodes
         if depth > MAX_DEPTH:
-            raise Refused(f"{path[:80]}...: nested deeper than {MAX_DEPTH} levels")
+            raise InvalidInputError(f"{path[:80]}...: nested deeper than {MAX_DEPTH} levels")
         if self.nodes > MAX_NODES:
-            raise Refused(f"{path[:80]}: more than {MAX_NODES} conditions and values; many values of a field go in $in")
+            raise InvalidInputError(
+                f"{path[:80]}: more than {MAX_NODES} conditions and values; many values of a field go in $in"
+            )
 
     def mapping(self, where: object, path: str, depth: int) -> Filter:
         if not isinstance(where, Mapping):
-            raise Refused(f"{path}: expected a mapping of fields to values, not {type(where).__name__}")
+            raise InvalidInputError(f"{path}: expected a mapping of fields to values, not {type(where).__name__}")
         self.enter(path, depth, 0 if where else 1)
         return _every(self.entry(key, item, path, depth) for key, item in where.items())
 
@@ -214,64 +216,68 @@ class _Reader:
             return self.logic(str(key), item, path, depth)
         if str(key).startswith("$"):
             right = "stands below a field" if key in _OPERATORS else f"is no operator; there are {', '.join(_LOGIC)}"
-            raise Refused(f"{path}: {_shown(key)} {right}. A dollar that begins a field is written \\$")
+            raise InvalidInputError(f"{path}: {_shown(key)} {right}. A dollar that begins a field is written \\$")
         keys = _keys(str(key), path)
         if isinstance(item, Mapping):
             return self.operators(keys, item, path, depth + 1)
-        return Same(keys, (self.value(item, path, depth + 1),))
+        return Equals(keys, (self.value(item, path, depth + 1),))
 
     def logic(self, key: str, item: object, path: str, depth: int) -> Filter:
         if isinstance(item, Mapping) and key == "$not":
             return Not(self.mapping(item, path, depth + 1))
         if not isinstance(item, (list, tuple)) or not item:
-            raise Refused(f"{path}: expected a list of filters with one or more, not {_shown(item)}")
+            raise InvalidInputError(f"{path}: expected a list of filters with one or more, not {_shown(item)}")
         parts = tuple(self.mapping(part, f"{path}[{index}]", depth + 1) for index, part in enumerate(item))
-        return Some(parts) if key == "$or" else Not(_every(parts)) if key == "$not" else _every(parts)
+        return Or(parts) if key == "$or" else Not(_every(parts)) if key == "$not" else _every(parts)
 
     def operators(self, keys: Path, item: Mapping[Any, Any], path: str, depth: int) -> Filter:
         self.enter(path, depth, 0)
         if not item:
-            raise Refused(f'{path}: expected a value or operators, not {{}}; the empty object is {{"$eq": {{}}}}')
+            raise InvalidInputError(
+                f'{path}: expected a value or operators, not {{}}; the empty object is {{"$eq": {{}}}}'
+            )
         return _every(self.operator(keys, key, value, _below(path, key), depth) for key, value in item.items())
 
     def operator(self, keys: Path, key: str, item: object, path: str, depth: int) -> Filter:
         if key not in _OPERATORS:
             right = "an object is compared by $eq, and a field within one is written with a dot"
             right = f"there are {', '.join(_OPERATORS)}" if key.startswith("$") else right
-            raise Refused(f"{path}: {_shown(key)} is no operator; {right}")
+            raise InvalidInputError(f"{path}: {_shown(key)} is no operator; {right}")
         if key in _SIGNS:
             return self.order(keys, _SIGNS[key], item, path, depth)
         if key in ("$in", "$nin"):
             self.enter(path, depth, 1)
-            within = Same(keys, self.members(item, path, depth))
+            within = Equals(keys, self.members(item, path, depth))
             return within if key == "$in" else Not(within)
         if key == "$exists":
             self.enter(path, depth, 1)
             if not isinstance(item, bool):
-                raise Refused(f"{path}: expected True or False, not {_shown(item)}")
+                raise InvalidInputError(f"{path}: expected True or False, not {_shown(item)}")
             return Exists(keys) if item else Not(Exists(keys))
         if key == "$not":
             if not isinstance(item, Mapping):
-                raise Refused(f'{path}: expected operators, as in {{"$not": {{"$gt": 5}}}}, not {_shown(item)}')
+                raise InvalidInputError(
+                    f'{path}: expected operators, as in {{"$not": {{"$gt": 5}}}}, not {_shown(item)}'
+                )
             return Not(self.operators(keys, item, path, depth + 1))
         value = self.value(item, path, depth + 1)
         if key == "$contains":
-            return Holds(keys, value)
-        return Same(keys, (value,)) if key == "$eq" else Not(Same(keys, (value,)))
+            return Contains(keys, value)
+        return Equals(keys, (value,)) if key == "$eq" else Not(Equals(keys, (value,)))
 
-    def order(self, keys: Path, sign: Sign, item: object, path: str, depth: int) -> Filter:
+    def order(self, keys: Path, sign: Operator, item: object, path: str, depth: int) -> Filter:
         value = self.value(item, path, depth + 1)
         if value is None:
-            return Some(())  # nothing is greater than None, and nothing less
-        if isinstance(value, (bool, tuple, Fields)):
-            raise Refused(f"{path}: expected a number, a text, a date or a datetime, not {_shown(item)}")
-        return Order(keys, sign, value)
+            return Or(())  # nothing is greater than None, and nothing less
+        if isinstance(value, (bool, tuple, ObjectValue)):
+            raise InvalidInputError(f"{path}: expected a number, a text, a date or a datetime, not {_shown(item)}")
+        return Comparison(keys, sign, value)
 
     def members(self, item: object, path: str, depth: int) -> tuple[Value, ...]:
         if not isinstance(item, (list, tuple)):
-            raise Refused(f"{path}: expected a list of values, not {_shown(item)}")
+            raise InvalidInputError(f"{path}: expected a list of values, not {_shown(item)}")
         if len(item) > MAX_MEMBERS:
-            raise Refused(f"{path}: {len(item):,} values, at most {MAX_MEMBERS:,} are taken")
+            raise InvalidInputError(f"{path}: {len(item):,} values, at most {MAX_MEMBERS:,} are taken")
         return tuple(self.member(member, f"{path}[{index}]", depth + 1) for index, member in enumerate(item))
 
     def member(self, item: object, path: str, depth: int) -> Value:
@@ -282,7 +288,7 @@ class _Reader:
     def value(self, item: object, path: str, depth: int) -> Value:
         self.enter(path, depth, 1)
         if isinstance(item, Mapping):
-            return Fields(tuple((str(k), self.value(v, _below(path, k), depth + 1)) for k, v in item.items()))
+            return ObjectValue(tuple((str(k), self.value(v, _below(path, k), depth + 1)) for k, v in item.items()))
         if isinstance(item, (list, tuple)):
             return tuple(self.value(member, f"{path}[{index}]", depth + 1) for index, member in enumerate(item))
         return _scalar(item, path)
@@ -292,15 +298,15 @@ def _scalar(item: object, path: str) -> Value:
     if isinstance(item, enum.Enum):
         item = item.value
     if isinstance(item, date):
-        return Moment(moments.of(item))
+        return Timestamp(timestamps.microseconds_of(item))
     if not isinstance(item, (str, int, float, uuid.UUID, type(None))):
-        raise Refused(f"{path}: {type(item).__name__} is not JSON, nor a date, a datetime or a UUID")
-    if problem := codec.scalar_problem(item):
-        raise Refused(f"{path}: {problem}")
+        raise InvalidInputError(f"{path}: {type(item).__name__} is not JSON, nor a date, a datetime or a UUID")
+    if problem := json_codec.scalar_problem(item):
+        raise InvalidInputError(f"{path}: {problem}")
     if isinstance(item, (str, uuid.UUID)):
         text = str(item)
-        at = moments.told(text)
-        return text if at is None else Moment(at, text)
+        at = timestamps.parse_timestamp(text)
+        return text if at is None else Timestamp(at, text)
     if item is None or isinstance(item, bool):
         return item
     return float(item) if isinstance(item, float) else int(item)
@@ -308,7 +314,7 @@ def _scalar(item: object, path: str) -> Value:
 
 def _every(parts: Iterable[Filter]) -> Filter:
     parts = tuple(parts)
-    return parts[0] if len(parts) == 1 else Every(parts)
+    return parts[0] if len(parts) == 1 else And(parts)
 
 
 def _shown(item: object) -> str:
@@ -321,16 +327,18 @@ def _shown(item: object) -> str:
 def _below(path: str, key: object) -> str:
     """The path of what stands under `key`, which must be text."""
     if not isinstance(key, str):
-        raise Refused(f"{path}: the key {_shown(key)} is {type(key).__name__}, expected text")
-    if problem := codec.text_problem(key):
-        raise Refused(f"{path}: a key {problem}")
+        raise InvalidInputError(f"{path}: the key {_shown(key)} is {type(key).__name__}, expected text")
+    if problem := json_codec.text_problem(key):
+        raise InvalidInputError(f"{path}: a key {problem}")
     return f"{path}.{key if len(key) <= 80 else key[:77] + '...'}"
 
 
 def _keys(text: str, path: str) -> Path:
     """The keys of a dotted path: a backslash takes the meaning from a dot, a dollar and a backslash."""
     if re.search(r"\\(?![.$\\])", text.replace("\\\\", "")):
-        raise Refused(f"{path}: a backslash stands before a dot, a dollar or a backslash only; one alone is \\\\")
+        raise InvalidInputError(
+            f"{path}: a backslash stands before a dot, a dollar or a backslash only; one alone is \\\\"
+        )
     keys = [""]
     for token in re.findall(r"(?s)\\.|[^\\.]+|[.]", text):
         if token == ".":
@@ -338,5 +346,5 @@ def _keys(text: str, path: str) -> Path:
         else:
             keys[-1] += token[1:] if token[0] == "\\" else token
     if len(keys) > MAX_DEPTH:
-        raise Refused(f"{path}: a path of more than {MAX_DEPTH} keys")
+        raise InvalidInputError(f"{path}: a path of more than {MAX_DEPTH} keys")
     return tuple(keys)

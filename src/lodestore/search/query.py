@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from ..core.searchable import Query, Term
 
 MAX_QUERY = 10_000  # characters; what follows is not read
 MAX_TERMS = 64  # wanted, and as many unwanted
@@ -39,21 +40,6 @@ _WORD = re.compile(f"[{LETTERS}]+")
 _PIECE = re.compile(f"(?P<three>[{_ALPHABETS}]+)|(?P<two>[{_SYLLABLES}]+)|[^{UNSPACED}]+")
 _SIGNS = re.compile(r"\W")
 _PART = re.compile(r'(?P<no>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<bare>[^\s"]+))')
-
-
-class Term(NamedTuple):
-    """Words that must follow one another; with `prefix` the last may go on. `quoted`: as they are written."""
-
-    words: tuple[str, ...]
-    prefix: bool = False
-    quoted: bool = False
-
-
-class Query(NamedTuple):
-    """Any of `wanted`, none of `unwanted`."""
-
-    wanted: tuple[Term, ...]
-    unwanted: tuple[Term, ...] = ()
 
 
 def fold(text: str) -> str:

@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, overload
 
 from ..core.families import FAMILIES, Family
-from ..errors import Refused
+from ..errors import InvalidInputError
 
 GROWTH = 4  # how many times deeper each tier reaches
 MAX_POOL = 10_000
@@ -31,14 +31,14 @@ _OLD = 0.5  # what is left of the score of a record however old
 Key = tuple[str | int, ...]
 Identity = tuple[Family, Key]
 Leg = Sequence[tuple[Identity, float]]  # the best first, with its score there; read deeper, it begins the same
-Place = tuple[int, float]  # a rank, and the score in the leg
+RankAndScore = tuple[int, float]  # a rank, and the score in the leg
 Totals = dict[tuple[Family, Key], dict[str | int, float]]  # by family and outer key, then by the last part of the key
 CreatedAt = Callable[[Identity], int | None]  # in milliseconds; None for what is not there
 
 _NUMBER = {family: number for number, family in enumerate(FAMILIES)}
 
 
-class Blend(NamedTuple):
+class FusionSettings(NamedTuple):
     """How legs are fused. `weights` has one for each leg, `recency` is a half-life in seconds, or None for none."""
 
     weights: tuple[float, ...] = (0.4, 0.6)
@@ -58,7 +58,7 @@ class Fused(NamedTuple):
 
     identity: Identity
     score: float
-    places: tuple[Place | None, ...]
+    places: tuple[RankAndScore | None, ...]
     boost: float = 0.0
     factor: float = 1.0
 
@@ -71,26 +71,26 @@ class Fused(NamedTuple):
         return told if self.factor == 1 else {**told, "recency": {"factor": self.factor}}
 
 
-def blend_of(weights: object, k: object, pool: object, neighbours: object, recency: object) -> Blend:
-    """The arguments of a hybrid search, checked; Refused, naming the argument."""
+def fusion_settings(weights: object, k: object, pool: object, neighbours: object, recency: object) -> FusionSettings:
+    """The arguments of a hybrid search, checked; InvalidInputError, naming the argument."""
     if isinstance(weights, (str, bytes)) or not isinstance(weights, Sequence) or len(weights) != 2:
-        raise Refused(f"weights: expected two numbers, of vectors and of text, not {weights!r}")
+        raise InvalidInputError(f"weights: expected two numbers, of vectors and of text, not {weights!r}")
     pair = tuple(_number(weight, "weights", 0, 1e6) for weight in weights)
     if not any(pair):
-        raise Refused("weights: one of the two must be above 0")
+        raise InvalidInputError("weights: one of the two must be above 0")
     if type(pool) is not int or not 1 <= pool <= MAX_POOL:
-        raise Refused(f"pool: expected a whole number from 1 to {MAX_POOL}, not {pool!r}")
+        raise InvalidInputError(f"pool: expected a whole number from 1 to {MAX_POOL}, not {pool!r}")
     life = None if recency is None else _number(recency, "recency", 1e-3, 1e12)
-    return Blend(pair, _number(k, "k", 0, 1e6), pool, _number(neighbours, "neighbours", 0, 1), life)
+    return FusionSettings(pair, _number(k, "k", 0, 1e6), pool, _number(neighbours, "neighbours", 0, 1), life)
 
 
 def _number(value: object, name: str, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise Refused(f"{name}: expected a number from {low:g} to {high:g}, not {value!r}")
+        raise InvalidInputError(f"{name}: expected a number from {low:g} to {high:g}, not {value!r}")
     return value
 
 
-def depths(blend: Blend) -> Iterator[int]:
+def depths(blend: FusionSettings) -> Iterator[int]:
     """How deep to read the legs for one tier, for two, and so on."""
     depth = blend.pool
     while True:
@@ -98,7 +98,7 @@ def depths(blend: Blend) -> Iterator[int]:
         depth *= GROWTH
 
 
-class Order(Sequence[Fused]):
+class FusedOrder(Sequence[Fused]):
     """Records in order. Each is told of when it is looked at: hundreds are ranked where ten are shown."""
 
     def __init__(self, totals: Totals, tell: Callable[[Identity, float], Fused]) -> None:
@@ -125,7 +125,9 @@ class Order(Sequence[Fused]):
         return self._tell((FAMILIES[number], (*outer, last)), -score)
 
 
-def fuse(legs: Sequence[Leg], depth: int, blend: Blend, created_at: CreatedAt | None = None) -> Sequence[Fused]:
+def fuse(
+    legs: Sequence[Leg], depth: int, blend: FusionSettings, created_at: CreatedAt | None = None
+) -> Sequence[Fused]:
     """The order of all that was found, as far as legs read to `depth` make it certain.
 
     A leg that is shorter has ended; when all have, the order is whole. Legs read deeper give a longer list that begins
@@ -142,19 +144,19 @@ def fuse(legs: Sequence[Leg], depth: int, blend: Blend, created_at: CreatedAt | 
     return order
 
 
-def first_tier(legs: Sequence[Leg], blend: Blend) -> list[Identity]:
+def first_tier(legs: Sequence[Leg], blend: FusionSettings) -> list[Identity]:
     """What may be in the first tier, in no order to rely on; a neighbour may not be there at all."""
     scores = _scores(_places(_weighed(legs, blend), blend.pool), blend)
     totals = _totals(scores)
     return _identities(_sums(totals, _boosts(totals, blend.neighbours)))
 
 
-def _weighed(legs: Sequence[Leg], blend: Blend) -> list[Leg]:
+def _weighed(legs: Sequence[Leg], blend: FusionSettings) -> list[Leg]:
     """A leg without weight is as good as empty."""
     return [leg if weight else () for leg, weight in zip(legs, blend.weights, strict=True)]
 
 
-def _bounds(legs: Sequence[Leg], depth: int, blend: Blend) -> Iterator[int]:
+def _bounds(legs: Sequence[Leg], depth: int, blend: FusionSettings) -> Iterator[int]:
     """The last rank of each tier that is certain."""
     longest = max(map(len, legs), default=0)
     reach = math.inf if longest < depth else depth
@@ -166,9 +168,9 @@ def _bounds(legs: Sequence[Leg], depth: int, blend: Blend) -> Iterator[int]:
         low = bound
 
 
-def _places(legs: Sequence[Leg], bound: int) -> dict[Identity, list[Place | None]]:
+def _places(legs: Sequence[Leg], bound: int) -> dict[Identity, list[RankAndScore | None]]:
     """Where each record stands in each leg, up to a rank."""
-    places: dict[Identity, list[Place | None]] = {}
+    places: dict[Identity, list[RankAndScore | None]] = {}
     for number, leg in enumerate(legs):
         for rank, (identity, score) in enumerate(leg[:bound], 1):
             found = places.setdefault(identity, [None] * len(legs))
@@ -176,7 +178,7 @@ def _places(legs: Sequence[Leg], bound: int) -> dict[Identity, list[Place | None
     return places
 
 
-def _scores(places: dict[Identity, list[Place | None]], blend: Blend) -> dict[Identity, float]:
+def _scores(places: dict[Identity, list[RankAndScore | None]], blend: FusionSettings) -> dict[Identity, float]:
     """The fused scores. `fsum` rounds once, so that no order of the legs matters."""
     k, weights, fsum = blend.k, blend.weights, math.fsum
     return {
@@ -229,7 +231,7 @@ def _sums(totals: Totals, boosts: Totals) -> Totals:
     }
 
 
-def _first(legs: Sequence[Leg], blend: Blend, created_at: CreatedAt | None) -> Order:
+def _first(legs: Sequence[Leg], blend: FusionSettings, created_at: CreatedAt | None) -> FusedOrder:
     places = _places(legs, blend.pool)
     totals = _totals(_scores(places, blend))
     boosts = _boosts(totals, blend.neighbours)
@@ -241,17 +243,17 @@ def _first(legs: Sequence[Leg], blend: Blend, created_at: CreatedAt | None) -> O
             (family, outer): {last: factors[family, (*outer, last)] * score for last, score in some.items()}
             for (family, outer), some in totals.items()
         }
-    nowhere: list[Place | None] = [None] * len(legs)
+    nowhere: list[RankAndScore | None] = [None] * len(legs)
 
     def tell(identity: Identity, score: float) -> Fused:
         family, key = identity
         boost = boosts.get((family, key[:-1]), {}).get(key[-1], 0.0)
         return Fused(identity, score, tuple(places.get(identity, nowhere)), boost, factors.get(identity, 1.0))
 
-    return Order(totals, tell)
+    return FusedOrder(totals, tell)
 
 
-def _later(legs: Sequence[Leg], low: int, bound: int, blend: Blend, seen: set[Identity]) -> Order:
+def _later(legs: Sequence[Leg], low: int, bound: int, blend: FusionSettings, seen: set[Identity]) -> FusedOrder:
     """The tier of the best ranks from behind `low` to `bound`."""
     places = _places(legs, bound)
     new = {
@@ -259,7 +261,9 @@ def _later(legs: Sequence[Leg], low: int, bound: int, blend: Blend, seen: set[Id
         for identity, found in places.items()
         if identity not in seen and min(at[0] for at in found if at) > low
     }
-    return Order(_totals(_scores(new, blend)), lambda identity, score: Fused(identity, score, tuple(new[identity])))
+    return FusedOrder(
+        _totals(_scores(new, blend)), lambda identity, score: Fused(identity, score, tuple(new[identity]))
+    )
 
 
 def _scaled(tier: Sequence[Fused], floor: float) -> Sequence[Fused]:

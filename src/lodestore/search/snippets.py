@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from .query import Query, words_of
+from ..core.searchable import Query
+from .query import words_of
 
 WIDTH = 160  # characters, about
 _BEFORE = 40  # of them before the first match
@@ -18,14 +19,14 @@ _ENDING = 3  # letters by which the shorter of them may differ
 _WORD = re.compile(r"\b\w+", re.ASCII)
 _KNOWN = 1000  # words of texts of which a query remembers whether they are meant
 
-Mark = tuple[int, int]  # first character, and the one behind the last
+Highlight = tuple[int, int]  # first character, and the one behind the last
 
 
 class Snippet(NamedTuple):
     """A line of text and the stretches of it that match."""
 
     text: str
-    marks: tuple[Mark, ...]
+    marks: tuple[Highlight, ...]
 
 
 def snippet(text: str, query: Query, *, inside: bool = False) -> Snippet:
@@ -47,9 +48,9 @@ def snippet(text: str, query: Query, *, inside: bool = False) -> Snippet:
     return Snippet(f"{head}{text[low:high]}{tail}", tuple(_joined(marks)))
 
 
-def _joined(marks: Iterable[Mark]) -> Iterator[Mark]:
+def _joined(marks: Iterable[Highlight]) -> Iterator[Highlight]:
     """Marks that touch as one."""
-    whole: Mark | None = None
+    whole: Highlight | None = None
     for start, end in marks:
         if whole is not None and whole[1] < start:
             yield whole

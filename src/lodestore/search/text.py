@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.families import ITEM, Family
-from ..encoding import json_codec as codec
+from ..encoding import json_codec
 
 MAX_TEXT = 100_000  # characters of one record; what follows is not searched
 
@@ -25,7 +25,7 @@ _ADDED = frozenset({"memory_id", "created_at"})
 def text_of(family: Family, body: bytes) -> str:
     """The text of a record with this body, of 100,000 characters at most."""
     try:
-        document = codec.loads(body)
+        document = json_codec.loads(body)
     except ValueError:  # no body of ours; reading the record tells
         return ""
     pieces, size = [], 0
@@ -42,7 +42,7 @@ def part_of(family: Family, body: bytes) -> str | None:
     if family is not ITEM or b'"namespace"' not in body:
         return None
     try:
-        part = codec.loads(body).get("namespace")
+        part = json_codec.loads(body).get("namespace")
     except (ValueError, AttributeError):
         return None
     return part if isinstance(part, str) else None

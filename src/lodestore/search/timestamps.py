@@ -23,17 +23,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def told(text: str) -> int | None:
+def parse_timestamp(text: str) -> int | None:
     """Microseconds since 1970 in UTC of the moment that `text` tells, or None where it tells none.
 
     A day is its midnight; without an offset the time is UTC; what a fraction has beyond microseconds is cut off.
     """
     if len(text) < 10 or text[4] != "-" or not _ISO.fullmatch(text):
         return None
-    return of(datetime.fromisoformat(text))
+    return microseconds_of(datetime.fromisoformat(text))
 
 
-def of(when: date) -> int:
+def microseconds_of(when: date) -> int:
     """The same of a date or datetime."""
     if not isinstance(when, datetime):
         when = datetime(when.year, when.month, when.day)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from ..core.backend import Backend
 from ..core.families import SEARCHABLE, STATE
-from ..core.records import BODY, Backend, Page, Put, Row
-from ..errors import Refused
+from ..core.records import BODY, Page, Put, Row
+from ..errors import InvalidInputError
 from .tokenizers import KEY, TOKENIZERS, body_of, chosen
 
 
 def checked(tokenizer: object) -> str:
-    """`tokenizer` if there is such a one; Refused where there is not."""
+    """`tokenizer` if there is such a one; InvalidInputError where there is not."""
     if not isinstance(tokenizer, str) or tokenizer not in TOKENIZERS:
-        raise Refused(f"tokenizer: expected one of {', '.join(TOKENIZERS)}, not {tokenizer!r}")
+        raise InvalidInputError(f"tokenizer: expected one of {', '.join(TOKENIZERS)}, not {tokenizer!r}")
     return tokenizer
 
 
@@ -33,13 +34,13 @@ async def choose(backend: Backend, tokenizer: str, now: int) -> None:
 
 
 async def agree(backend: Backend, tokenizer: str, now: int) -> None:
-    """Choose one for a store that is being opened; Refused where records are indexed by another already."""
+    """Choose one for a store that is being opened; InvalidInputError where records are indexed by another already."""
     there = await tokenizer_of(backend)
     if tokenizer == there:
         return
     for family in SEARCHABLE:
         if await backend.keys(Page(family, limit=1)):
-            raise Refused(
+            raise InvalidInputError(
                 f"tokenizer: the text of this store is indexed by {there!r}; reindex(tokenizer={tokenizer!r}), or"
                 f" `lodestore reindex --tokenizer {tokenizer}`, changes that"
             )

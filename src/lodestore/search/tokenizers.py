@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ..core.families import TOKENIZER
-from ..encoding import json_codec as codec
-from .query import LETTERS, UNSPACED, Query, Term, fold, spaced
+from ..core.searchable import Query, Term
+from ..encoding import json_codec
+from .query import LETTERS, UNSPACED, fold, spaced
 
 KEY = (TOKENIZER,)  # of the state
 TOKENIZERS = (WORDS, TRIGRAM, BOTH) = ("words", "trigram", "both")
@@ -33,7 +34,7 @@ _RUN = re.compile(f"[{UNSPACED}]|(?:(?!_|[{UNSPACED}])[{LETTERS}])+")  # the ind
 def chosen(body: bytes | None) -> str:
     """The tokenizer that the state with this body says."""
     try:
-        found = codec.loads(body)["tokenizer"] if body else WORDS
+        found = json_codec.loads(body)["tokenizer"] if body else WORDS
     except (ValueError, TypeError, KeyError):
         return WORDS
     return found if found in TOKENIZERS else WORDS
@@ -41,7 +42,7 @@ def chosen(body: bytes | None) -> str:
 
 def body_of(tokenizer: str) -> bytes:
     """The body of the state that says so."""
-    return codec.encode({"tokenizer": tokenizer})
+    return json_codec.encode({"tokenizer": tokenizer})
 
 
 def indexed(text: str, tokenizer: str) -> str:
@@ -52,7 +53,7 @@ def indexed(text: str, tokenizer: str) -> str:
     return " ".join(chain([spaced(text)], grams) if tokenizer == BOTH else grams)
 
 
-def sought(query: Query, tokenizer: str) -> Query:
+def query_terms(query: Query, tokenizer: str) -> Query:
     """A query in words of the index. Any trigram of a word will do, but of what is quoted all in a row."""
     if tokenizer == WORDS:
         return query

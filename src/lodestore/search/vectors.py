@@ -1,49 +1,33 @@
-"""Vectors as a caller gives them, as they are stored, and the body of the record that holds one.
+"""Vector input: what callers give (lists, numpy arrays, bytes), checked and made float32.
 
-Everywhere below the store a vector is its float32 numbers, little-endian, one after the other. A body is canonical JSON
-like every other, with these bytes in base64; backends that pack bodies keep the bytes themselves (`packing`). It says
-by a print which content the vector was made of: once its record says something else, it counts for nothing.
+Everywhere below the store a vector is its float32 numbers, little-endian, one after the other.
 """
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterable
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-
-from ..errors import Refused, Unsupported
+from ..errors import InvalidInputError, UnsupportedError
 
 MAX_DIMENSION = 16_384
 METRICS = ("cosine", "ip", "l2")
-PRINT = 8  # bytes
-
-
-class Space(NamedTuple):
-    """Vectors that compare with one another: of one dimension, nearer by one metric.
-
-    The score, of which more is nearer, is the inner product for "cosine" (whose vectors are stored at length 1) and
-    "ip", and the Euclidean distance with a minus before it for "l2".
-    """
-
-    name: str
-    dimension: int
-    metric: str = "cosine"
 
 
 def load_numpy() -> Any:
-    """numpy, which is late to import; Unsupported where it is not installed."""
+    """numpy, which is late to import; UnsupportedError where it is not installed."""
     try:
         import numpy
     except ImportError:
-        raise Unsupported("vectors need numpy: pip install 'lodestore[vector]'") from None
+        raise UnsupportedError("vectors need numpy: pip install 'lodestore[vector]'") from None
     return numpy
 
 
 def vector_of(value: object, name: str, metric: str = "cosine") -> bytes:
-    """A list of numbers, a numpy array or bytes of float32, as it is stored; Refused where it points nowhere."""
+    """A list of numbers, a numpy array or bytes of float32, as it is stored.
+
+    InvalidInputError where it points nowhere.
+    """
     return _stored(_row(value, name)[None, :], [name], metric)[0]
 
 
@@ -53,7 +37,7 @@ def vectors_of(values: object, name: str, metric: str = "cosine") -> list[bytes]
     All are of one dimension.
     """
     if isinstance(values, (str, bytes, bytearray, memoryview)) or not isinstance(values, Iterable):
-        raise Refused(f"{name}: expected a list of vectors, not {type(values).__name__}")
+        raise InvalidInputError(f"{name}: expected a list of vectors, not {type(values).__name__}")
     if not hasattr(values, "shape") or len(values.shape) != 2:
         rows = [_row(value, f"{name}[{index}]") for index, value in enumerate(values)]
         _check_lengths(rows, name)
@@ -70,82 +54,46 @@ def numbers_of(vector: bytes) -> list[float]:
     return found
 
 
-class Vector(NamedTuple):
-    """What the body of a vector says: its space, the print of its record's body, its numbers."""
-
-    space: str
-    of: bytes
-    numbers: bytes
-
-    @property
-    def body(self) -> bytes:
-        """As JSON."""
-        coded = binascii.b2a_base64(self.numbers, newline=False)
-        return b'{"space":%b,"of":"%b","vector":"%b"}' % (orjson.dumps(self.space), self.of.hex().encode(), coded)
-
-
-def print_of(body: bytes) -> bytes:
-    """Eight bytes that tell the body of a record from every other."""
-    return blake2b(body, digest_size=PRINT).digest()
-
-
-def stored(body: bytes) -> Vector:
-    """The vector in a body; ValueError where there is none."""
-    document = orjson.loads(body)
-    try:
-        numbers = binascii.a2b_base64(document["vector"], strict_mode=True)
-        return Vector(str(document["space"]), bytes.fromhex(document["of"]), numbers)
-    except (KeyError, TypeError) as problem:
-        raise ValueError(f"the body of a vector is damaged ({problem})") from None
-
-
-def made_of(body: bytes, record: bytes) -> Vector | None:
-    """The vector in a body, if it is one and was made of what a record says now."""
-    try:
-        vector = stored(body)
-    except ValueError:  # reading it tells, and `verify`
-        return None
-    return vector if vector.of == print_of(record) else None
-
-
 def _row(value: object, name: str) -> Any:
     """One vector as an array of one dimension, of whatever numbers it has."""
     numpy = load_numpy()
     if isinstance(value, (bytes, bytearray, memoryview)):
         content = bytes(value)
         if len(content) % 4:
-            raise Refused(f"{name}: bytes of float32 come in fours, these are {len(content)}")
+            raise InvalidInputError(f"{name}: bytes of float32 come in fours, these are {len(content)}")
         return numpy.frombuffer(content, "<f4")
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise Refused(f"{name}: expected numbers (a list, a numpy array or bytes of float32), not {value!r:.80}")
+        raise InvalidInputError(
+            f"{name}: expected numbers (a list, a numpy array or bytes of float32), not {value!r:.80}"
+        )
     try:
         found = numpy.asarray(value if hasattr(value, "shape") else list(value))
     except ValueError as problem:  # lists of different lengths
-        raise Refused(f"{name}: expected numbers: {problem}") from None
+        raise InvalidInputError(f"{name}: expected numbers: {problem}") from None
     if found.ndim != 1:
-        raise Refused(f"{name}: one vector is a list of numbers; this has {found.ndim} dimensions")
+        raise InvalidInputError(f"{name}: one vector is a list of numbers; this has {found.ndim} dimensions")
     return found
 
 
 def _check_lengths(rows: list[Any], name: str) -> None:
     for index, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise Refused(f"{name}[{index}]: {len(row)} numbers, where the first vector has {len(rows[0])}")
+            raise InvalidInputError(f"{name}[{index}]: {len(row)} numbers, where the first vector has {len(rows[0])}")
 
 
 def _stored(matrix: Any, names: list[str], metric: str) -> list[bytes]:
     """The rows of a matrix as float32; at length 1 where only the direction counts."""
     numpy = load_numpy()
     if not 0 < matrix.shape[1] <= MAX_DIMENSION:
-        raise Refused(f"{names[0]}: expected 1 to {MAX_DIMENSION:,} numbers, not {matrix.shape[1]:,}")
+        raise InvalidInputError(f"{names[0]}: expected 1 to {MAX_DIMENSION:,} numbers, not {matrix.shape[1]:,}")
     if matrix.dtype.kind not in "iuf":
-        raise Refused(f"{names[0]}: expected numbers, not {matrix.dtype}")
+        raise InvalidInputError(f"{names[0]}: expected numbers, not {matrix.dtype}")
     with numpy.errstate(over="ignore"):
         stored = matrix.astype("<f4")
     largest = numpy.abs(stored).max(axis=1, keepdims=True)
     for bad, why in ((~numpy.isfinite(largest), "NaN, infinity or a number too large"), (largest == 0, "all zeros")):
         if bad.any():
-            raise Refused(f"{names[int(bad.argmax())]}: {why}: no vector that anything can be near to")
+            raise InvalidInputError(f"{names[int(bad.argmax())]}: {why}: no vector that anything can be near to")
     if metric == "cosine":  # by the largest first, or the squares of tiny numbers would all be 0
         scaled = stored.astype("f8") / largest
         stored = (scaled / numpy.linalg.norm(scaled, axis=1, keepdims=True)).astype("<f4")

@@ -22,7 +22,7 @@ from functools import cache
 
 from ..core.families import SEARCHABLE, Family
 from ..core.records import Key
-from ..search.query import Term
+from ..core.searchable import Term
 from ..search.tokenizers import WORDS, indexed
 from .dialect import Dialect
 

@@ -13,7 +13,7 @@ from functools import cache
 from hashlib import blake2b
 
 from ..core.families import ITEM_VECTOR, VECTORS, Family
-from ..search.vectors import Space
+from ..core.searchable import VectorSpace
 from .dialect import Dialect
 from .postgres_fts import key_columns, lacking, left_over, remove
 
@@ -62,7 +62,7 @@ def near(metric: str, schema: str, outer: bool, part: bool, d: Dialect) -> str:
 
 
 @cache
-def near_through(space: Space, schema: str, outer: bool, d: Dialect) -> str:
+def near_through(space: VectorSpace, schema: str, outer: bool, d: Dialect) -> str:
     """`near`, by the HNSW index of the space where there is one. Binds the vector, families, limit (and the outer key).
 
     The number of the space is written into the text, or no plan could know that the index is of this space.
@@ -102,13 +102,13 @@ def scan(family: Family, outer: bool, part: bool, d: Dialect) -> str:
     )
 
 
-def index_name(space: Space) -> str:
+def index_name(space: VectorSpace) -> str:
     """The name of the HNSW index of a space."""
     metric = "l2" if space.metric == "l2" else "ip"
     return f"ix_embedding_{metric}_{number_of(space.name, space.dimension) % 2**64:016x}"
 
 
-def index(space: Space, schema: str, d: Dialect) -> str:
+def index(space: VectorSpace, schema: str, d: Dialect) -> str:
     """An HNSW index of a space, made while others write."""
     kind = "vector_l2_ops" if space.metric == "l2" else "vector_ip_ops"
     return (
@@ -125,7 +125,7 @@ def sizes(d: Dialect) -> str:
 
 def statements(d: Dialect) -> Iterator[tuple[str, str]]:
     """Every statement with a name, for a space of three numbers."""
-    some, schema = Space("default", 3), '"public"'
+    some, schema = VectorSpace("default", 3), '"public"'
     yield from ((f"table of vectors {n}", text) for n, text in enumerate(tables(schema, d), 1))
     yield "embed", embed(schema, d)
     yield from ((f"remove vectors depth={depth}", remove("embedding", depth, d)) for depth in range(3))

@@ -9,13 +9,17 @@ from sqlalchemy.dialects import registry, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateTable
 
-from . import APPLICATION_ID, REVISION, revision_name
-from . import dialect as sql
-from . import postgres_bulk as sets
-from . import postgres_fts as postings
-from . import postgres_vectors as embeddings
-from . import sqlite_fts as search
-from . import sqlite_vectors as vectors
+from . import (
+    APPLICATION_ID,
+    REVISION,
+    dialect as sql,
+    postgres_bulk,
+    postgres_fts,
+    postgres_vectors,
+    revision_name,
+    sqlite_fts,
+    sqlite_vectors,
+)
 from .statements import statements
 from .tables import alembic_version, ddl
 
@@ -31,11 +35,11 @@ def sqlite_schema() -> str:
         f"PRAGMA application_id = {APPLICATION_ID}",
         f"PRAGMA user_version = {REVISION}",
         *ddl(),
-        search.TABLE,
-        *vectors.tables(),
+        sqlite_fts.TABLE,
+        *sqlite_vectors.tables(),
         version,
         *_rows(),
-        f"INSERT INTO unindexed (first, last) VALUES ({search.FIRST}, {search.END})",
+        f"INSERT INTO unindexed (first, last) VALUES ({sqlite_fts.FIRST}, {sqlite_fts.END})",
     ]
     return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
 
@@ -44,7 +48,7 @@ def postgres_schema() -> str:
     """`schema/postgres.sql`: an empty store, run as one transaction with the namespace as search path."""
     dialect: Dialect = registry.load("postgresql")()
     version = str(CreateTable(alembic_version()).compile(dialect=dialect)).strip()
-    parts = [*ddl(dialect), *postings.CONFIGURATION, version, *_rows()]
+    parts = [*ddl(dialect), *postgres_fts.CONFIGURATION, version, *_rows()]
     return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
 
 
@@ -59,7 +63,11 @@ def all_statements(dialect: sql.Dialect = sql.SQLITE) -> str:
     """`schema/statements.*.sql`: every statement run on records."""
     every = list(statements(dialect))
     if dialect is not sql.SQLITE:
-        every += [*sets.statements(dialect), *postings.statements(dialect), *embeddings.statements(dialect)]
+        every += [
+            *postgres_bulk.statements(dialect),
+            *postgres_fts.statements(dialect),
+            *postgres_vectors.statements(dialect),
+        ]
     return _HEAD + "".join(f"\n-- {name}\n{text};\n" for name, text in every)
 
 

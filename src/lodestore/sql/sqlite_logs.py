@@ -22,7 +22,7 @@ from ..core.records import Key, Page
 SPAN = 1 << 32  # positions a log has room for
 LAST = SPAN - 1
 
-Shape = tuple[Family, int, bool, bool, bool]
+LogReadShape = tuple[Family, int, bool, bool, bool]
 
 # Of `o`, an owner, and `r`, a row.
 _BASE = "o.id << 32"
@@ -182,13 +182,13 @@ def _branch(family: Family) -> str:
     return f" WHERE id BETWEEN ({base(family)}) AND ({base(family)}) + {LAST}"
 
 
-def shape(page: Page) -> Shape:
+def shape(page: Page) -> LogReadShape:
     """What of a page changes the text of its statement."""
     return page.family, len(page.prefix), page.after is not None, page.before is not None, page.newest
 
 
 @cache
-def scan(columns: str, shape: Shape) -> str:
+def scan(columns: str, shape: LogReadShape) -> str:
     """`columns` is "rows", "keys", "bodies" or "counted"; binds as `bind` does. Gives chunks whole, cut by no bound."""
     family, depth, after, before, newest = shape
     table, key = _owner(family)

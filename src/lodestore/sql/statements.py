@@ -2,7 +2,7 @@
 
 Plain text, made once per shape and kept; `schema/statements.*.sql` show all of them. Parameters are numbered
 so that one value can serve twice. Column order of a row is that of `kernel.Row`: body, version, created_at,
-written_at, expires_at, place, then the key. What a clustered dialect runs on its logs is in `logs`.
+written_at, expires_at, place, then the key. What a clustered dialect runs on its logs is in `sqlite_logs`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from itertools import product
 
 from ..core.families import FAMILIES, OWNED, Family
 from ..core.records import Page
-from . import dictionaries
-from . import sqlite_fts as search
-from . import sqlite_logs as logs
-from . import sqlite_vectors as vectors
+from . import dictionaries, sqlite_fts, sqlite_logs, sqlite_vectors
 from .dialect import SQLITE, Dialect
 
-Shape = tuple[Family, int, bool, bool, bool, bool, bool]
+ReadShape = tuple[Family, int, bool, bool, bool, bool, bool]
 
 
 def _marks(start: int, count: int, d: Dialect) -> list[str]:
@@ -166,7 +163,7 @@ def fetch_many(family: Family, d: Dialect) -> str:
 def changed(family: Family, d: Dialect = SQLITE) -> str:
     """Rows with their keys that were written after a commit; binds its number. Reads every row but no old body."""
     if family.log and d.clustered:
-        return logs.changed(family)
+        return sqlite_logs.changed(family)
     return f"SELECT {_row(family)}, {', '.join(family.key)} FROM {d.table(family)} WHERE version > {d.mark}1"
 
 
@@ -200,14 +197,14 @@ def sweepable(family: Family, d: Dialect = SQLITE) -> str:
 def count(family: Family, d: Dialect = SQLITE) -> str:
     """Live rows with a body, and without; binds the time where the family expires."""
     if family.log and d.clustered:
-        return logs.count(family)
+        return sqlite_logs.count(family)
     alive = f" WHERE expires_at IS NULL OR expires_at > {d.mark}1" if family.expires else ""
     whole = f"coalesce(sum({d.number}), 0)"
     both = f"{whole}, count(*) - {whole}" if OWNED[family] else "count(*), 0"
     return f"SELECT {both} FROM {d.table(family)}{alive}"
 
 
-def shape(page: Page) -> Shape:
+def shape(page: Page) -> ReadShape:
     """What of a page changes the text of its statement."""
     return (
         page.family,
@@ -221,7 +218,7 @@ def shape(page: Page) -> Shape:
 
 
 @cache
-def scan(columns: str, shape: Shape, d: Dialect = SQLITE) -> str:
+def scan(columns: str, shape: ReadShape, d: Dialect = SQLITE) -> str:
     """`columns` is "rows", "keys" or "bodies"; binds as `bind` does."""
     family, depth, after, before, alive, whole, newest = shape
     rest = order_columns(family)[depth:]
@@ -254,12 +251,12 @@ def bind(page: Page, d: Dialect = SQLITE) -> tuple[object, ...]:
 def statements(d: Dialect = SQLITE) -> Iterator[tuple[str, str]]:
     """Every statement with a name, for `schema/` and for the tests that read query plans."""
     for family in FAMILIES:
-        yield from logs.statements(family) if family.log and d.clustered else _statements(family, d)
+        yield from sqlite_logs.statements(family) if family.log and d.clustered else _statements(family, d)
     yield from dictionaries.statements(d)
     if d is SQLITE:
-        yield from search.statements()
-        yield from vectors.statements()
-        yield from vectors.upkeep()
+        yield from sqlite_fts.statements()
+        yield from sqlite_vectors.statements()
+        yield from sqlite_vectors.upkeep()
 
 
 def _statements(family: Family, d: Dialect) -> Iterator[tuple[str, str]]:

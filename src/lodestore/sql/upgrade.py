@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from ..errors import Unavailable, Unsupported
+from ..errors import UnavailableError, UnsupportedError
 from .resources import tree
 
 
@@ -30,19 +30,19 @@ def upgrade(path: Path, connect: Callable[[], Any], revision: str = "head") -> N
             command.upgrade(configuration(connection), revision)
     except (DBAPIError, CommandError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise Unavailable(f"upgrading {path}: {reason}; the store is as it was") from error
+        raise UnavailableError(f"upgrading {path}: {reason}; the store is as it was") from error
     finally:
         engine.dispose()
 
 
 def check(connect: Callable[[], Any]) -> None:
-    """Unsupported when the tables of a store differ from what the catalogue says."""
+    """UnsupportedError when the tables of a store differ from what the catalogue says."""
     engine = _engine(connect)
     try:
         with engine.connect() as connection:
             command.check(configuration(connection))
     except CommandError as error:
-        raise Unsupported(f"the schema differs from the catalogue: {error}") from error
+        raise UnsupportedError(f"the schema differs from the catalogue: {error}") from error
     finally:
         engine.dispose()
 
@@ -56,19 +56,19 @@ async def upgrade_postgres(connect: Callable[[], Awaitable[Any]], namespace: str
             await connection.run_sync(_in_namespace, namespace, lambda config: command.upgrade(config, "head"))
     except (DBAPIError, CommandError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise Unavailable(f"upgrading namespace {namespace}: {reason}; the store is as it was") from error
+        raise UnavailableError(f"upgrading namespace {namespace}: {reason}; the store is as it was") from error
     finally:
         await engine.dispose()
 
 
 async def check_postgres(connect: Callable[[], Awaitable[Any]], namespace: str) -> None:
-    """Unsupported when the tables in a namespace differ from what the catalogue says."""
+    """UnsupportedError when the tables in a namespace differ from what the catalogue says."""
     engine = _async_engine(connect)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_in_namespace, namespace, command.check)
     except CommandError as error:
-        raise Unsupported(f"the schema differs from the catalogue: {error}") from error
+        raise UnsupportedError(f"the schema differs from the catalogue: {error}") from error
     finally:
         await engine.dispose()
 

@@ -12,9 +12,9 @@ from ..core.families import ITEM, ITEM_VECTOR, Family
 from ..core.interface import Document
 from ..core.records import BODY, KEY, PLACE, Key, Row
 from ..core.validation import check_id
-from ..encoding import json_codec as codec
-from ..errors import Refused
-from ..search import vectors as floats
+from ..encoding import json_codec, vector_codec
+from ..errors import InvalidInputError
+from ..search import vectors
 
 
 class Items(NamedTuple):
@@ -27,10 +27,10 @@ class Items(NamedTuple):
 
     @classmethod
     def checked(cls, collection: object, ids: object, metadata: object, namespace: object, texts: object) -> Items:
-        """The arguments of an upsert; Refused, naming the argument."""
+        """The arguments of an upsert; InvalidInputError, naming the argument."""
         keys = cls.keys_of(collection, ids)
         if len(set(keys)) < len(keys):
-            raise Refused("ids: one id stands there twice")
+            raise InvalidInputError("ids: one id stands there twice")
         part = {} if namespace is None else {"namespace": check_id(namespace, "namespace")}
         said = _each(texts, len(keys), str, "texts")
         about = _each(metadata, len(keys), Mapping, "metadata")
@@ -42,7 +42,7 @@ class Items(NamedTuple):
         """The keys of items."""
         name = check_id(collection, "collection")
         if isinstance(ids, (str, bytes)) or not isinstance(ids, Sequence):
-            raise Refused(f"ids: expected a list of ids, not {type(ids).__name__}")
+            raise InvalidInputError(f"ids: expected a list of ids, not {type(ids).__name__}")
         return [(name, check_id(item, f"ids[{index}]")) for index, item in enumerate(ids)]
 
     def records(self, vectors: Sequence[bytes]) -> Iterator[tuple[Family, Key, bytes]]:
@@ -57,10 +57,10 @@ def _each(values: object, count: int, kind: type, name: str) -> list[Any]:
     if values is None:
         return [None] * count
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Sequence) or len(values) != count:
-        raise Refused(f"{name}: expected a list with one for each of {count} ids, None for none")
+        raise InvalidInputError(f"{name}: expected a list with one for each of {count} ids, None for none")
     for index, value in enumerate(values):
         if value is not None and not isinstance(value, kind):
-            raise Refused(f"{name}[{index}]: expected {kind.__name__} or None, not {type(value).__name__}")
+            raise InvalidInputError(f"{name}[{index}]: expected {kind.__name__} or None, not {type(value).__name__}")
     return list(values)
 
 
@@ -70,20 +70,22 @@ def _document(text: str | None, metadata: Mapping[str, Any] | None, part: Docume
         document["metadata"] = metadata
     if text is not None:
         document["text"] = text
-    return codec.encode(document, f"item[{index}]")
+    return json_codec.encode(document, f"item[{index}]")
 
 
 def loaded(row: Row, vector: Row | None) -> Document:
     """An item as it is loaded: `id`, `namespace`, `metadata`, `text`, and `vector` as a list of numbers."""
     document = shown(row)
-    document["vector"] = None if vector is None else floats.numbers_of(floats.stored(vector[BODY]).numbers)
+    document["vector"] = (
+        None if vector is None else vectors.numbers_of(vector_codec.decode_vector(vector[BODY]).numbers)
+    )
     return document
 
 
 def shown(row: Row) -> Document:
     """An item as a search gives it: all but its vector."""
     empty: Document = {"namespace": None, "metadata": {}, "text": None}
-    return {"id": row[KEY + 1], **empty, **codec.loads(row[BODY])}
+    return {"id": row[KEY + 1], **empty, **json_codec.loads(row[BODY])}
 
 
 def place_of(row: Row) -> int:

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..config import registry
 from ..config.settings import truth
+from ..core.backend import Backend
 from ..core.interface import StorageInterface
-from ..core.records import Backend
-from ..errors import Refused
+from ..errors import InvalidInputError
 from .store import Store
 
 Config = Mapping[str, Any]
@@ -57,21 +57,21 @@ class StorageFactory:
 
     @classmethod
     def create_storage(cls, storage_type: str, storage_config: Config | None = None) -> StorageInterface:
-        """A store of a registered or built-in type; Refused (a ValueError) for an unknown one."""
+        """A store of a registered or built-in type; InvalidInputError (a ValueError) for an unknown one."""
         config = dict(storage_config or {})
         if storage_type in cls._registered:
             return cls._registered[storage_type](config)
         storage_type = _OTHER_NAMES.get(storage_type, storage_type)
         if storage_type not in _KEYS:
             available = ", ".join(cls.get_available_backends())
-            raise Refused(f"Unsupported storage type: {storage_type}. Available types: {available}")
+            raise InvalidInputError(f"Unsupported storage type: {storage_type}. Available types: {available}")
         return Store(_backend(storage_type, _translated(storage_type, config)))
 
     @classmethod
     def register_backend(cls, name: str, storage_class: type[StorageInterface]) -> None:
         """Add a class that implements the whole interface under a name of its own."""
         if not (isinstance(storage_class, type) and issubclass(storage_class, StorageInterface)):
-            raise Refused(f"{storage_class!r} must be a subclass of StorageInterface")
+            raise InvalidInputError(f"{storage_class!r} must be a subclass of StorageInterface")
         if before := cls._registered.get(name) or registry.SCHEMES.get(name):
             _log.warning("%s replaces the %r backend that was there (%s)", storage_class.__qualname__, name, before)
         cls._registered[name] = storage_class
@@ -110,7 +110,7 @@ def _backend(kind: str, options: dict[str, Any]) -> Backend:
         return scheme.build(options)
     url = options.pop(scheme.whole, None)
     if url is None or registry.SCHEMES.get(str(url).partition(":")[0]) is not scheme:
-        raise Refused(f"{scheme.whole}: a {kind} store needs the URL of its server, as in {kind}://host")
+        raise InvalidInputError(f"{scheme.whole}: a {kind} store needs the URL of its server, as in {kind}://host")
     return registry.backend(url, **options)
 
 
@@ -121,7 +121,7 @@ def _translated(kind: str, config: Config) -> dict[str, Any]:
         if name is not None:
             options[name] = value
         elif not truth(key, value):
-            raise Refused(f"{key}: a lodestore store is always in WAL mode; leave this out")
+            raise InvalidInputError(f"{key}: a lodestore store is always in WAL mode; leave this out")
     return options
 
 

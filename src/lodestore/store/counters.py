@@ -11,12 +11,13 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..core.backend import Backend
 from ..core.clock import Clock
 from ..core.families import CACHE
-from ..core.records import ABSENT, BODY, EXPIRES_AT, VERSION, Backend, Put, Write, alive, name_of
+from ..core.records import ABSENT, BODY, EXPIRES_AT, VERSION, Put, Write, alive, name_of
 from ..core.validation import check_id, expiry
-from ..encoding import json_codec as codec
-from ..errors import Conflict, Refused
+from ..encoding import json_codec
+from ..errors import ConflictError, InvalidInputError
 
 TRIES = 100
 LONGEST_PAUSE = 0.05  # seconds
@@ -40,10 +41,13 @@ class Counters:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def add(self, key: str, amount: int, ttl: float | None) -> int:
-        """The value after adding `amount`; Refused where the entry is no counter or the value leaves 64 bits."""
+        """The value after adding `amount`.
+
+        InvalidInputError where the entry is no counter or the value leaves 64 bits.
+        """
         check_id(key, "key")
         if type(amount) is not int or not LEAST <= amount <= MOST:
-            raise Refused(f"amount: expected a whole number of 64 bits, not {amount!r}")
+            raise InvalidInputError(f"amount: expected a whole number of 64 bits, not {amount!r}")
         expiry(ttl, 0)  # a wrong one is refused before anything waits
         addition = _Addition(amount, ttl, asyncio.get_running_loop().create_future())
         if key in self._waiting:
@@ -89,18 +93,18 @@ class Counters:
                 return outcomes
             try:
                 await self._commit([counter.put()])
-            except Conflict:
+            except ConflictError:
                 await asyncio.sleep(pause)
             else:
                 return outcomes
-        raise Conflict(f"{name_of(CACHE, (key,))}: others wrote first {TRIES} times in a row")
+        raise ConflictError(f"{name_of(CACHE, (key,))}: others wrote first {TRIES} times in a row")
 
     async def _read(self, key: str) -> _Counter:
         [row] = await self._backend.fetch(CACHE, ((key,),))
         now = self._clock()
         if row is None or not alive(row, now):
             return _Counter(key, now, None, ABSENT, None)
-        return _Counter(key, now, codec.loads(row[BODY]), row[VERSION], row[EXPIRES_AT])
+        return _Counter(key, now, json_codec.loads(row[BODY]), row[VERSION], row[EXPIRES_AT])
 
 
 class _Counter:
@@ -113,17 +117,21 @@ class _Counter:
 
     def add(self, addition: _Addition) -> int | Exception:
         if self._value is None:
-            return Refused(f'{name_of(CACHE, (self._key,))} is no counter, which would be {{"value": a whole number}}')
+            return InvalidInputError(
+                f'{name_of(CACHE, (self._key,))} is no counter, which would be {{"value": a whole number}}'
+            )
         value = self._value + addition.amount
         if not LEAST <= value <= MOST:
-            return Refused(f"{name_of(CACHE, (self._key,))}: {self._value} + {addition.amount} does not fit 64 bits")
+            return InvalidInputError(
+                f"{name_of(CACHE, (self._key,))}: {self._value} + {addition.amount} does not fit 64 bits"
+            )
         if self._new:
             self._new, self._ends = False, expiry(addition.ttl, self._now)
         self._value = value
         return value
 
     def put(self) -> Put:
-        body = codec.encode({"value": self._value})
+        body = json_codec.encode({"value": self._value})
         return Put(CACHE, (self._key,), body, self._now, self._ends, self._version)
 
 

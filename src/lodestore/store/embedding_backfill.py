@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..core.backend import Backend
 from ..core.families import ITEM, VECTORS, Family
-from ..core.records import BODY, KEY, WRITTEN_AT, Backend, Page, Put, Row, Tell
-from ..errors import EmbeddingFailed, Refused
-from ..search.vectors import made_of
-from .vector_spaces import Spaces
+from ..core.records import BODY, KEY, WRITTEN_AT, Page, Put, Row
+from ..core.searchable import OnCount
+from ..encoding.vector_codec import vector_of_content
+from ..errors import EmbeddingError, InvalidInputError
+from .vector_spaces import VectorSpaces
 
 BATCH = 64  # records embedded in one call, and written in one transaction
 
 
-async def embed_pending(backend: Backend, spaces: Spaces, tell: Tell) -> int:
+async def embed_pending(backend: Backend, spaces: VectorSpaces, tell: OnCount) -> int:
     """Give every message, memory and result without a vector one; how many got it.
 
-    EmbeddingFailed, at the end, where the embedder failed on some; at once where it fails on all of a batch.
+    EmbeddingError, at the end, where the embedder failed on some; at once where it fails on all of a batch.
     """
     if not spaces.embeds:
-        raise Refused("the store was opened without an embedder: open it with embedder=...")
+        raise InvalidInputError("the store was opened without an embedder: open it with embedder=...")
     count, failures = 0, 0
     for family in (family for family in VECTORS if family is not ITEM):  # items have vectors of their caller's
         async for rows in backend.stream(Page(family)):
@@ -32,35 +34,39 @@ async def embed_pending(backend: Backend, spaces: Spaces, tell: Tell) -> int:
                 count, failures = count + done[0], failures + done[1]
                 tell(count)
     if failures:
-        raise EmbeddingFailed(f"{count} records were embedded, {failures} were not")
+        raise EmbeddingError(f"{count} records were embedded, {failures} were not")
     return count
 
 
 async def _bare(backend: Backend, family: Family, rows: Sequence[Row]) -> list[Row]:
     """Those without a vector of what they say."""
     there = await backend.fetch(VECTORS[family], [_key(row) for row in rows])
-    return [row for row, vector in zip(rows, there, strict=True) if not (vector and made_of(vector[BODY], row[BODY]))]
+    return [
+        row
+        for row, vector in zip(rows, there, strict=True)
+        if not (vector and vector_of_content(vector[BODY], row[BODY]))
+    ]
 
 
-async def _embed(backend: Backend, spaces: Spaces, family: Family, rows: Sequence[Row]) -> tuple[int, int]:
+async def _embed(backend: Backend, spaces: VectorSpaces, family: Family, rows: Sequence[Row]) -> tuple[int, int]:
     """How many were embedded, and on how many the embedder failed."""
     try:
         return await _together(backend, spaces, family, rows), 0
-    except EmbeddingFailed:
+    except EmbeddingError:
         if len(rows) < 2:
             raise
     done, failed = 0, 0
     for row in rows:  # one that cannot be embedded is no reason to leave the others
         try:
             done += await _together(backend, spaces, family, [row])
-        except EmbeddingFailed:
+        except EmbeddingError:
             failed += 1
             if failed == len(rows):
                 raise
     return done, failed
 
 
-async def _together(backend: Backend, spaces: Spaces, family: Family, rows: Sequence[Row]) -> int:
+async def _together(backend: Backend, spaces: VectorSpaces, family: Family, rows: Sequence[Row]) -> int:
     bodies = await spaces.embedded(family, [row[BODY] for row in rows])
     pairs = [(row, body) for row, body in zip(rows, bodies, strict=True) if body]
     # Where a record was overwritten meanwhile its vector counts for nothing.

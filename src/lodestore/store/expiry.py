@@ -15,7 +15,7 @@ SHARE = 100  # a round of steps is followed by a pause at least this many times 
 _log = logging.getLogger(__name__)
 
 
-class Purging:
+class ExpiryTask:
     """A round of steps every `interval` seconds (0: never). `step` removes at most STEP records and counts them.
 
     All waiting is done by timers, so that a loop that ends finds no task of ours but a step under way. A step that

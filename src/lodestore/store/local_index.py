@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ..backends.sqlite.engine import driver
+from ..core.backend import Backend, fetch_by_id
 from ..core.families import COLLECTION, SEARCHABLE, VECTORS, Family
-from ..core.records import BODY, Backend, Leg, Match, Page, Row, Tell, Wanted, fetch_named
+from ..core.records import BODY, Page, Row
+from ..core.searchable import IndexQuery, Leg, Match, OnCount
+from ..encoding.vector_codec import content_digest
 from ..search.tokenizer_setting import tokenizer_of
-from ..search.vectors import print_of
 from . import shadow
 
 T = TypeVar("T")
@@ -27,7 +29,7 @@ T = TypeVar("T")
 TRIES = 3  # times that a search begins anew because what it found was written meanwhile
 
 
-class Mirror:
+class LocalIndex:
     """The index of one handle. All of SQLite happens in a thread of its own."""
 
     def __init__(self, backend: Backend) -> None:
@@ -37,7 +39,7 @@ class Mirror:
         self._shadow: shadow.Shadow | None = None
         self._sequence: int | None = None
 
-    async def match(self, wanted: Wanted) -> list[Match]:
+    async def match(self, wanted: IndexQuery) -> list[Match]:
         """As `kernel.Searchable` says."""
         search = self._words if wanted.query.wanted else self._near
         async with self._turn:
@@ -48,29 +50,29 @@ class Mirror:
                     break
         return matches
 
-    async def _words(self, wanted: Wanted) -> tuple[list[Match], bool]:
+    async def _words(self, wanted: IndexQuery) -> tuple[list[Match], bool]:
         """What text finds, and whether all of it still is what it was found by."""
         found = await self._run(lambda: self._there().matches(wanted))
-        rows = await fetch_named(self._backend, [identity for identity, *_ in found])
+        rows = await fetch_by_id(self._backend, [identity for identity, *_ in found])
         there = ((identity, score, rows[identity], mark) for identity, score, mark in found)
         matches = [Match(identity[0], score, row) for identity, score, row, mark in there if row and _is(row, mark)]
         return matches, len(matches) == len(found)
 
-    async def _near(self, wanted: Wanted) -> tuple[list[Match], bool]:
+    async def _near(self, wanted: IndexQuery) -> tuple[list[Match], bool]:
         """What is near, and whether all of it is still there."""
         leg, _ = await self._run(lambda: self._there().legs(wanted))
-        rows = await fetch_named(self._backend, [identity for identity, _ in leg])
+        rows = await fetch_by_id(self._backend, [identity for identity, _ in leg])
         there = ((identity, score, rows[identity]) for identity, score in leg)
         matches = [Match(identity[0], score, row) for identity, score, row in there if row]
         return matches, len(matches) == len(leg)
 
-    async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+    async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says."""
         async with self._turn:
             await self._refresh(lambda done: None)
             return await self._run(lambda: self._there().legs(wanted))
 
-    async def reindex(self, tell: Tell) -> int:
+    async def reindex(self, tell: OnCount) -> int:
         """As `kernel.Searchable` says."""
         async with self._turn:
             await self._run(self._drop)
@@ -102,7 +104,7 @@ class Mirror:
             self._shadow.close()
         self._shadow, self._sequence = None, None
 
-    async def _refresh(self, tell: Tell) -> int:
+    async def _refresh(self, tell: OnCount) -> int:
         """Read the store through, if it has changed; how many records there are."""
         sequence = await self._backend.sequence()  # first: what is written during the scan moves it
         if sequence is not None and sequence == self._sequence:
@@ -123,7 +125,9 @@ class Mirror:
         self._sequence = sequence
         return count
 
-    async def _stream(self, family: Family, take: Callable[[Family, list[Row]], None], tell: Tell, before: int) -> int:
+    async def _stream(
+        self, family: Family, take: Callable[[Family, list[Row]], None], tell: OnCount, before: int
+    ) -> int:
         """All records of a family; how many there are."""
         count = 0
         async for rows in self._backend.stream(Page(family)):
@@ -134,4 +138,4 @@ class Mirror:
 
 
 def _is(row: Row, mark: bytes) -> bool:
-    return print_of(row[BODY]) == mark
+    return content_digest(row[BODY]) == mark

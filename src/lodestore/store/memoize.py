@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overl
 import orjson
 
 from ..core.validation import MAX_ID_BYTES, expiry
-from ..encoding import json_codec as codec
-from ..errors import Refused
+from ..encoding import json_codec
+from ..errors import InvalidInputError
 from .store import Store
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-Key = str | Callable[..., str] | None
+KeyFunction = str | Callable[..., str] | None
 
 _PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -74,15 +74,15 @@ class _Decorator(Protocol):
 
 
 @overload
-def memoize(store: Store, *, ttl: float | None = None, key: Key = None) -> _AsyncDecorator: ...
+def memoize(store: Store, *, ttl: float | None = None, key: KeyFunction = None) -> _AsyncDecorator: ...
 @overload
-def memoize(store: SyncStore, *, ttl: float | None = None, key: Key = None) -> _Decorator: ...
-def memoize(store: Store | SyncStore, *, ttl: float | None = None, key: Key = None) -> Any:
+def memoize(store: SyncStore, *, ttl: float | None = None, key: KeyFunction = None) -> _Decorator: ...
+def memoize(store: Store | SyncStore, *, ttl: float | None = None, key: KeyFunction = None) -> Any:
     """Keep what a function returns for `ttl` seconds (None: for ever) as cache entries of `store`.
 
     `key` is a template of the arguments (`"user:{user_id}"`), or a function of them that returns the key; without it
-    the key is the function's qualified name and the canonical JSON of all arguments, and a call is Refused where they
-    are not JSON (a method's `self` hardly ever is: name what of it counts, `"{self.model}:{question}"`).
+    the key is the function's qualified name and the canonical JSON of all arguments, and a call is InvalidInputError
+    where they are not JSON (a method's `self` hardly ever is: name what of it counts, `"{self.model}:{question}"`).
 
     While a result is computed, all who ask for the same key in this process wait for it. One who is cancelled leaves
     the others alone; the computation is cancelled with the last. The function gets `.key(*args)` and
@@ -93,10 +93,10 @@ def memoize(store: Store | SyncStore, *, ttl: float | None = None, key: Key = No
 
     def decorate(function: Callable[..., Any]) -> Any:
         if inspect.iscoroutinefunction(function) is not waits:
-            raise Refused(
+            raise InvalidInputError(
                 "memoize: an async function wants a store of lodestore.open(), a plain one of lodestore.sync.open()"
             )
-        name = Naming(function, key)
+        name = CallKeys(function, key)
         made = _Async(store, function, name, ttl) if waits else _Sync(store, function, name, ttl)
         return _dressed(function, made)
 
@@ -120,10 +120,10 @@ def _dressed(function: Callable[..., Any], made: _Async | _Sync) -> Any:
     return dressed
 
 
-class Naming:
+class CallKeys:
     """From the arguments of a call to its cache key."""
 
-    def __init__(self, function: Callable[..., Any], key: Key) -> None:
+    def __init__(self, function: Callable[..., Any], key: KeyFunction) -> None:
         self._signature = inspect.signature(function)
         self._of = f"{function.__module__}.{function.__qualname__}"
         self._key = key
@@ -138,7 +138,7 @@ class Naming:
             name = (field or "").partition(".")[0].partition("[")[0]
             if field is not None and name not in self._signature.parameters:
                 known = ", ".join(self._signature.parameters)
-                raise Refused(f"memoize: {self._of} has no argument {name!r} for the key; there are: {known}")
+                raise InvalidInputError(f"memoize: {self._of} has no argument {name!r} for the key; there are: {known}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
         if callable(self._key):
@@ -158,9 +158,9 @@ class Naming:
 
 def _canonical(arguments: dict[str, Any], of: str) -> str:
     try:
-        body = codec.encode(arguments, "arguments")
-    except Refused as problem:
-        raise Refused(f"memoize: {problem}; give {of} a key= of what identifies the call") from None
+        body = json_codec.encode(arguments, "arguments")
+    except InvalidInputError as problem:
+        raise InvalidInputError(f"memoize: {problem}; give {of} a key= of what identifies the call") from None
     if body.count(b"{") > 1:  # the order of a dictionary's keys is no part of a call
         body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     long = len(body) + len(of.encode()) > MAX_ID_BYTES
@@ -168,13 +168,13 @@ def _canonical(arguments: dict[str, Any], of: str) -> str:
 
 
 def _value(body: bytes | dict[str, Any], key: str) -> Any:
-    document = codec.loads(body) if isinstance(body, bytes) else body
+    document = json_codec.loads(body) if isinstance(body, bytes) else body
     if "value" not in document:
-        raise Refused(f"memoize: the cache entry {key!r} was stored by something else")
+        raise InvalidInputError(f"memoize: the cache entry {key!r} was stored by something else")
     return document["value"]
 
 
-class _Flight:
+class _SingleFlight:
     """One computation under way."""
 
     def __init__(self) -> None:
@@ -185,9 +185,9 @@ class _Flight:
 class _Async:
     """The calls of one async function."""
 
-    def __init__(self, store: Any, function: Callable[..., Any], name: Naming, ttl: float | None) -> None:
+    def __init__(self, store: Any, function: Callable[..., Any], name: CallKeys, ttl: float | None) -> None:
         self._store, self._function, self.name, self._ttl = store, function, name, ttl
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[str, _SingleFlight] = {}
 
     async def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         key = self.name(*args, **kwargs)
@@ -197,7 +197,7 @@ class _Async:
     async def _join(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight()
+            flight = self._flights[key] = _SingleFlight()
             flight.task = asyncio.create_task(self._fly(flight, key, args, kwargs))
             flight.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # all may have left
         assert flight.task is not None
@@ -210,20 +210,20 @@ class _Async:
                 self._leave(flight, key)
                 flight.task.cancel()
 
-    async def _fly(self, flight: _Flight, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    async def _fly(self, flight: _SingleFlight, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         try:
             found = await self._store.load_cache_entry(key)  # another flight may have landed since it was looked for
             if found is None:
                 found = {"value": await self._function(*args, **kwargs)}
-                body = codec.encode(found, "result")
+                body = json_codec.encode(found, "result")
                 if self._flights.get(key) is flight:  # else it was invalidated
                     await self._store.store_cache_entry(key, found, self._ttl)
                 return body
-            return codec.encode(found)
+            return json_codec.encode(found)
         finally:
             self._leave(flight, key)
 
-    def _leave(self, flight: _Flight, key: str) -> None:
+    def _leave(self, flight: _SingleFlight, key: str) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
@@ -236,7 +236,7 @@ class _Async:
 class _Sync:
     """The calls of one plain function, from any thread."""
 
-    def __init__(self, store: Any, function: Callable[..., Any], name: Naming, ttl: float | None) -> None:
+    def __init__(self, store: Any, function: Callable[..., Any], name: CallKeys, ttl: float | None) -> None:
         self._store, self._function, self.name, self._ttl = store, function, name, ttl
         self._flights: dict[str, Future[bytes]] = {}
         self._lock = threading.Lock()
@@ -262,9 +262,9 @@ class _Sync:
     def _fly(self, flight: Future[bytes], key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         found = self._store.load_cache_entry(key)  # another flight may have landed since it was looked for
         if found is not None:
-            return codec.encode(found)
+            return json_codec.encode(found)
         found = {"value": self._function(*args, **kwargs)}
-        body = codec.encode(found, "result")
+        body = json_codec.encode(found, "result")
         with self._lock:  # so that an invalidation comes before or after, not between
             if self._flights.get(key) is flight:
                 self._store.store_cache_entry(key, found, self._ttl)

@@ -46,10 +46,10 @@ def open(
 
     `sqlite:///agent.db` (relative; four slashes: absolute), `file:///folder`, `memory:`,
     `postgresql://user@host/database`. Settings stand in the URL (`?durability=process`) or beside it (`key="..."` only
-    there); an unknown one is Refused. What has expired is removed every `purge_interval` seconds (0: only when asked),
-    while nothing is being written. `embedder` makes vectors of what is stored and searched: a function of a list of
-    texts, or one of `lodestore.embedding` (docs/embeddings.md). `tokenizer` says how the text of a new store is
-    indexed, by "words", "trigram" or "both" (docs/search.md). `clock` gives milliseconds and is for tests.
+    there); an unknown one is InvalidInputError. What has expired is removed every `purge_interval` seconds (0: only
+    when asked), while nothing is being written. `embedder` makes vectors of what is stored and searched: a function of
+    a list of texts, or one of `lodestore.embedding` (docs/embeddings.md). `tokenizer` says how the text of a new store
+    is indexed, by "words", "trigram" or "both" (docs/search.md). `clock` gives milliseconds and is for tests.
     """
     chosen = backend(url, **settings)
     return Opening(Store(chosen, clock=clock, purge_interval=purge_interval, embedder=embedder, tokenizer=tokenizer))

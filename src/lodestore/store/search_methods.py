@@ -6,26 +6,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.clock import HighWater
+from ..core.backend import Backend
+from ..core.clock import HighWaterClock
 from ..core.families import COLLECTION, ITEM, ITEM_VECTOR
 from ..core.interface import Document
-from ..core.records import Backend, Key, Page, Tell
+from ..core.records import Key, Page
+from ..core.searchable import OnCount
 from ..core.validation import check_count, check_id
-from ..errors import Refused
+from ..errors import InvalidInputError
 from ..search.tokenizer_setting import checked, choose
-from . import collections as items
+from . import collections
 from .embedding_backfill import embed_pending
-from .search_service import Asked, Finding, Hit, Rerank
-from .vector_spaces import Spaces
+from .search_request import Hit, Rerank, SearchRequest
+from .search_service import SearchService
+from .vector_spaces import VectorSpaces
 
 
-class Retrieval(ABC):
+class SearchMethods(ABC):
     """The searching half of a store."""
 
     backend: Backend
-    _clock: HighWater
-    _finding: Finding
-    _spaces: Spaces
+    _clock: HighWaterClock
+    _finding: SearchService
+    _spaces: VectorSpaces
 
     async def search(
         self,
@@ -65,8 +68,8 @@ class Retrieval(ABC):
         document (of an item: whose metadata) a filter is true of (docs/filters.md). `limit` of None: all.
         """
         if query is None and vector is None:
-            raise Refused("query: give a text, a vector or both")
-        asked = Asked.checked(query, namespace, families, where, limit, offset, mode, exact)
+            raise InvalidInputError("query: give a text, a vector or both")
+        asked = SearchRequest.checked(query, namespace, families, where, limit, offset, mode, exact)
         asked = asked.fused(weights, k, pool, neighbours, recency).shown(rerank, explain)
         return await self._finding.search(asked, vector)
 
@@ -84,8 +87,8 @@ class Retrieval(ABC):
         """The items of a collection nearest to a vector; none where there is no such collection."""
         place = (check_id(collection, "collection"), *(() if namespace is None else (namespace,)))
         if vector is None:
-            raise Refused("vector: expected one to be near to, not None")
-        asked = Asked.checked(None, place, [ITEM.name], where, limit, offset, "vector", exact)
+            raise InvalidInputError("vector: expected one to be near to, not None")
+        asked = SearchRequest.checked(None, place, [ITEM.name], where, limit, offset, "vector", exact)
         return await self._finding.search(asked, vector)
 
     async def get_vector(self, collection: str, item_id: str) -> Document | None:
@@ -93,7 +96,7 @@ class Retrieval(ABC):
         `namespace`, `text`; None where there is none."""
         key: Key = (check_id(collection, "collection"), check_id(item_id, "item_id"))
         [row], [vector] = await self.backend.fetch(ITEM, [key]), await self.backend.fetch(ITEM_VECTOR, [key])
-        return None if row is None else items.loaded(row, vector)
+        return None if row is None else collections.loaded(row, vector)
 
     async def list_vectors(self, collection: str, *, limit: int | None = None, after: str | None = None) -> list[str]:
         """The ids of the items of a collection, the one first stored standing first; `after` one of them."""
@@ -102,8 +105,8 @@ class Retrieval(ABC):
         if after is not None:
             [row] = await self.backend.fetch(ITEM, [(*prefix, check_id(after, "after"))])
             if row is None:
-                raise Refused(f"after: {collection!r} has no item {after!r}")
-            bound = (items.place_of(row),)
+                raise InvalidInputError(f"after: {collection!r} has no item {after!r}")
+            bound = (collections.place_of(row),)
         page = Page(ITEM, prefix, bound, limit=check_count(limit, "limit"))
         return [str(key[-1]) for key in await self.backend.keys(page)]
 
@@ -112,17 +115,17 @@ class Retrieval(ABC):
         return await self._ids(COLLECTION, limit, after)
 
     async def reindex(
-        self, tell: Tell = lambda done: None, *, pending: bool = False, tokenizer: str | None = None
+        self, tell: OnCount = lambda done: None, *, pending: bool = False, tokenizer: str | None = None
     ) -> int:
         """Build the search index anew from the records, which are left alone; how many it holds.
 
         With a `tokenizer` by that from here on: "words", "trigram" or "both" (docs/search.md).
 
         With `pending` the index stays, and messages, memories and results without a vector get one from the
-        store's embedder; how many did. EmbeddingFailed where it cannot; what was embedded before stays.
+        store's embedder; how many did. EmbeddingError where it cannot; what was embedded before stays.
         """
         if pending and tokenizer is not None:
-            raise Refused("tokenizer: the index stays where only vectors are made; do one, then the other")
+            raise InvalidInputError("tokenizer: the index stays where only vectors are made; do one, then the other")
         if pending:
             return await embed_pending(self.backend, self._spaces, tell)
         if tokenizer is not None:

@@ -4,118 +4,32 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..core.clock import iso
-from ..core.families import CATALOGUE, ITEM, MEMORY, SEARCHABLE, Family
+from ..core.backend import Backend, fetch_by_id
+from ..core.families import ITEM, MEMORY, SEARCHABLE, Family
 from ..core.interface import Document
-from ..core.records import (
-    BODY,
-    CREATED_AT,
-    KEY,
-    Backend,
-    Identity,
-    Key,
-    Leg,
-    Near,
-    Row,
-    Searchable,
-    Tell,
-    Wanted,
-    fetch_named,
-)
-from ..core.validation import check_count, check_id
-from ..encoding import json_codec as codec
-from ..errors import EmbeddingFailed, Refused
-from ..search import filters
-from ..search import rank_fusion as fusion
-from ..search import vectors as floats
+from ..core.records import BODY, CREATED_AT, KEY, RecordId, Row
+from ..core.searchable import IndexQuery, Leg, OnCount, Query, Searchable, VectorQuery, VectorSpace
+from ..encoding import json_codec
+from ..errors import EmbeddingError, InvalidInputError
+from ..search import filters, rank_fusion, vectors
 from ..search.filters import Filter
-from ..search.query import Query, parse
-from ..search.rank_fusion import Blend
-from ..search.snippets import Mark, snippet
+from ..search.rank_fusion import FusionSettings
+from ..search.snippets import snippet
 from ..search.text import text_of
-from . import collections as items
-from .vector_spaces import Spaces
+from . import collections
+from .documents import memory_document
+from .search_request import Hit, SearchRequest
+from .vector_spaces import VectorSpaces
 
-MODES = ("auto", "text", "vector", "hybrid")
 PORTION = 64  # records read at once
 SIEVED = 512  # names of what is near that a filter chooses among at first
 NAMES = ("vector", "text")  # of the legs, in the order of their weights
 
 _log = logging.getLogger(__name__)
-
-
-class Hit(NamedTuple):
-    """A record that was found.
-
-    `family` and `key` name it, `data` is the record as loading it gives it (of an item: without its vector). A higher
-    `score` is a better one; scores compare within one search. `snippet` is a line of its text, `marks` the stretches
-    of that line that match, each from its first character to behind its last. `legs` has the rank and the score in each
-    part of the search, where explaining was asked for.
-    """
-
-    family: str
-    key: Key
-    score: float
-    snippet: str
-    marks: tuple[Mark, ...]
-    data: Document
-    legs: dict[str, dict[str, Any]] | None = None
-
-
-Rerank = Callable[[str, list[Hit]], "Sequence[float] | Awaitable[Sequence[float]]"]
-
-
-class Asked(NamedTuple):
-    """The arguments of a search, checked. `wanted` has the page, but for the vector."""
-
-    text: str
-    wanted: Wanted
-    where: Filter | None
-    mode: str
-    exact: bool
-    blend: Blend = Blend()
-    beside: bool = False  # whether what stands beside a match counts without vectors too
-    rerank: Rerank | None = None
-    explain: bool = False
-
-    @classmethod
-    def checked(
-        cls,
-        query: object,
-        namespace: object,
-        families: object,
-        where: Mapping[str, Any] | None,
-        limit: object,
-        offset: object,
-        mode: object,
-        exact: bool,
-    ) -> Asked:
-        """Refused, naming the argument, where one is wrong."""
-        text = "" if query is None else query
-        if not isinstance(text, str):
-            raise Refused(f"query: expected text, not {type(text).__name__}")
-        if not isinstance(mode, str) or mode not in MODES:
-            raise Refused(f"mode: expected one of {', '.join(MODES)}, not {mode!r}")
-        count, skip = check_count(limit, "limit"), check_count(offset, "offset") or 0
-        prefix, part = _place(namespace)
-        wanted = Wanted(parse(text), _families(families), prefix, count, skip, part)
-        return cls(text, wanted, None if where is None else filters.parse(where), mode, bool(exact))
-
-    def fused(self, weights: object, k: object, pool: object, neighbours: object, recency: object) -> Asked:
-        """With what says how to fuse."""
-        share = Blend().neighbours if neighbours is None else neighbours
-        blend = fusion.blend_of(weights, k, pool, share, recency)
-        return self._replace(blend=blend, beside=neighbours is not None and blend.neighbours > 0)
-
-    def shown(self, rerank: Rerank | None, explain: bool) -> Asked:
-        """With what happens to the hits."""
-        if rerank is not None and not callable(rerank):
-            raise Refused(f"rerank: expected a function of the query and a list of hits, not {rerank!r}")
-        return self._replace(rerank=rerank, explain=bool(explain))
 
 
 Legs = dict[str, dict[str, Any]]
@@ -124,7 +38,7 @@ Legs = dict[str, dict[str, Any]]
 class Ranked(NamedTuple):
     """A record in the order of a search, and what says why it stands there; `row` where it was read already."""
 
-    identity: Identity
+    identity: RecordId
     score: float
     why: Callable[[], Legs]
     row: Row | None = None
@@ -133,14 +47,14 @@ class Ranked(NamedTuple):
 Portions = AsyncIterator[list[Ranked]]
 
 
-class Finding:
+class SearchService:
     """The searches of one store. A backend without an index of its own gets one from its records, when first asked."""
 
-    def __init__(self, backend: Backend, spaces: Spaces) -> None:
+    def __init__(self, backend: Backend, spaces: VectorSpaces) -> None:
         self._backend, self._spaces = backend, spaces
         self._mirror: Any = None
 
-    async def search(self, asked: Asked, vector: object = None) -> list[Hit]:
+    async def search(self, asked: SearchRequest, vector: object = None) -> list[Hit]:
         """The hits of a page, the best first; without a `vector` there must be a query."""
         asked = await self._aimed(asked, vector)
         near, query, mode = asked.wanted.near, asked.wanted.query, asked.mode
@@ -153,18 +67,20 @@ class Finding:
             return await self._page(asked, self._by_both(asked))
         return await self._by(asked, "text")
 
-    async def _by(self, asked: Asked, way: str) -> list[Hit]:
+    async def _by(self, asked: SearchRequest, way: str) -> list[Hit]:
         """The hits of one way: a page of the index as it comes, where none need be passed over."""
         if asked.where is None and asked.rerank is None:
             wanted = asked.wanted if way == "text" else asked.wanted._replace(query=Query(()))
             return [_hit(asked, ranked, row) for ranked, row in await self._matched(wanted, way)]
         return await self._page(asked, self._by_text(asked) if way == "text" else self._by_vector(asked))
 
-    async def _aimed(self, asked: Asked, vector: object) -> Asked:
+    async def _aimed(self, asked: SearchRequest, vector: object) -> SearchRequest:
         """With the vector to be near to, where there is one: the caller's, or that of the query."""
         embeds = self._spaces.embeds
         if vector is None and asked.mode in ("vector", "hybrid") and not (embeds and asked.text.strip()):
-            raise Refused(f"mode: {asked.mode!r} needs a vector, or a query and a store opened with an embedder")
+            raise InvalidInputError(
+                f"mode: {asked.mode!r} needs a vector, or a query and a store opened with an embedder"
+            )
         if asked.mode == "text" or (vector is None and not (embeds and asked.wanted.query.wanted)):
             return asked
         wanted, space = asked.wanted, None
@@ -176,25 +92,27 @@ class Finding:
         if space is None:
             return asked
         near = await self._vector(asked, space, vector)
-        return asked._replace(wanted=wanted._replace(near=Near(space, near, asked.exact) if near else None))
+        return asked._replace(wanted=wanted._replace(near=VectorQuery(space, near, asked.exact) if near else None))
 
-    async def _vector(self, asked: Asked, space: floats.Space, vector: object) -> bytes | None:
+    async def _vector(self, asked: SearchRequest, space: VectorSpace, vector: object) -> bytes | None:
         if vector is None:
             try:
                 [vector] = await self._spaces.embedder.embed_queries([asked.text])
-            except EmbeddingFailed as problem:
+            except EmbeddingError as problem:
                 if asked.mode != "auto":
                     raise
                 _log.warning("searching by text alone: %s", problem)
                 return None
-        found = floats.vector_of(vector, "vector", space.metric)
+        found = vectors.vector_of(vector, "vector", space.metric)
         if len(found) != 4 * space.dimension:
-            raise Refused(f"vector: {len(found) // 4} numbers, but the space {space.name!r} has {space.dimension}")
+            raise InvalidInputError(
+                f"vector: {len(found) // 4} numbers, but the space {space.name!r} has {space.dimension}"
+            )
         return found
 
     # -- the order
 
-    async def _by_text(self, asked: Asked) -> Portions:
+    async def _by_text(self, asked: SearchRequest) -> Portions:
         """Matches in growing portions, each with its row."""
         wanted = asked.wanted
         wanted = wanted._replace(offset=0, limit=max(PORTION, wanted.offset + (wanted.limit or 0)))
@@ -202,14 +120,14 @@ class Finding:
             yield [ranked for ranked, _ in found]
             wanted = _deeper(wanted)
 
-    async def _matched(self, wanted: Wanted, way: str) -> list[tuple[Ranked, Row]]:
+    async def _matched(self, wanted: IndexQuery, way: str) -> list[tuple[Ranked, Row]]:
         matches = await self._index().match(wanted) if wanted.limit != 0 else []
         return [
             (Ranked((family, row[KEY:]), score, partial(_leg, way, rank, score), row), row)
             for rank, (family, score, row) in enumerate(matches, wanted.offset + 1)
         ]
 
-    async def _by_vector(self, asked: Asked) -> Portions:
+    async def _by_vector(self, asked: SearchRequest) -> Portions:
         """What is near, in growing portions."""
         wanted = asked.wanted._replace(query=Query(()), offset=0)
         # A filter may leave one in many, and each further portion costs a search of its own.
@@ -225,13 +143,13 @@ class Finding:
                 return
             wanted = _deeper(wanted)
 
-    async def _by_both(self, asked: Asked) -> Portions:
+    async def _by_both(self, asked: SearchRequest) -> Portions:
         """What vectors and text find, fused; the legs are read deeper as long as more is asked for."""
         done = 0
-        for depth in fusion.depths(asked.blend):
+        for depth in rank_fusion.depths(asked.blend):
             legs = await self._index().legs(asked.wanted._replace(offset=0, limit=depth))
             created = await self._created(legs, asked.blend)
-            order = fusion.fuse(legs, depth, asked.blend, created)
+            order = rank_fusion.fuse(legs, depth, asked.blend, created)
             for start in range(done, len(order), PORTION):
                 some = order[start : start + PORTION]
                 yield [Ranked(each.identity, each.score, partial(each.legs, NAMES)) for each in some]
@@ -239,11 +157,11 @@ class Finding:
             if all(len(leg) < depth for leg in legs):
                 return
 
-    async def _created(self, legs: Sequence[Leg], blend: Blend) -> Callable[[Identity], int | None] | None:
+    async def _created(self, legs: Sequence[Leg], blend: FusionSettings) -> Callable[[RecordId], int | None] | None:
         """When each of the first tier was stored, where that counts."""
         if blend.recency is None:
             return None
-        identities = fusion.first_tier(legs, blend)
+        identities = rank_fusion.first_tier(legs, blend)
         rows = await self._rows(identities)
         times = {
             identity: None if row is None else int(row[CREATED_AT])
@@ -253,7 +171,7 @@ class Finding:
 
     # -- the page
 
-    async def _page(self, asked: Asked, portions: Portions) -> list[Hit]:
+    async def _page(self, asked: SearchRequest, portions: Portions) -> list[Hit]:
         """The hits of the page, of those that a filter is true of."""
         wanted = asked.wanted
         if wanted.limit == 0:
@@ -262,7 +180,7 @@ class Finding:
             return await self._reranked(asked, portions)
         return await self._hits(asked, portions, wanted.offset, wanted.limit)
 
-    async def _hits(self, asked: Asked, portions: Portions, skip: int, limit: int | None) -> list[Hit]:
+    async def _hits(self, asked: SearchRequest, portions: Portions, skip: int, limit: int | None) -> list[Hit]:
         hits: list[Hit] = []
         async for portion in portions:
             # Where nothing is filtered most of what is read is shown: a few more, for what may be gone.
@@ -277,7 +195,7 @@ class Finding:
                         return hits
         return hits
 
-    async def _reranked(self, asked: Asked, portions: Portions) -> list[Hit]:
+    async def _reranked(self, asked: SearchRequest, portions: Portions) -> list[Hit]:
         """The best of the pool in the order that the caller's own scores give, then the others."""
         offset, limit, pool = asked.wanted.offset, asked.wanted.limit, asked.blend.pool
         hits = await self._hits(asked, portions, 0, None if limit is None else max(pool, offset + limit))
@@ -286,7 +204,7 @@ class Finding:
         answer = asked.rerank(asked.text, best)
         scores = list(await answer if inspect.isawaitable(answer) else answer)
         if len(scores) != len(best):
-            raise Refused(f"rerank: {len(scores)} scores for {len(best)} hits")
+            raise InvalidInputError(f"rerank: {len(scores)} scores for {len(best)} hits")
         order = sorted(zip(scores, range(len(best)), strict=True), key=lambda pair: (-pair[0], pair[1]))
         hits = [*(best[number]._replace(score=float(score)) for score, number in order), *rest]
         return hits[offset:] if limit is None else hits[offset : offset + limit]
@@ -302,13 +220,13 @@ class Finding:
             if row is not None and (where is None or filters.matches(where, _subject(ranked.identity[0], row)))
         ]
 
-    async def _rows(self, identities: Sequence[Identity]) -> list[Row | None]:
-        rows = await fetch_named(self._backend, identities)
+    async def _rows(self, identities: Sequence[RecordId]) -> list[Row | None]:
+        rows = await fetch_by_id(self._backend, identities)
         return [rows[identity] for identity in identities]
 
     # -- the index
 
-    async def reindex(self, tell: Tell) -> int:
+    async def reindex(self, tell: OnCount) -> int:
         """Build the index anew; how many records it holds."""
         return await self._index().reindex(tell)
 
@@ -322,9 +240,9 @@ class Finding:
         if self._backend.index is not None:
             return self._backend.index
         if self._mirror is None:
-            from .local_index import Mirror
+            from .local_index import LocalIndex
 
-            self._mirror = Mirror(self._backend)
+            self._mirror = LocalIndex(self._backend)
         return self._mirror  # type: ignore[no-any-return]
 
 
@@ -332,45 +250,19 @@ def _leg(name: str, rank: int, score: float) -> Legs:
     return {name: {"rank": rank, "score": score}}
 
 
-def _deeper(wanted: Wanted) -> Wanted:
+def _deeper(wanted: IndexQuery) -> IndexQuery:
     """The page behind one, twice as long."""
     limit = wanted.limit or PORTION
     return wanted._replace(offset=wanted.offset + limit, limit=2 * limit)
 
 
-def _families(names: object) -> tuple[Family, ...]:
-    if names is None:
-        return SEARCHABLE
-    if isinstance(names, (str, bytes)) or not isinstance(names, Sequence):
-        raise Refused(f"families: expected a list of names, not {names!r}")
-    there = ", ".join(family.name for family in SEARCHABLE)
-    for name in names:
-        if not isinstance(name, str) or name not in CATALOGUE or not CATALOGUE[name].text:
-            raise Refused(f"families: {name!r} is not searched; {there} are")
-    return tuple(family for family in SEARCHABLE if family.name in names)
-
-
-def _place(namespace: object) -> tuple[Key, str | None]:
-    """The outer key that a namespace names, and the part of a collection."""
-    if namespace is None:
-        return (), None
-    parts = namespace if isinstance(namespace, tuple) else (namespace,)
-    if not 1 <= len(parts) <= 2:
-        raise Refused(
-            "namespace: expected the id of a conversation or a collection, or a collection and a namespace in it,"
-            f" not {namespace!r}"
-        )
-    checked = [check_id(part, "namespace") for part in parts]
-    return (checked[0],), checked[1] if len(checked) == 2 else None
-
-
 def _subject(family: Family, row: Row) -> Any:
     """What a filter looks at."""
-    document = codec.loads(row[BODY])
+    document = json_codec.loads(row[BODY])
     return document.get("metadata") or {} if family is ITEM else document
 
 
-def _hit(asked: Asked, ranked: Ranked, row: Row) -> Hit:
+def _hit(asked: SearchRequest, ranked: Ranked, row: Row) -> Hit:
     family, key = ranked.identity
     text, query = text_of(family, row[BODY]), asked.wanted.query
     shown = snippet(text, query)
@@ -381,13 +273,5 @@ def _hit(asked: Asked, ranked: Ranked, row: Row) -> Hit:
 
 def _data(family: Family, row: Row) -> Document:
     if family is ITEM:
-        return items.shown(row)
-    return memory(row) if family is MEMORY else codec.loads(row[BODY])
-
-
-def memory(row: Row) -> Document:
-    """A memory as it is loaded: with its id, and the time of its creation where its document has none."""
-    document: Document = codec.loads(row[BODY])
-    document["memory_id"] = row[KEY + 1]
-    document.setdefault("created_at", iso(row[CREATED_AT]))
-    return document
+        return collections.shown(row)
+    return memory_document(row) if family is MEMORY else json_codec.loads(row[BODY])

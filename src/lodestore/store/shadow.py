@@ -8,17 +8,17 @@ from itertools import islice
 import orjson
 
 from ..backends.sqlite.engine import driver
-from ..backends.sqlite.search import rowid_ranges as ranges
-from ..backends.sqlite.vectors.types import Entry
+from ..backends.sqlite.search import rowid_ranges
+from ..backends.sqlite.vectors.types import VectorEntry
 from ..core.families import CATALOGUE, Family
-from ..core.records import BODY, KEY, PLACE, Identity, Leg, Row, Wanted
-from ..encoding import json_codec as codec
-from ..search import vectors as floats
+from ..core.records import BODY, KEY, PLACE, RecordId, Row
+from ..core.searchable import IndexQuery, Leg, VectorSpace
+from ..encoding import json_codec, vector_codec
+from ..encoding.vector_codec import content_digest
+from ..search import vectors
 from ..search.text import part_of, text_of
 from ..search.tokenizers import indexed
-from ..search.vectors import Space, print_of
-from ..sql import sqlite_fts as sql
-from ..sql import sqlite_vectors as vectors
+from ..sql import sqlite_fts as sql, sqlite_vectors
 
 _CACHE_KIB = 16 * 1024
 _TABLES = (
@@ -41,7 +41,7 @@ _KEEP = "INSERT OR REPLACE INTO vector (id, print, round, numbers) VALUES (?1, ?
 _NUMBERS = "SELECT v.id, v.numbers FROM json_each(?1) AS j CROSS JOIN vector AS v ON v.id = j.value"
 _GONE = "DELETE FROM posting WHERE rowid IN (SELECT id FROM held WHERE round < ?1)"
 
-Found = tuple[Identity, float, bytes]  # with the print of the body it was found by
+Found = tuple[RecordId, float, bytes]  # with the print of the body it was found by
 
 
 class Shadow:
@@ -51,7 +51,7 @@ class Shadow:
         self.tokenizer = tokenizer
         self._connection = _database()
         self._round = 0
-        self._spaces: dict[str, Space] = {}
+        self._spaces: dict[str, VectorSpace] = {}
 
     def close(self) -> None:
         """Give back what it takes."""
@@ -69,7 +69,7 @@ class Shadow:
         """Take in the text of records."""
         run = self._connection.cursor()
         for row in rows:
-            number, mark = self._number(family, row), print_of(row[BODY])
+            number, mark = self._number(family, row), content_digest(row[BODY])
             name = None if family.log else row[-1]
             if not run.execute(_STANDS, (number, mark, self._round, name)).rowcount:
                 part = part_of(family, row[BODY])
@@ -81,45 +81,45 @@ class Shadow:
 
     def take_vectors(self, family: Family, rows: Sequence[Row]) -> None:
         """Take in vectors of records that were taken in before."""
-        floats.load_numpy()
-        from ..backends.sqlite.vectors import index_writer as packed
+        vectors.load_numpy()
+        from ..backends.sqlite.vectors import index_writer
 
         base = CATALOGUE[family.of]
-        together: dict[tuple[Space, str, sql.Span], list[Entry]] = {}
+        together: dict[tuple[VectorSpace, str, sql.Span], list[VectorEntry]] = {}
         for row in rows:
             number = self._number_of(base, row)
             seen = self._connection.execute(_SEEN, (number, self._round)).fetchone()
             if number is None or seen is None:
                 continue
-            part, mark = seen[0] or "", print_of(row[BODY] + (seen[0] or "").encode() + seen[1])
+            part, mark = seen[0] or "", content_digest(row[BODY] + (seen[0] or "").encode() + seen[1])
             if not self._connection.execute(_REMAINS, (number, mark, self._round)).rowcount:
                 span = sql.span_of(number)
-                packed.remove(self._connection.cursor(), span, number, number)
+                index_writer.remove(self._connection.cursor(), span, number, number)
                 for space, entry in self._entry(number, row[BODY], seen[1]):
                     self._connection.execute(_KEEP, (number, mark, self._round, entry.vector))
                     together.setdefault((space, part, span), []).append(entry)
         for (space, part, span), entries in together.items():
             entries.sort()
-            packed.add(self._connection.cursor(), space, span, part, entries)
+            index_writer.add(self._connection.cursor(), space, span, part, entries)
 
-    def _entry(self, number: int, body: bytes, mark: bytes) -> Iterator[tuple[Space, Entry]]:
+    def _entry(self, number: int, body: bytes, mark: bytes) -> Iterator[tuple[VectorSpace, VectorEntry]]:
         """The vector in a body, if it is of its space and of the record with a print."""
         try:
-            vector = floats.stored(body)
+            vector = vector_codec.decode_vector(body)
         except ValueError:  # reading it tells, and `verify`
             return
         space = self._spaces.get(vector.space)
         if vector.of == mark and space and len(vector.numbers) == 4 * space.dimension:
-            yield space, Entry(number, number, vector.numbers)
+            yield space, VectorEntry(number, number, vector.numbers)
 
     def finish(self) -> None:
         """Let go of what was not seen in this round."""
         run = self._connection.cursor()
         gone = run.execute("SELECT id FROM vector WHERE round < ?1", (self._round,)).fetchall()
         for (number,) in gone:
-            from ..backends.sqlite.vectors import index_writer as packed
+            from ..backends.sqlite.vectors import index_writer
 
-            packed.remove(run, sql.span_of(number), number, number)
+            index_writer.remove(run, sql.span_of(number), number, number)
         run.execute(_GONE, (self._round,))
         for table in ("held", "vector"):
             run.execute(f"DELETE FROM {table} WHERE round < ?1", (self._round,))
@@ -148,27 +148,27 @@ class Shadow:
 
     # -- searching
 
-    def matches(self, wanted: Wanted) -> list[Found]:
+    def matches(self, wanted: IndexQuery) -> list[Found]:
         """A page of what text finds."""
         named = ((self._identity(number), number, score) for number, score in self._found(wanted))
         return [(identity, score, self._held(number)[1]) for identity, number, score in named]
 
-    def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+    def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
         """A page of what is near, and of what text finds."""
         end = None if wanted.limit is None else wanted.offset + wanted.limit
         run = self._connection.cursor()
-        near = ranges.near(run, wanted, self._spans(wanted), (), lambda family: self._floats)
+        near = rowid_ranges.near(run, wanted, self._spans(wanted), (), lambda family: self._floats)
         page = islice(near, wanted.offset, end)
         return self._named(page), self._named(self._found(wanted))
 
     def _named(self, found: Iterable[tuple[int, float]]) -> Leg:
         return [(self._identity(number), score) for number, score in found]
 
-    def _spans(self, wanted: Wanted) -> list[sql.Span]:
-        return ranges.spans(wanted, lambda family: self._owner(str(wanted.prefix[0])))
+    def _spans(self, wanted: IndexQuery) -> list[sql.Span]:
+        return rowid_ranges.spans(wanted, lambda family: self._owner(str(wanted.prefix[0])))
 
-    def _found(self, wanted: Wanted) -> list[tuple[int, float]]:
-        return ranges.found(self._connection.cursor(), wanted, self._spans(wanted), self.tokenizer)
+    def _found(self, wanted: IndexQuery) -> list[tuple[int, float]]:
+        return rowid_ranges.found(self._connection.cursor(), wanted, self._spans(wanted), self.tokenizer)
 
     def _floats(self, rows: Sequence[int]) -> list[bytes | None]:
         found = dict(self._connection.execute(_NUMBERS, (orjson.dumps(rows).decode(),)).fetchall())
@@ -178,23 +178,23 @@ class Shadow:
         name, mark = self._connection.execute(_HELD, (number,)).fetchone()
         return name, mark
 
-    def _identity(self, number: int) -> Identity:
+    def _identity(self, number: int) -> RecordId:
         family = sql.family_of(number)
         owner, place = sql.place_of(family, number)
         outer = self._connection.execute(_OWNER_NAME, (owner,)).fetchone() if family.owner else ()
         return family, (*outer, place if family.log else self._held(number)[0])
 
 
-def _space(row: Row) -> tuple[str, Space]:
-    document = codec.loads(row[BODY])
-    return row[KEY], Space(row[KEY], document["dimension"], document["metric"])
+def _space(row: Row) -> tuple[str, VectorSpace]:
+    document = json_codec.loads(row[BODY])
+    return row[KEY], VectorSpace(row[KEY], document["dimension"], document["metric"])
 
 
 def _database() -> driver.Connection:
     connection = driver.private()
     for pragma in ("temp_store = FILE", f"temp.cache_size = -{_CACHE_KIB}"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
-    tables = (*_TABLES, sql.TABLE.replace("posting", "temp.posting", 1), *vectors.tables("temp."))
+    tables = (*_TABLES, sql.TABLE.replace("posting", "temp.posting", 1), *sqlite_vectors.tables("temp."))
     for text in tables:
         connection.execute(text)
     return connection

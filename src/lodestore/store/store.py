@@ -8,7 +8,8 @@ from collections.abc import Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
-from ..core.clock import Clock, HighWater, iso, system_clock
+from ..core.backend import MISS, Backend
+from ..core.clock import Clock, HighWaterClock, iso, system_clock
 from ..core.families import (
     AGENT,
     CACHE,
@@ -26,20 +27,21 @@ from ..core.families import (
     Family,
 )
 from ..core.interface import Document, StorageInterface
-from ..core.records import ABSENT, BODY, KEY, MISS, VERSION, Backend, Key, Page, Row, Write, alive
+from ..core.records import ABSENT, BODY, KEY, VERSION, Key, Page, Row, Write, alive
 from ..core.validation import check_count, check_id, check_seconds
-from ..encoding import json_codec as codec
-from ..errors import LodestoreError, Refused, Unsupported
+from ..encoding import json_codec
+from ..errors import InvalidInputError, LodestoreError, UnsupportedError
 from ..search.tokenizer_setting import agree, checked, tokenizer_in
 from .counters import Counters
-from .expiry import STEP, Purging
-from .search_methods import Retrieval
-from .search_service import Finding, memory
-from .vector_spaces import Spaces
-from .writes import Transaction, Writing, key_of
+from .documents import memory_document
+from .expiry import STEP, ExpiryTask
+from .search_methods import SearchMethods
+from .search_service import SearchService
+from .vector_spaces import VectorSpaces
+from .writes import Transaction, WriteMethods, key_of
 
 
-class Store(Writing, Retrieval, StorageInterface):
+class Store(WriteMethods, SearchMethods, StorageInterface):
     """A durable, transactional home for what an agent must not forget.
 
     Use it as `async with Store(backend) as store`, or call `initialize` and `shutdown`; `lodestore.open` does both
@@ -61,12 +63,12 @@ class Store(Writing, Retrieval, StorageInterface):
     ) -> None:
         StorageInterface.__init__(self)
         self.backend = backend
-        self._clock = HighWater(clock)
+        self._clock = HighWaterClock(clock)
         self._counters = Counters(backend, self._commit, self._clock)
-        self._spaces = Spaces(backend, self._clock, embedder)
+        self._spaces = VectorSpaces(backend, self._clock, embedder)
         self._tokenizer = None if tokenizer is None else checked(tokenizer)
-        self._finding = Finding(backend, self._spaces)
-        self._purging = Purging(self._sweep, check_seconds(purge_interval, "purge_interval"))
+        self._finding = SearchService(backend, self._spaces)
+        self._purging = ExpiryTask(self._sweep, check_seconds(purge_interval, "purge_interval"))
 
     async def initialize(self) -> bool:
         """Open the backend; opening twice does nothing."""
@@ -123,12 +125,12 @@ class Store(Writing, Retrieval, StorageInterface):
     async def load_memory(self, conversation_id: str, memory_id: str) -> Document | None:
         """One memory, as `load_memories` gives it; None where there is none."""
         row = await self._row(MEMORY, key_of(MEMORY, conversation_id, memory_id))
-        return None if row is None else memory(row)
+        return None if row is None else memory_document(row)
 
     async def load_memories(self, conversation_id: str) -> list[Document]:
         """The memories in the order first stored, each with its `memory_id`, and `created_at` where it has none."""
         rows = await self.backend.scan(Page(MEMORY, key_of(CONVERSATION, conversation_id)))
-        return [memory(row) for row in rows]
+        return [memory_document(row) for row in rows]
 
     async def load_chunk_info(self, conversation_id: str) -> Document | None:
         """The chunking decisions; None where there are none."""
@@ -154,14 +156,14 @@ class Store(Writing, Retrieval, StorageInterface):
     async def load_cache_entries(self, cache_keys: Iterable[str]) -> dict[str, Document]:
         """Those of the entries that are there and have not expired."""
         if isinstance(cache_keys, (str, bytes)) or not isinstance(cache_keys, Iterable):
-            raise Refused(f"cache_keys: expected keys, not {type(cache_keys).__name__}")
+            raise InvalidInputError(f"cache_keys: expected keys, not {type(cache_keys).__name__}")
         keys = [check_id(key, "cache_key") for key in cache_keys]
         hot, clock = self.backend.hot, self._clock
         found = {key: MISS if hot is None else hot.recall(key, clock) for key in keys}
         missing = [(key,) for key, document in found.items() if document is MISS]
         if missing or hot is None:
             rows, now = await self.backend.fetch(CACHE, missing), clock()
-            found |= {str(row[KEY]): codec.loads(row[BODY]) if alive(row, now) else None for row in rows if row}
+            found |= {str(row[KEY]): json_codec.loads(row[BODY]) if alive(row, now) else None for row in rows if row}
         return {key: document for key, document in found.items() if document is not None and document is not MISS}
 
     async def list_cache_keys(self, *, limit: int | None = None, after: str | None = None) -> list[str]:
@@ -191,10 +193,10 @@ class Store(Writing, Retrieval, StorageInterface):
     async def version_of(self, family: str, *key: str | int) -> int:
         """The version of a record, for `expect`; 0 (`ABSENT`) where there is none."""
         if not isinstance(family, str) or family not in CATALOGUE:
-            raise Refused(f"family: no family {family!r}; there are {', '.join(CATALOGUE)}")
+            raise InvalidInputError(f"family: no family {family!r}; there are {', '.join(CATALOGUE)}")
         wanted = CATALOGUE[family]
         if len(key) != len(wanted.key):
-            raise Refused(f"key: a {family} is found by {', '.join(wanted.key)}")
+            raise InvalidInputError(f"key: a {family} is found by {', '.join(wanted.key)}")
         row = await self._row(wanted, tuple(_part(wanted, n, part) for n, part in enumerate(key)))
         return ABSENT if row is None else int(row[VERSION])
 
@@ -204,8 +206,8 @@ class Store(Writing, Retrieval, StorageInterface):
         """Add to the counter under a cache key and return its value; atomic between tasks, handles and processes.
 
         A counter is the cache entry `{"value": 3}`. It begins at 0 and lives for the `ttl` of the increment that made
-        it. Refused, with nothing written, where the entry is something else or the value would leave 64 bits. After
-        Unknown the amount may have been added.
+        it. InvalidInputError, with nothing written, where the entry is something else or the value would leave 64 bits.
+        After OutcomeUnknownError the amount may have been added.
         """
         return await self._counters.add(key, amount, ttl)
 
@@ -225,7 +227,7 @@ class Store(Writing, Retrieval, StorageInterface):
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Write a consistent, verified copy of the store to `path`, while it is in use."""
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
-            raise Refused(f"path: expected a path, not {path!r}")
+            raise InvalidInputError(f"path: expected a path, not {path!r}")
         await self.backend.backup(os.fspath(path))
 
     async def verify(self) -> Document:
@@ -241,13 +243,16 @@ class Store(Writing, Retrieval, StorageInterface):
         return {"purged": purged, **await self.backend.compact()}
 
     async def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[Document]:
-        """Rows of one reading SQL statement, over the tables and the views; Refused for anything that would write."""
+        """Rows of one reading SQL statement, over the tables and the views.
+
+        InvalidInputError for anything that would write.
+        """
         query = getattr(self.backend, "query", None)
         if query is None:
-            raise Unsupported(f"the {self.backend.name} backend has no SQL")
+            raise UnsupportedError(f"the {self.backend.name} backend has no SQL")
         columns, rows = await query(statement, parameters)
         if len(set(columns)) < len(columns):
-            raise Refused(f"SQL: two columns have one name, tell them apart with AS: {', '.join(columns)}")
+            raise InvalidInputError(f"SQL: two columns have one name, tell them apart with AS: {', '.join(columns)}")
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     async def health_check(self) -> Document:
@@ -295,7 +300,7 @@ class Store(Writing, Retrieval, StorageInterface):
 
     async def _load(self, family: Family, key: Key) -> Document | None:
         row = await self._row(family, key)
-        return None if row is None else codec.loads(row[BODY])
+        return None if row is None else json_codec.loads(row[BODY])
 
     async def _log(
         self, family: Family, prefix: Key, limit: int | None, before: int | None, after: int | None
@@ -304,7 +309,7 @@ class Store(Writing, Retrieval, StorageInterface):
         low, high = check_count(after, "after"), check_count(before, "before")
         bounds = (None if low is None else (low,), None if high is None else (high,))
         page = Page(family, prefix, *bounds, limit=count, newest=count is not None)
-        documents: list[Document] = codec.loads(await self._array(page))
+        documents: list[Document] = json_codec.loads(await self._array(page))
         return documents
 
     async def _array(self, page: Page) -> bytes:
@@ -349,5 +354,5 @@ def _part(family: Family, index: int, part: str | int) -> str | int:
         return check_id(part, name)
     position = check_count(part, name)
     if position is None:
-        raise Refused(f"{name}: expected a position, a whole number from 0")
+        raise InvalidInputError(f"{name}: expected a position, a whole number from 0")
     return position

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import Unavailable
+from ..errors import UnavailableError
 from .opening import open as open_async
 from .store import Store
 from .writes import Transaction
@@ -121,18 +121,18 @@ class SyncStore:
             with self._closing:
                 self._check()
                 future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except Unavailable:
+        except UnavailableError:
             coroutine.close()
             raise
         return future.result()
 
     def _check(self) -> None:
         if self._pid != os.getpid():
-            raise Unavailable("the store was opened before a fork: open it again in the child process")
+            raise UnavailableError("the store was opened before a fork: open it again in the child process")
         if self._closed:
-            raise Unavailable("the store is closed: open it again")
+            raise UnavailableError("the store is closed: open it again")
         if threading.current_thread() is self._thread:
-            raise Unavailable("called from the store's own thread, which would wait for itself")
+            raise UnavailableError("called from the store's own thread, which would wait for itself")
 
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

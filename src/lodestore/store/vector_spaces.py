@@ -13,38 +13,40 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from ..core.clock import HighWater
+from ..core.backend import Backend
+from ..core.clock import HighWaterClock
 from ..core.families import COLLECTION, VECTORS, Family
-from ..core.records import ABSENT, BODY, Backend, Key, Put
-from ..encoding import json_codec as codec
-from ..errors import Conflict, EmbeddingFailed, Refused, Unavailable
-from ..search import vectors as floats
+from ..core.records import ABSENT, BODY, Key, Put
+from ..core.searchable import VectorSpace
+from ..encoding import json_codec, vector_codec
+from ..encoding.vector_codec import StoredVector
+from ..errors import ConflictError, EmbeddingError, InvalidInputError, UnavailableError
+from ..search import vectors
 from ..search.text import text_of
-from ..search.vectors import Space, Vector
 
 if TYPE_CHECKING:
-    from ..embedding import Embedding, NamedEmbedder
+    from ..embedding import BatchingEmbedder, NamedEmbedder
 
 DEFAULT = "default"
 
 _log = logging.getLogger(__name__)
 
 
-class Spaces:
+class VectorSpaces:
     """What one store knows of its spaces, and what makes vectors for it."""
 
-    def __init__(self, backend: Backend, clock: HighWater, embedder: Any = None) -> None:
+    def __init__(self, backend: Backend, clock: HighWaterClock, embedder: Any = None) -> None:
         self._backend, self._clock = backend, clock
         self._given = None if embedder is None else _named(embedder)
-        self._embedding: Embedding | None = None
-        self._own: Space | None = None  # that of records, once it is known
+        self._embedding: BatchingEmbedder | None = None
+        self._own: VectorSpace | None = None  # that of records, once it is known
 
     def open(self) -> None:
         """Make ready to embed, on the loop that runs now."""
         if self._given is not None and self._embedding is None:
-            from ..embedding import Embedding
+            from ..embedding import BatchingEmbedder
 
-            self._embedding = Embedding(self._given)
+            self._embedding = BatchingEmbedder(self._given)
 
     async def close(self) -> None:
         """Give up what is being embedded."""
@@ -59,10 +61,10 @@ class Spaces:
         return self._given is not None
 
     @property
-    def embedder(self) -> Embedding:
-        """What makes vectors of texts; Unavailable while the store is not open."""
+    def embedder(self) -> BatchingEmbedder:
+        """What makes vectors of texts; UnavailableError while the store is not open."""
         if self._embedding is None:
-            raise Unavailable("the store is not open: await store.initialize() first")
+            raise UnavailableError("the store is not open: await store.initialize() first")
         return self._embedding
 
     @property
@@ -70,14 +72,14 @@ class Spaces:
         """The space of messages, memories and results."""
         return self._given.name if self._given else DEFAULT
 
-    async def find(self, name: str) -> Space | None:
+    async def find(self, name: str) -> VectorSpace | None:
         """A space; None where nothing was written to it yet."""
         if self._own is not None and name == self._own.name:
             return self._own
         [row] = await self._backend.fetch(COLLECTION, [(name,)])
         if row is None or not row[BODY]:
             return None
-        found = _space(name, codec.loads(row[BODY]))
+        found = _space(name, json_codec.loads(row[BODY]))
         if name == self.of_records:  # which nobody can delete, unlike a collection
             self._own = found
         return found
@@ -97,7 +99,7 @@ class Spaces:
         missing = [body for body, vector in zip(records, made, strict=True) if not vector]
         try:
             new = iter(await self.embedded(family, missing))
-        except EmbeddingFailed as problem:
+        except EmbeddingError as problem:
             _log.warning("stored without vectors, `reindex --pending` makes them: %s", problem)
             return made
         return [vector or next(new) for vector in made]
@@ -109,7 +111,7 @@ class Spaces:
         return [row[BODY] if row and self._stands(row[BODY], body) else b"" for row, body in zip_longest(rows, records)]
 
     def _stands(self, vector: bytes, body: bytes) -> bool:
-        found = floats.made_of(vector, body)
+        found = vector_codec.vector_of_content(vector, body)
         return found is not None and found.space == self.of_records
 
     async def embedded(self, family: Family, records: Sequence[bytes]) -> list[bytes]:
@@ -123,9 +125,11 @@ class Spaces:
 
     async def _of_given(self, given: object, records: Sequence[bytes], name: str) -> list[bytes]:
         if isinstance(given, (str, bytes)) or not hasattr(given, "__len__") or not hasattr(given, "__iter__"):
-            raise Refused(f"{name}: expected a vector for each record, not {type(given).__name__}")
+            raise InvalidInputError(f"{name}: expected a vector for each record, not {type(given).__name__}")
         if len(given) != len(records):
-            raise Refused(f"{name}: {len(given)} vectors for {len(records)} records; None stands for no vector")
+            raise InvalidInputError(
+                f"{name}: {len(given)} vectors for {len(records)} records; None stands for no vector"
+            )
         there = [body for body, vector in zip(records, given, strict=True) if vector is not None]
         some = given if len(there) == len(records) else [vector for vector in given if vector is not None]
         made = iter(await self.placed(self.of_records, some, there, name))
@@ -138,36 +142,38 @@ class Spaces:
         if isinstance(values, Iterator):
             values = list(values)  # they may be gone through twice
         found = await self.find(space)
-        vectors = floats.vectors_of(values, name, found.metric if found else metric or "cosine")
-        if len(vectors) != len(records):
-            raise Refused(f"{name}: {len(vectors)} vectors for {len(records)} records")
-        if not vectors:
+        checked = vectors.vectors_of(values, name, found.metric if found else metric or "cosine")
+        if len(checked) != len(records):
+            raise InvalidInputError(f"{name}: {len(checked)} vectors for {len(records)} records")
+        if not checked:
             return []
-        wanted = Space(space, len(vectors[0]) // 4, metric or "cosine")
+        wanted = VectorSpace(space, len(checked[0]) // 4, metric or "cosine")
         if found is None:
             found = await self._made(wanted)
             if found.metric != wanted.metric:  # somebody else was first
-                vectors = floats.vectors_of(values, name, found.metric)
+                checked = vectors.vectors_of(values, name, found.metric)
         if metric is not None and metric != found.metric:
-            raise Refused(f"metric: {space!r} compares by {found.metric}, and a space keeps its metric")
+            raise InvalidInputError(f"metric: {space!r} compares by {found.metric}, and a space keeps its metric")
         if found.dimension != wanted.dimension:
-            raise Refused(f"{name}: {wanted.dimension} numbers, but the space {space!r} has {found.dimension}")
-        pairs = zip(records, vectors, strict=True)
-        return [Vector(space, floats.print_of(body), vector).body for body, vector in pairs]
+            raise InvalidInputError(
+                f"{name}: {wanted.dimension} numbers, but the space {space!r} has {found.dimension}"
+            )
+        pairs = zip(records, checked, strict=True)
+        return [StoredVector(space, vector_codec.content_digest(body), vector).body for body, vector in pairs]
 
-    async def _made(self, wanted: Space) -> Space:
+    async def _made(self, wanted: VectorSpace) -> VectorSpace:
         """A space that was not there; as somebody else made it, where that was first."""
-        body = codec.encode({"dimension": wanted.dimension, "metric": wanted.metric})
-        with suppress(Conflict):
+        body = json_codec.encode({"dimension": wanted.dimension, "metric": wanted.metric})
+        with suppress(ConflictError):
             await self._backend.apply([Put(COLLECTION, (wanted.name,), body, self._clock(), None, ABSENT)])
         return await self.find(wanted.name) or wanted
 
 
-def _space(name: str, document: dict[str, object]) -> Space:
+def _space(name: str, document: dict[str, object]) -> VectorSpace:
     dimension, metric = document.get("dimension"), document.get("metric")
-    if not isinstance(dimension, int) or metric not in floats.METRICS:
-        raise Refused(f"{name!r} is no space of vectors: its record says {document!r:.100}")
-    return Space(name, dimension, str(metric))
+    if not isinstance(dimension, int) or metric not in vectors.METRICS:
+        raise InvalidInputError(f"{name!r} is no space of vectors: its record says {document!r:.100}")
+    return VectorSpace(name, dimension, str(metric))
 
 
 def _named(embedder: Any) -> NamedEmbedder:

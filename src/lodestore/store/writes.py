@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from ..core.clock import HighWater
+from ..core.clock import HighWaterClock
 from ..core.families import (
     AGENT,
     CACHE,
@@ -31,20 +31,20 @@ from ..core.families import (
 )
 from ..core.records import Append, Drop, Key, Put, Write
 from ..core.validation import check_id, check_unreserved, expiry
-from ..encoding import json_codec as codec
-from ..errors import Refused
+from ..encoding import json_codec
+from ..errors import InvalidInputError
 from ..search.vectors import METRICS
 from .collections import Items
-from .vector_spaces import Spaces
+from .vector_spaces import VectorSpaces
 
 Value = Mapping[str, Any]
 
 
-class Committing(ABC):
+class WriteMethodsBase(ABC):
     """What every write is made of: check, encode, hand over."""
 
-    _clock: HighWater
-    _spaces: Spaces
+    _clock: HighWaterClock
+    _spaces: VectorSpaces
 
     @abstractmethod
     async def _commit(self, writes: Sequence[Write]) -> list[int]:
@@ -54,7 +54,7 @@ class Committing(ABC):
         self, family: Family, key: Key, value: Value, name: str, expect: int | None, ttl: float | None = None
     ) -> bool:
         now = self._clock()
-        await self._commit([Put(family, key, codec.encode(value, name), now, expiry(ttl, now), _version(expect))])
+        await self._commit([Put(family, key, json_codec.encode(value, name), now, expiry(ttl, now), _version(expect))])
         return True
 
     async def _put_found(self, family: Family, key: Key, body: bytes, expect: int | None, vector: object) -> None:
@@ -71,8 +71,8 @@ class Committing(ABC):
     async def _messages(self, conversation_id: str, values: Sequence[Value], vectors: object, *, anew: bool) -> Append:
         key = key_of(CONVERSATION, conversation_id)
         if type(values) is not list and (isinstance(values, (str, bytes)) or not isinstance(values, Sequence)):
-            raise Refused(f"messages: expected a list of objects, not {type(values).__name__}")
-        bodies = codec.encode_all(values, "messages")
+            raise InvalidInputError(f"messages: expected a list of objects, not {type(values).__name__}")
+        bodies = json_codec.encode_all(values, "messages")
         if vectors is None and not self._spaces.embeds:
             return Append(RAW_MESSAGE, key, bodies, self._clock())
         keys = [(*key, position) for position in range(len(bodies))] if anew else ()
@@ -85,7 +85,7 @@ class Committing(ABC):
         return (await self._commit([*beside, Drop(family, prefix, now)]))[-1] > 0
 
 
-class ConversationWriting(Committing):
+class ConversationWrites(WriteMethodsBase):
     """Writes that belong to a conversation. `expect` is the version a record must have now (see `version_of`)."""
 
     async def store_conversation(self, conversation_id: str, data: Value, *, expect: int | None = None) -> bool:
@@ -132,7 +132,7 @@ class ConversationWriting(Committing):
     ) -> bool:
         """Store one memory; storing it again replaces it and keeps its place, and its vector while it says the same."""
         key = key_of(MEMORY, conversation_id, memory_id)
-        await self._put_found(MEMORY, key, codec.encode(memory_data, "memory_data"), expect, vector)
+        await self._put_found(MEMORY, key, json_codec.encode(memory_data, "memory_data"), expect, vector)
         return True
 
     async def delete_memory(self, conversation_id: str, memory_id: str) -> bool:
@@ -148,12 +148,12 @@ class ConversationWriting(Committing):
         return await self._drop(CHUNK_INFO, key_of(CHUNK_INFO, conversation_id))
 
 
-class RecordWriting(Committing):
+class RecordWrites(WriteMethodsBase):
     """Writes of agents, cache, system state and results."""
 
     async def store_reasoning_chain(self, agent_id: str, chain_data: Value) -> bool:
         """Append a chain to those of the agent."""
-        key, body = key_of(AGENT, agent_id), codec.encode(chain_data, "chain_data")
+        key, body = key_of(AGENT, agent_id), json_codec.encode(chain_data, "chain_data")
         await self._commit([Append(REASONING_CHAIN, key, (body,), self._clock())])
         return True
 
@@ -170,10 +170,10 @@ class RecordWriting(Committing):
     async def store_cache_entries(self, entries: Mapping[str, Value], ttl: float | None = None) -> bool:
         """Store many cache entries as one transaction, all with the same time to live."""
         if not isinstance(entries, Mapping):
-            raise Refused(f"entries: expected keys with their entries, not {type(entries).__name__}")
+            raise InvalidInputError(f"entries: expected keys with their entries, not {type(entries).__name__}")
         now = self._clock()
         ends = expiry(ttl, now)
-        encoded = [(key_of(CACHE, key), codec.encode(data, f"entries[{key!r}]")) for key, data in entries.items()]
+        encoded = [(key_of(CACHE, key), json_codec.encode(data, f"entries[{key!r}]")) for key, data in entries.items()]
         await self._commit([Put(CACHE, key, body, now, ends) for key, body in encoded])
         return True
 
@@ -193,8 +193,8 @@ class RecordWriting(Committing):
         self, result: Value, result_id: str | None = None, *, expect: int | None = None, vector: Any = None
     ) -> str:
         """Store a result and return its id: the argument, else the result's own `id`, else a new one."""
-        body = codec.encode(result, "result")
-        chosen = result_id if result_id is not None else codec.loads(body).get("id") or uuid4().hex
+        body = json_codec.encode(result, "result")
+        chosen = result_id if result_id is not None else json_codec.loads(body).get("id") or uuid4().hex
         key = key_of(RESULT, chosen)
         await self._put_found(RESULT, key, body, expect, vector)
         return str(chosen)
@@ -204,7 +204,7 @@ class RecordWriting(Committing):
         return await self._drop(RESULT, key_of(RESULT, result_id))
 
 
-class CollectionWriting(Committing):
+class CollectionWrites(WriteMethodsBase):
     """Writes of collections: vectors of the caller's own, with what belongs to them."""
 
     async def upsert_vectors(
@@ -232,10 +232,12 @@ class CollectionWriting(Committing):
 
     async def _item_vectors(self, items: Items, vectors: object, metric: str | None) -> list[bytes]:
         if metric is not None and metric not in METRICS:
-            raise Refused(f"metric: expected one of {', '.join(METRICS)}, not {metric!r}")
+            raise InvalidInputError(f"metric: expected one of {', '.join(METRICS)}, not {metric!r}")
         if vectors is None:
             if not self._spaces.embeds or not all(text and text.strip() for text in items.texts):
-                raise Refused("vectors: give one for each id, or texts to a store that was opened with an embedder")
+                raise InvalidInputError(
+                    "vectors: give one for each id, or texts to a store that was opened with an embedder"
+                )
             vectors = await self._spaces.embedder.embed([text or "" for text in items.texts])
         return await self._spaces.placed(items.collection, vectors, items.documents, "vectors", metric)
 
@@ -248,17 +250,19 @@ class CollectionWriting(Committing):
     async def delete_collection(self, collection: str) -> bool:
         """Delete a collection with all its items; whether there was one. Its name is free for another dimension."""
         if collection == self._spaces.of_records:
-            raise Refused(f"collection: {collection!r} is the space of the vectors of messages, memories and results")
+            raise InvalidInputError(
+                f"collection: {collection!r} is the space of the vectors of messages, memories and results"
+            )
         return await self._drop(COLLECTION, key_of(COLLECTION, collection))
 
 
-class Writing(ConversationWriting, RecordWriting, CollectionWriting):
+class WriteMethods(ConversationWrites, RecordWrites, CollectionWrites):
     """The writing half of the store's interface."""
 
 
 def _version(expect: int | None) -> int | None:
     if expect is not None and (type(expect) is not int or expect < 0):
-        raise Refused(f"expect: a version as `version_of` gives it, or 0 for no record, not {expect!r}")
+        raise InvalidInputError(f"expect: a version as `version_of` gives it, or 0 for no record, not {expect!r}")
     return expect
 
 
@@ -269,14 +273,14 @@ def key_of(family: Family, *ids: str) -> Key:
     return tuple(check_id(value, name) for name, value in zip(family.key, ids, strict=True))
 
 
-class Transaction(Writing):
+class Transaction(WriteMethods):
     """Writes collected and applied as one when the block ends; none when it raises.
 
     Reads see nothing of it before. Every method checks its values at once; what it returns says only that the write
     was taken: `results` has the outcome of each record's write after the block.
     """
 
-    def __init__(self, apply: Any, clock: HighWater, spaces: Spaces) -> None:
+    def __init__(self, apply: Any, clock: HighWaterClock, spaces: VectorSpaces) -> None:
         self._apply = apply
         self._clock = clock
         self._spaces = spaces
@@ -293,7 +297,7 @@ class Transaction(Writing):
 
     async def _commit(self, writes: Sequence[Write]) -> list[int]:
         if self._done:
-            raise Refused("the transaction has ended: open a new one")
+            raise InvalidInputError("the transaction has ended: open a new one")
         self._writes += writes
         return [1] * len(writes)
 

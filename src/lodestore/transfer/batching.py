@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from ..core.backend import RecordReader
 from ..core.families import STATE, UNFINISHED, Family
-from ..core.records import BODY, Copy, Key, Page, Source, Write, order_of
+from ..core.records import BODY, Copy, Key, Page, Write, order_of
 
 _KEYS = 20_000
 BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000
@@ -16,7 +17,7 @@ MARK: Key = (UNFINISHED,)
 Apply = Callable[[Sequence[Write]], Awaitable[list[int]]]
 
 
-async def all_keys(backend: Source, family: Family, now: int | None = None) -> AsyncIterator[list[Key]]:
+async def all_keys(backend: RecordReader, family: Family, now: int | None = None) -> AsyncIterator[list[Key]]:
     """All keys of a family but the mark's, owners without body included; without `now` expired records too."""
     page = Page(family, limit=_KEYS, alive_at=now, partial=True)
     while keys := await backend.keys(page):
@@ -28,7 +29,7 @@ async def all_keys(backend: Source, family: Family, now: int | None = None) -> A
             page = page._replace(after=after)
 
 
-async def _order(backend: Source, family: Family, key: Key) -> Key | None:
+async def _order(backend: RecordReader, family: Family, key: Key) -> Key | None:
     """The place in its family of a record; None where it went away just now."""
     if not family.placed or family.log:
         return key
@@ -56,7 +57,7 @@ async def differences(
         theirs = theirs - common if both or here is not None else set()
 
 
-async def is_empty(backend: Source, family: Family, now: int | None = None) -> bool:
+async def is_empty(backend: RecordReader, family: Family, now: int | None = None) -> bool:
     """Whether a family holds nothing that has not expired by `now`, but for the mark."""
     page = Page(family, limit=2, alive_at=now, partial=True)
     return not [key for key in await backend.keys(page) if family is not STATE or key != MARK]

@@ -9,25 +9,26 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
+from ..core.backend import Snapshot, SupportsSnapshots
 from ..core.families import STATE, Family
-from ..core.records import KEY, PLACE, VERSION, Copy, Drop, Key, Moment, Row, Sequenced, alive
+from ..core.records import KEY, PLACE, VERSION, Copy, Drop, Key, Row, alive
 from .batching import Batch, all_keys, differences
 from .comparison import Verdict
-from .copy_pass import LOOKED_UP, Job
+from .copy_pass import LOOKED_UP, CopyJob
 from .report import FamilyReport
 
 MOST_ROUNDS = 10
 _TRIES = 3  # of a round after which the target is other than it was made
 
 
-class Moments:
+class SnapshotChain:
     """The moments of a source that are held, oldest first."""
 
     def __init__(self, source: object) -> None:
         self._source = source
-        self._held: list[AbstractAsyncContextManager[Moment]] = []
+        self._held: list[AbstractAsyncContextManager[Snapshot]] = []
 
-    async def __aenter__(self) -> Moments:
+    async def __aenter__(self) -> SnapshotChain:
         return self
 
     async def __aexit__(
@@ -36,9 +37,9 @@ class Moments:
         while self._held:
             await self.forget()
 
-    async def next(self) -> Moment:
-        """The store as it stands now; only of a source that is `Sequenced`."""
-        assert isinstance(self._source, Sequenced)
+    async def next(self) -> Snapshot:
+        """The store as it stands now; only of a source that is `SupportsSnapshots`."""
+        assert isinstance(self._source, SupportsSnapshots)
         held = self._source.snapshot()
         moment = await held.__aenter__()
         self._held.append(held)
@@ -49,7 +50,7 @@ class Moments:
         await self._held.pop(0).__aexit__(None, None, None)
 
 
-async def catch_up(job: Job, moments: Moments, old: Moment) -> None:
+async def catch_up(job: CopyJob, moments: SnapshotChain, old: Snapshot) -> None:
     """Until nothing was written in between, or for so many rounds: then the target is the source as of a commit.
 
     Commits that write no record come from the upkeep of a store, such as indexing.
@@ -79,21 +80,21 @@ async def catch_up(job: Job, moments: Moments, old: Moment) -> None:
         await _count(job)
 
 
-def _written(job: Job) -> int:
+def _written(job: CopyJob) -> int:
     return job.report.total("copied") + job.report.total("dropped")
 
 
-async def _arrived(job: Job, old: Moment, new: Moment) -> Round | None:
+async def _arrived(job: CopyJob, old: Snapshot, new: Snapshot) -> CatchUpRound | None:
     """One round, done again where the target differs after it; None where it goes on differing."""
     for _ in range(_TRIES):
-        work = Round(job, old, new)
+        work = CatchUpRound(job, old, new)
         await work.run()
         if not await work.differs():
             return work
     return None
 
 
-async def _count(job: Job) -> None:
+async def _count(job: CopyJob) -> None:
     """How many records the target holds after all; another number than in the source shows a third hand."""
     vitals = await job.target.vitals(job.now)
     for family in job.families:
@@ -104,10 +105,10 @@ async def _count(job: Job) -> None:
             job.report.note = f"the target holds {family.name} records of its own: something else writes to it"
 
 
-class Round:
+class CatchUpRound:
     """The target, which equals `old`, made equal to `new`."""
 
-    def __init__(self, job: Job, old: Moment, new: Moment) -> None:
+    def __init__(self, job: CopyJob, old: Snapshot, new: Snapshot) -> None:
         self._job, self._old, self._new = job, old, new
         self._batch = Batch(job.apply)
         self._gone: dict[Family, list[Key]] = {}

@@ -18,7 +18,7 @@ class Verdict(Enum):
     BLOCKED = "it follows a conflict in a log and would mix two logs"
 
 
-class Judge(Protocol):
+class RecordComparison(Protocol):
     """Compares records one by one, in the order of their family."""
 
     def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
@@ -28,7 +28,7 @@ class Judge(Protocol):
         """What of a row has to be equal on both sides, besides the version; the rest is None."""
 
 
-class Exact:
+class ExactComparison:
     """The target becomes what the source is: times, places and, where it keeps them, versions."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Exact:
         return (row[BODY], None, *row[VERSION + 1 :])
 
 
-class Merging:
+class MergeComparison:
     """The target keeps what only it has. A record under one key with another body or expiry is a conflict.
 
     After a conflict the rest of that log is the business of whoever settles it: overwritten, or kept out.

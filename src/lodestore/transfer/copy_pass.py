@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..core.backend import Backend, RecordReader
 from ..core.families import Family
-from ..core.records import BODY, KEY, Backend, Copy, Drop, Key, Page, Row, Source, alive, name_of
-from ..errors import Refused
+from ..core.records import BODY, KEY, Copy, Drop, Key, Page, Row, alive, name_of
+from ..errors import InvalidInputError
 from .batching import Apply, Batch, all_keys, differences, is_empty
-from .comparison import Exact, Judge, Merging, Verdict
-from .migration_lock import Mark
+from .comparison import ExactComparison, MergeComparison, RecordComparison, Verdict
+from .migration_lock import MigrationLock
 from .report import MAX_LISTED, FamilyReport, MigrationReport, Tally
 
 Progress = Callable[[int, "int | None", str], None]
@@ -19,10 +20,10 @@ _NAMED = 3  # strangers in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class CopyJob:
     """What stays the same over all passes."""
 
-    source: Source
+    source: RecordReader
     target: Backend
     families: Sequence[Family]
     merge: str | None
@@ -30,26 +31,26 @@ class Job:
     report: MigrationReport
     progress: Progress | None
     total: int | None
-    mark: Mark | None
+    mark: MigrationLock | None
 
     @property
     def apply(self) -> Apply:
         """How the target is written to: under the mark, where there is one."""
         return self.mark.apply if self.mark else self.target.apply
 
-    def judge(self) -> Judge:
+    def judge(self) -> RecordComparison:
         """How this job compares records; a judge serves one pass."""
         if self.merge is None:
-            judge = Exact()
+            judge = ExactComparison()
             judge.versions = self.report.versions_kept
             return judge
-        return Merging(self.now, overwrite=self.merge == "overwrite")
+        return MergeComparison(self.now, overwrite=self.merge == "overwrite")
 
 
-class Walk:
+class CopyPass:
     """A pass over all families. `differences` counts what had to be written or would have to be."""
 
-    def __init__(self, job: Job, label: str, *, write: bool, prove: bool = False) -> None:
+    def __init__(self, job: CopyJob, label: str, *, write: bool, prove: bool = False) -> None:
         self._job, self._label = job, label
         self._write, self._prove = write, prove
         self._judge = job.judge()
@@ -158,8 +159,8 @@ class Walk:
             self._job.progress(self._seen, self._job.total, f"{self._label} {family.name}")
 
 
-async def check_strangers(job: Job) -> None:
-    """Refused where the target holds what neither the source holds nor this migration can have copied."""
+async def check_strangers(job: CopyJob) -> None:
+    """InvalidInputError where the target holds what neither the source holds nor this migration can have copied."""
     assert job.mark is not None
     for family in job.families:
         there = all_keys(job.target, family, job.now)
@@ -169,21 +170,21 @@ async def check_strangers(job: Job) -> None:
             refuse(family, sorted(key for key, row in rows if not job.mark.copied(row, job.now)))
 
 
-async def rows_of(job: Job, family: Family, keys: Sequence[Key]) -> list[tuple[Key, Row]]:
+async def rows_of(job: CopyJob, family: Family, keys: Sequence[Key]) -> list[tuple[Key, Row]]:
     """What the target holds under these keys."""
     rows = await job.target.fetch(family, keys) if keys else []
     return [(key, row) for key, row in zip(keys, rows, strict=True) if row is not None]
 
 
-def removable(job: Job, row: Row) -> bool:
+def removable(job: CopyJob, row: Row) -> bool:
     return job.mark is None or job.mark.removable(row, job.now)
 
 
 def refuse(family: Family, keys: Sequence[Key]) -> None:
-    """Refused, naming the first ones, where there are any."""
+    """InvalidInputError, naming the first ones, where there are any."""
     if keys:
         named = ", ".join(name_of(family, key) for key in keys[:_NAMED]) + (", ..." if len(keys) > _NAMED else "")
-        raise Refused(
+        raise InvalidInputError(
             f"the target holds records that the source does not and that this migration did not copy: {named}; "
             "keep them elsewhere and delete them here, or drop them with --resume --drop-strangers"
         )

@@ -22,10 +22,11 @@ from typing import Any, BinaryIO, cast
 import orjson
 import zstandard
 
+from ..core.backend import Backend
 from ..core.families import CATALOGUE, CONVERSATION, FAMILIES, RAW_MESSAGE, RESERVED, STATE, Family
-from ..core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Backend, Page, Row
+from ..core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Page, Row
 from ..encoding.json_codec import loads
-from ..errors import Full, Refused, Unavailable
+from ..errors import InvalidInputError, StorageFullError, UnavailableError
 
 FORMATS = ("lodestore", "openai-jsonl")
 HEADER = b'{"lodestore":"export","version":1}\n'
@@ -54,11 +55,11 @@ async def export(
     """Write what has not expired by `now` (milliseconds) to `out`.
 
     `families` are names, None for all; `openai-jsonl` writes conversations alone, one a line with its messages.
-    `progress` is told the bytes written, None, and the family. Refused for names that do not exist; Full or
-    Unavailable where `out` takes no more.
+    `progress` is told the bytes written, None, and the family. InvalidInputError for names that do not exist;
+    StorageFullError or UnavailableError where `out` takes no more.
     """
     if format not in FORMATS:
-        raise Refused(f"format: {format!r} is none of {', '.join(FORMATS)}")
+        raise InvalidInputError(f"format: {format!r} is none of {', '.join(FORMATS)}")
     chosen = _chosen(families)
     writer = _Writer(out, progress)
     if format == "openai-jsonl":
@@ -78,7 +79,7 @@ def _chosen(names: Sequence[str] | None) -> tuple[Family, ...]:
     if names is None:
         return FAMILIES
     if unknown := [name for name in names if name not in CATALOGUE]:
-        raise Refused(f"families: {unknown[0]!r} is none of {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"families: {unknown[0]!r} is none of {', '.join(CATALOGUE)}")
     return tuple(family for family in FAMILIES if family.name in names)
 
 
@@ -147,7 +148,7 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
     """A file to write to, packed as its name ends (`.zst`, `.gz`), or standard output for `-`.
 
     The file appears under its name when the block ends without an error, whole and on the disk; until then what was
-    there before stays. Full or Unavailable where it cannot be written.
+    there before stays. StorageFullError or UnavailableError where it cannot be written.
     """
     try:
         with _target(path) as file, _packed(file, str(path)) as out:
@@ -189,5 +190,5 @@ def _packed(file: BinaryIO, name: str) -> contextlib.AbstractContextManager[Bina
 
 
 def _renamed(error: OSError) -> Exception:
-    kind = Full if error.errno in (errno.ENOSPC, errno.EDQUOT) else Unavailable
+    kind = StorageFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UnavailableError
     return kind(f"the output cannot be written ({error.strerror or error})")

@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
+from ..core.backend import Backend, SupportsSnapshots
 from ..core.families import CATALOGUE, FAMILIES, Family
-from ..core.records import Backend, Sequenced
-from ..errors import Refused
+from ..errors import InvalidInputError
 from .batching import is_empty
-from .catch_up import Moments, catch_up
-from .copy_pass import Job, Progress, Walk, check_strangers
-from .migration_lock import Mark, marked
+from .catch_up import SnapshotChain, catch_up
+from .copy_pass import CopyJob, CopyPass, Progress, check_strangers
+from .migration_lock import MigrationLock, migration_record
 from .report import MigrationReport
 
 Merge = Literal["skip", "overwrite", "fail"]
@@ -42,13 +42,13 @@ async def migrate(
     """Copy what has not expired by `now` (milliseconds) into `target`; both are open.
 
     Without `merge` the target becomes what the source is, so it must be empty, or hold an unfinished migration of
-    the same families and `origin` (any name of the source) that `resume` finishes. Refused where others have written
-    records to it that the source does not hold, unless `drop_strangers` says that they go. With `merge` it keeps what
-    it has; for records it holds otherwise "skip" and "overwrite" settle it, "fail" writes nothing at all if there is
-    one.
+    the same families and `origin` (any name of the source) that `resume` finishes. InvalidInputError where others have
+    written records to it that the source does not hold, unless `drop_strangers` says that they go. With `merge` it
+    keeps what it has; for records it holds otherwise "skip" and "overwrite" settle it, "fail" writes nothing at all if
+    there is one.
 
-    A source that is `Sequenced` (SQLite) is read as it stood at the beginning, so it need not be quiet; with `verify`
-    what was written and deleted since is copied too, until nothing is left or there have been ten rounds: the target
+    A source with snapshots (SQLite) is read as it stood at the beginning, so it need not be quiet; with `verify` what
+    was written and deleted since is copied too, until nothing is left or there have been ten rounds: the target
     is the source as of one commit. Of other sources `verify` compares both sides and copies what has been written or
     deleted meanwhile, until they agree or there have been ten passes; without it, and with `merge`, such a source must
     be quiet.
@@ -59,13 +59,13 @@ async def migrate(
     chosen = _chosen(families)
     report = MigrationReport(dry_run=dry_run, merge=merge)
     total = await _total(source, families, now) if progress else None
-    async with Moments(source) as moments:
-        moment = await moments.next() if isinstance(source, Sequenced) else None
+    async with SnapshotChain(source) as moments:
+        moment = await moments.next() if isinstance(source, SupportsSnapshots) else None
         report.as_of = moment.sequence if moment else None
         about = {"families": [family.name for family in chosen], "origin": origin}
-        held = Mark(target, about, report.as_of, strangers=drop_strangers)
+        held = MigrationLock(target, about, report.as_of, strangers=drop_strangers)
         mark = held if merge is None and not dry_run else None
-        job = Job(moment or source, target, chosen, merge, now, report, progress, total, mark)
+        job = CopyJob(moment or source, target, chosen, merge, now, report, progress, total, mark)
         if await _ready(job, resume=resume, drop_strangers=drop_strangers):
             await _copy(job, verify)
             if mark and moment and verify and report.agreed:
@@ -78,18 +78,18 @@ async def migrate(
 
 async def _check(source: Backend, target: Backend, merge: str | None) -> None:
     if merge not in (None, *MERGES):
-        raise Refused(f"merge: {merge!r} is none of {', '.join(MERGES)}")
+        raise InvalidInputError(f"merge: {merge!r} is none of {', '.join(MERGES)}")
     if source is target:
-        raise Refused("source and target are one store")
+        raise InvalidInputError("source and target are one store")
     if await source.identity() is not None and await source.identity() == await target.identity():
-        raise Refused("source and target are one store, by two names")
+        raise InvalidInputError("source and target are one store, by two names")
 
 
 def _chosen(names: Sequence[str] | None) -> tuple[Family, ...]:
     if names is None:
         return FAMILIES
     if unknown := [name for name in names if name not in CATALOGUE]:
-        raise Refused(f"families: {unknown[0]!r} is none of {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"families: {unknown[0]!r} is none of {', '.join(CATALOGUE)}")
     return tuple(family for family in FAMILIES if family.name in names)
 
 
@@ -98,18 +98,18 @@ async def _total(source: Backend, families: Sequence[str] | None, now: int) -> i
     return sum(vitals.counts[f.name] + vitals.partial[f.name] for f in _chosen(families))
 
 
-async def _ready(job: Job, *, resume: bool, drop_strangers: bool) -> bool:
+async def _ready(job: CopyJob, *, resume: bool, drop_strangers: bool) -> bool:
     """Whether there is something to copy, into a target that is ours."""
-    if await marked(job.source):
-        raise Refused("the source holds an unfinished migration itself: finish that first")
-    there = await marked(job.target)
+    if await migration_record(job.source):
+        raise InvalidInputError("the source holds an unfinished migration itself: finish that first")
+    there = await migration_record(job.target)
     if there and (job.merge or not resume):
-        raise Refused("the target holds an unfinished migration: resume it, or take another target")
+        raise InvalidInputError("the target holds an unfinished migration: resume it, or take another target")
     empty = not there and await _nothing_in(job)
     if not (there or empty or job.merge or resume):
-        raise Refused("the target is not empty: merge into it (skip, overwrite or fail), or take another")
+        raise InvalidInputError("the target is not empty: merge into it (skip, overwrite or fail), or take another")
     if job.report.dry_run or job.merge == "fail":
-        await Walk(job, "comparing", write=False).run()
+        await CopyPass(job, "comparing", write=False).run()
         return not job.report.dry_run and not job.report.conflicts
     if job.mark is None:
         return True
@@ -125,36 +125,38 @@ async def _ready(job: Job, *, resume: bool, drop_strangers: bool) -> bool:
     return True
 
 
-async def _begin(job: Job, mark: Mark) -> None:
+async def _begin(job: CopyJob, mark: MigrationLock) -> None:
     await mark.begin()
     if not await _nothing_in(job):  # another migration came and went, or somebody wrote, while we looked
         await mark.finish()
-        raise Refused("the target has just been written to by somebody else: look at it first")
+        raise InvalidInputError("the target has just been written to by somebody else: look at it first")
 
 
-async def _nothing_in(job: Job) -> bool:
+async def _nothing_in(job: CopyJob) -> bool:
     for family in FAMILIES:
         if not await is_empty(job.target, family, job.now):
             return False
     return True
 
 
-async def _finished_before(job: Job) -> bool:
+async def _finished_before(job: CopyJob) -> bool:
     """Whether a migration that is to be resumed came to its end the last time; the report says so."""
-    walk = Walk(job, "verifying", write=False, prove=True)
+    walk = CopyPass(job, "verifying", write=False, prove=True)
     await walk.run()
     job.report.agreed = not walk.differences and _equal(job.report)
     if not job.report.agreed:
-        raise Refused("the target is not empty, and no migration into it is under way; merge it, or take another")
+        raise InvalidInputError(
+            "the target is not empty, and no migration into it is under way; merge it, or take another"
+        )
     return True
 
 
-async def _copy(job: Job, verify: bool) -> None:
+async def _copy(job: CopyJob, verify: bool) -> None:
     """The pass that copies, and those that verify until one finds nothing left to do."""
     report = job.report
-    await Walk(job, "copying", write=True).run()
+    await CopyPass(job, "copying", write=True).run()
     while verify and not report.agreed and report.passes < MOST_PASSES:
-        walk = Walk(job, "verifying", write=True, prove=True)
+        walk = CopyPass(job, "verifying", write=True, prove=True)
         await walk.run()
         report.agreed = not walk.differences and _equal(report)
     if report.agreed is False:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.backend import Backend, RecordReader
 from ..core.families import STATE
-from ..core.records import ABSENT, BODY, VERSION, Backend, Copy, Drop, Put, Row, Source, Write, alive
+from ..core.records import ABSENT, BODY, VERSION, Copy, Drop, Put, Row, Write, alive
 from ..encoding.json_codec import encode, loads
-from ..errors import Conflict, Refused
+from ..errors import ConflictError, InvalidInputError
 from .batching import MARK
 
 
-async def marked(backend: Source) -> Row | None:
+async def migration_record(backend: RecordReader) -> Row | None:
     """The record that says a migration into this store is unfinished; None where none is."""
     [row] = await backend.fetch(STATE, [MARK])
     return row
 
 
-class Mark:
+class MigrationLock:
     """Held by one run. Each batch renews it under the version it had, so a run that lost it writes nothing more.
 
     `bound` is the highest version a record copied by the migration carries, where that is known. It is put into the
@@ -43,7 +44,7 @@ class Mark:
         about = loads(row[BODY])
         self.bound = about.pop("sequence", None)
         if about != self._about:
-            raise Refused("the unfinished migration in the target is of another source, or of other families")
+            raise InvalidInputError("the unfinished migration in the target is of another source, or of other families")
         self._version = row[VERSION]
         await self._raise("another run of this migration is under way: let it finish")
 
@@ -81,8 +82,8 @@ class Mark:
         renewal = Put(STATE, MARK, self._body(), 0, expect=self._version)
         try:
             [self._version, *results] = await self._target.apply([renewal, *writes])
-        except Conflict as error:
-            raise Refused(lost) from error
+        except ConflictError as error:
+            raise InvalidInputError(lost) from error
         return results
 
     def _body(self) -> bytes:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from lodestore.backends.files import FileBackend
-from lodestore.backends.files.filesystem import Disk
+from lodestore.backends.files.filesystem import Filesystem
 from lodestore.core.families import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, RESULT, STATE
 from lodestore.core.records import Append, Drop, Page, Put, Row, Write
-from lodestore.errors import Full, LodestoreError, Unknown
+from lodestore.errors import LodestoreError, OutcomeUnknownError, StorageFullError
 
 LONG = "L" * 300
 FIRST: list[Write] = [
@@ -39,7 +39,7 @@ class Stop(BaseException):
     """The end of a process, without the process."""
 
 
-class Faulty(Disk):
+class Faulty(Filesystem):
     """Fails at one chosen step; every step after it fails too when the fault is a death."""
 
     def __init__(self, step: int, fault: Callable[[], BaseException]) -> None:
@@ -68,7 +68,7 @@ def _stepped(name: str) -> Callable[..., object]:
         if name == "write" and self.armed and self.left == 1:
             Path(str(arguments[0])).write_bytes(bytes(arguments[1])[:7])  # type: ignore[call-overload]
         self.tick()
-        return getattr(Disk, name)(self, *arguments)
+        return getattr(Filesystem, name)(self, *arguments)
 
     return method
 
@@ -139,7 +139,7 @@ def test_death_at_every_step(tmp_path: Path, writes: list[Write]) -> None:
 
 @pytest.mark.parametrize("writes", [SECOND, SINGLE], ids=["many files", "one file"])
 def test_a_failure_at_every_step_means_what_it_says(tmp_path: Path, writes: list[Write]) -> None:
-    """Full: nothing was written, and the same handle goes on. Unknown: all or nothing."""
+    """StorageFullError: nothing was written, and the same handle goes on. OutcomeUnknownError: all or nothing."""
 
     async def run() -> None:
         before, after = await expected(tmp_path / "before", []), await expected(tmp_path / "after", writes)
@@ -148,12 +148,12 @@ def test_a_failure_at_every_step_means_what_it_says(tmp_path: Path, writes: list
             folder = tmp_path / str(step)
             error = await attempt(folder, Faulty(step, lambda: OSError(errno.ENOSPC, "no space")), writes)
             found = await state(folder)
-            assert found == (after if error is None else before if isinstance(error, Full) else found)
+            assert found == (after if error is None else before if isinstance(error, StorageFullError) else found)
             assert found in (before, after)
             errors.add(type(error))
             if error is None:
                 break
-        assert errors == {Full, Unknown, type(None)}
+        assert errors == {StorageFullError, OutcomeUnknownError, type(None)}
 
     asyncio.run(run())
 
@@ -176,7 +176,7 @@ def test_a_handle_finishes_what_another_left_behind(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-class Recording(Disk):
+class Recording(Filesystem):
     """Follows what a power cut could still undo: names in directories that were not synced since they changed."""
 
     def __init__(self) -> None:

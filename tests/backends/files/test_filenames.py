@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from lodestore.backends.files import filenames as names
+from lodestore.backends.files import filenames
 
 hostile = st.sampled_from(
     (
@@ -37,40 +36,40 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt")
 
 @given(ids, ids)
 def test_two_ids_never_share_a_name(one: str, two: str) -> None:
-    assert (names.encode(one).casefold() == names.encode(two).casefold()) == (one == two)
+    assert (filenames.encode(one).casefold() == filenames.encode(two).casefold()) == (one == two)
 
 
 @given(ids)
 def test_a_name_gives_its_id_back(text: str) -> None:
-    name = names.encode(text)
-    assert names.decode(name) == (None if names.is_hashed(name) else text)
-    assert names.is_ours(name)
+    name = filenames.encode(text)
+    assert filenames.decode(name) == (None if filenames.is_hashed(name) else text)
+    assert filenames.is_ours(name)
 
 
 @given(ids)
 def test_a_name_stays_in_its_folder(text: str) -> None:
-    name = names.encode(text)
+    name = filenames.encode(text)
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-%~")
-    assert 0 < len(name) <= names.LONGEST
+    assert 0 < len(name) <= filenames.LONGEST
     assert name not in DEVICES
 
 
 @given(ids)
 def test_only_our_own_names_are_decoded(name: str) -> None:
-    text = names.decode(name)
-    assert text is None or names.encode(text) == name
+    text = filenames.decode(name)
+    assert text is None or filenames.encode(text) == name
 
 
 def test_long_ids_are_cut_and_hashed() -> None:
     long = [letter * 1024 for letter in "abcé"[:3]] + ["a" * 181, "a" * 182, "É" * 61]
-    found = {names.encode(text) for text in long}
+    found = {filenames.encode(text) for text in long}
     assert len(found) == len(long)
-    assert all(names.is_hashed(name) for name in found)
-    assert names.encode("a" * 181) == "a" * 100 + "~" + hashlib.sha256(b"a" * 181).hexdigest()
-    assert names.encode("a" * 180) == "a" * 180
+    assert all(filenames.is_hashed(name) for name in found)
+    assert filenames.encode("a" * 181) == "a" * 100 + "~" + hashlib.sha256(b"a" * 181).hexdigest()
+    assert filenames.encode("a" * 180) == "a" * 180
 
 
 @given(ids)
 def test_a_raw_path_never_climbs(text: str) -> None:
-    path = names.raw_path(text)
+    path = filenames.raw_path(text)
     assert path is None or not {"", ".", ".."} & set(path.split("/"))

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from lodestore.backends.files import FileBackend
-from lodestore.backends.files.filesystem import Disk, renamed
-from lodestore.backends.files.lock import Lock
+from lodestore.backends.files.filesystem import Filesystem, renamed
+from lodestore.backends.files.lock import StoreLock
 from lodestore.core.families import CACHE, CONVERSATION, RAW_MESSAGE, RESULT, STATE
 from lodestore.core.records import Append, Drop, Page, Put
-from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unsupported
+from lodestore.errors import CorruptError, InvalidInputError, StorageFullError, UnavailableError, UnsupportedError
 
 CURRENT = "conversations/c/current.json"
 
@@ -69,14 +69,14 @@ def test_tasks_handles_and_processes_leave_no_gap(tmp_path: Path) -> None:
 
 def test_a_busy_store_is_unavailable(tmp_path: Path) -> None:
     async def check(file: FileBackend) -> None:
-        other = Lock(str(tmp_path / ".lodestore/lock"), 1)
+        other = StoreLock(str(tmp_path / ".lodestore/lock"), 1)
         other.open()
         other.acquire(exclusive=False)
         assert await file.scan(Page(CONVERSATION)) == []
-        with pytest.raises(Unavailable, match="busy"):
+        with pytest.raises(UnavailableError, match="busy"):
             await store(file, 1)
         other.acquire(exclusive=True)
-        with pytest.raises(Unavailable, match="busy"):
+        with pytest.raises(UnavailableError, match="busy"):
             await file.scan(Page(CONVERSATION))
         other.close()
         await store(file, 1)
@@ -84,7 +84,7 @@ def test_a_busy_store_is_unavailable(tmp_path: Path) -> None:
     with_store(tmp_path, check, timeout=0.05)
 
 
-class Slow(Disk):
+class Slow(Filesystem):
     def write(self, path: str, content: bytes) -> None:
         time.sleep(0.05)
         super().write(path, content)
@@ -108,7 +108,7 @@ def test_a_cancelled_batch_completes_as_a_whole(tmp_path: Path) -> None:
 def test_close_finishes_what_was_accepted(tmp_path: Path) -> None:
     async def run() -> None:
         file = FileBackend(tmp_path, disk=Slow())
-        with pytest.raises(Unavailable, match="not open"):
+        with pytest.raises(UnavailableError, match="not open"):
             await file.scan(Page(CONVERSATION))
         await file.open()
         tasks = [asyncio.create_task(store(file, n)) for n in (1, 2, 3)]
@@ -116,7 +116,7 @@ def test_close_finishes_what_was_accepted(tmp_path: Path) -> None:
         await file.close()
         await asyncio.gather(*tasks)
         await file.close()
-        with pytest.raises(Unavailable, match="not open"):
+        with pytest.raises(UnavailableError, match="not open"):
             await store(file, 4)
         assert await file.open() == 3
         assert await body(file) == b'{"n":3}'
@@ -131,7 +131,7 @@ def test_a_forked_child_is_told_to_open_anew(tmp_path: Path) -> None:
         if child == 0:
             try:
                 file.apply([]).send(None)
-            except Unavailable as error:
+            except UnavailableError as error:
                 os._exit(0 if "fork" in str(error) else 1)
             os._exit(2)
         assert (await asyncio.to_thread(os.waitpid, child, 0))[1] == 0
@@ -144,7 +144,7 @@ def test_a_store_that_was_moved_is_noticed(tmp_path: Path) -> None:
     async def check(file: FileBackend) -> None:
         await store(file, 1)
         (tmp_path / "s").rename(tmp_path / "t")
-        with pytest.raises(Unavailable, match="moved or removed"):
+        with pytest.raises(UnavailableError, match="moved or removed"):
             await store(file, 2)
         assert not (tmp_path / "s").exists()
         (tmp_path / "t").rename(tmp_path / "s")
@@ -177,7 +177,11 @@ def test_the_newest_time_survives(tmp_path: Path) -> None:
 def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
     with_store(tmp_path, lambda file: store(file, 1))
     marker = tmp_path / ".lodestore/format.json"
-    for content, error in ((b'{"lodestore file store":2}', Unsupported), (b"{}", Corrupt), (b"", Corrupt)):
+    for content, error in (
+        (b'{"lodestore file store":2}', UnsupportedError),
+        (b"{}", CorruptError),
+        (b"", CorruptError),
+    ):
         marker.write_bytes(content)
         with pytest.raises(error):
             asyncio.run(FileBackend(tmp_path).open())
@@ -186,14 +190,14 @@ def test_a_store_from_the_future_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "error"),
     [
-        (errno.ENOSPC, Full),
-        (errno.EDQUOT, Full),
-        (errno.EACCES, Unavailable),
-        (errno.EROFS, Unavailable),
-        (errno.ENOENT, Unavailable),
-        (errno.EIO, Unavailable),
-        (errno.ELOOP, Corrupt),
-        (errno.EISDIR, Corrupt),
+        (errno.ENOSPC, StorageFullError),
+        (errno.EDQUOT, StorageFullError),
+        (errno.EACCES, UnavailableError),
+        (errno.EROFS, UnavailableError),
+        (errno.ENOENT, UnavailableError),
+        (errno.EIO, UnavailableError),
+        (errno.ELOOP, CorruptError),
+        (errno.EISDIR, CorruptError),
     ],
 )
 def test_system_errors_get_a_meaning(number: int, error: type[Exception]) -> None:
@@ -224,7 +228,7 @@ def test_only_what_is_there_can_be_restored(tmp_path: Path) -> None:
     async def check(file: FileBackend) -> None:
         await store(file, 1, 2)
         for path, number in ((CURRENT, 7), (CURRENT, 0), ("conversations/no/current.json", None), ("system/s.json", 1)):
-            with pytest.raises(Refused, match="no backup"):
+            with pytest.raises(InvalidInputError, match="no backup"):
                 await file.restore_backup(path, number)
         for path in (
             "../x.json",
@@ -235,9 +239,9 @@ def test_only_what_is_there_can_be_restored(tmp_path: Path) -> None:
             "a",
             "a//b.json",
         ):
-            with pytest.raises(Refused, match="expected one such as"):
+            with pytest.raises(InvalidInputError, match="expected one such as"):
                 await file.restore_backup(path)
-            with pytest.raises(Refused, match="expected one such as"):
+            with pytest.raises(InvalidInputError, match="expected one such as"):
                 file.list_backups(path)
         assert await body(file) == b'{"n":2}'
 
@@ -261,7 +265,7 @@ def test_a_backup_is_a_whole_store(tmp_path: Path) -> None:
         await file.backup(str(tmp_path / "deep/copy"))
         await store(file, 3)
         for taken in (tmp_path / "deep/copy", tmp_path / "s", tmp_path / "s/inside"):
-            with pytest.raises(Refused):
+            with pytest.raises(InvalidInputError):
                 await file.backup(str(taken))
 
     with_store(tmp_path / "s", check)
@@ -285,12 +289,12 @@ def test_probe_proves_a_write(tmp_path: Path) -> None:
     with_store(tmp_path, check)
     assert sorted(p.name for p in (tmp_path / ".lodestore").iterdir()) == ["format.json", "lock"]
 
-    class Broken(Disk):
+    class Broken(Filesystem):
         def write(self, path: str, content: bytes) -> None:
             raise OSError(errno.EROFS, "read-only", path)
 
     async def fails(file: FileBackend) -> None:
-        with pytest.raises(Unavailable, match="read-only"):
+        with pytest.raises(UnavailableError, match="read-only"):
             await file.probe()
 
     with_store(tmp_path, fails, disk=Broken())
@@ -320,7 +324,7 @@ def test_vitals_weigh_the_files(tmp_path: Path) -> None:
     with_store(tmp_path, check)
 
 
-class Counting(Disk):
+class Counting(Filesystem):
     def __init__(self) -> None:
         self.read_paths: list[str] = []
         self.synced = 0

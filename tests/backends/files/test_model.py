@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from lodestore.backends.files import FileBackend
-from lodestore.backends.files.filesystem import Disk
+from lodestore.backends.files.filesystem import Filesystem
 from lodestore.backends.memory import MemoryBackend
+from lodestore.core.backend import Backend
 from lodestore.core.families import FAMILIES, RAW_MESSAGE, Family
 from lodestore.core.records import (
     ABSENT,
@@ -24,7 +24,6 @@ from lodestore.core.records import (
     PLACE,
     VERSION,
     Append,
-    Backend,
     Copy,
     Drop,
     Key,
@@ -33,7 +32,7 @@ from lodestore.core.records import (
     Row,
     Write,
 )
-from lodestore.errors import Conflict
+from lodestore.errors import ConflictError
 
 IDS = ("a", "b", "A", "a/b", "a_b", "%41", "é.x", "con", "..", "x" * 181, "X" * 200, "y" * 1024)
 NOW = 1_000
@@ -106,7 +105,7 @@ batches = st.lists(puts() | appends() | copies() | drops(), min_size=1, max_size
 rounds = st.lists(st.tuples(batches, st.lists(pages(), max_size=4)), min_size=1, max_size=4)
 
 
-class Unsynced(Disk):
+class Unsynced(Filesystem):
     """No power cut comes into these laws."""
 
     def sync(self, handle: int) -> None:
@@ -122,7 +121,7 @@ async def outcome(backend: Backend, writes: Sequence[Write]) -> list[object]:
     """What a batch tells the caller, versions left out."""
     try:
         results = await backend.apply(writes)
-    except Conflict:
+    except ConflictError:
         return ["conflict"]
     return [r if isinstance(w, Append | Drop) else r > 0 for w, r in zip(writes, results, strict=True)]
 
@@ -205,7 +204,7 @@ def test_expect_holds_a_batch_back_as_a_whole(tmp_path) -> None:
         file = FileBackend(tmp_path)
         await file.open()
         (version,) = await file.apply([Put(FAMILIES[0], ("a",), b'{"n":1}', NOW, expect=ABSENT)])
-        with pytest.raises(Conflict):
+        with pytest.raises(ConflictError):
             await file.apply(
                 [
                     Append(RAW_MESSAGE, ("a",), (b"{}",), NOW),

@@ -11,9 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from lodestore.backends.files import FileBackend, layout
-from lodestore.backends.files import file_formats as shapes
-from lodestore.core import families as catalogue
+from lodestore.backends.files import FileBackend, file_formats, layout
+from lodestore.core import families
 from lodestore.core.clock import milliseconds
 from lodestore.core.families import (
     AGENT,
@@ -29,7 +28,7 @@ from lodestore.core.families import (
     Family,
 )
 from lodestore.core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, Append, Copy, Drop, Page, Put, Row
-from lodestore.errors import Corrupt, LodestoreError
+from lodestore.errors import CorruptError, LodestoreError
 
 WHEN = "2025-06-01T12:00:00+00:00"
 THEN = milliseconds(WHEN)
@@ -217,7 +216,7 @@ def test_a_new_family_needs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     note = Family("note", ("user", "id"))
     trace = Family("trace", ("run", "position"), log=True)
     label = Family("label", ("conversation_id", "label"), owner="conversation")
-    monkeypatch.setitem(catalogue.CATALOGUE, "note", note)
+    monkeypatch.setitem(families.CATALOGUE, "note", note)
 
     async def check(file: FileBackend) -> None:
         writes = [
@@ -261,14 +260,14 @@ def test_any_flipped_bit_is_seen_or_harmless(tmp_path: Path, family: Family, pre
     group = key[: where.depth]
     body = BODIES[family]
     row = (body, 5, 11, 12, 13 if family.expires else None, 3 if family.placed else None, *key)
-    content = shapes.write(where, group, [row], pretty)
+    content = file_formats.write(where, group, [row], pretty)
     accepted = 0
     for bit in range(len(content) * 8):
         flipped = bytearray(content)
         flipped[bit // 8] ^= 1 << bit % 8
         try:
-            (read,) = shapes.read(where, group, bytes(flipped), "path")
-        except Corrupt:
+            (read,) = file_formats.read(where, group, bytes(flipped), "path")
+        except CorruptError:
             continue
         accepted += 1
         assert read[BODY] == body
@@ -290,7 +289,7 @@ def test_flips_in_the_file_reach_the_caller(tmp_path: Path) -> None:
                 assert outcome[0] is not None
                 assert outcome[0][BODY] == b'{"v":1}'
             else:
-                assert isinstance(outcome, Corrupt)
+                assert isinstance(outcome, CorruptError)
                 assert "cache/a_b.json" in str(outcome)
                 assert len(await file.verify()) == 1
 
@@ -306,9 +305,9 @@ def test_torn_and_foreign_files_are_corrupt_never_empty(tmp_path: Path, content:
     async def check(file: FileBackend) -> None:
         await file.apply([Append(RAW_MESSAGE, ("c",), (b"{}",), THEN)])
         path.write_bytes(content)
-        with pytest.raises(Corrupt, match=r"raw_message\('c'\).*raw_messages\.json"):
+        with pytest.raises(CorruptError, match=r"raw_message\('c'\).*raw_messages\.json"):
             await file.scan(Page(RAW_MESSAGE, ("c",)))
-        with pytest.raises(Corrupt):
+        with pytest.raises(CorruptError):
             await file.apply([Append(RAW_MESSAGE, ("c",), (b"{}",), THEN)])
         assert path.read_bytes() == content
         (problem,) = await file.verify()
@@ -323,7 +322,7 @@ def test_a_hand_may_edit_what_it_unseals(tmp_path: Path) -> None:
         for path in (tmp_path / "system/s.json", tmp_path / "conversations/c/raw_messages.json"):
             path.write_text(path.read_text().replace('"v": 1', '"v": 2'))
         for family in (STATE, RAW_MESSAGE):
-            with pytest.raises(Corrupt, match="remove its crc32"):
+            with pytest.raises(CorruptError, match="remove its crc32"):
                 await file.scan(Page(family))
         state = orjson.loads((tmp_path / "system/s.json").read_bytes())
         del state["_metadata"]["crc32"]
@@ -346,7 +345,7 @@ def test_planted_links_are_not_followed(tmp_path: Path) -> None:
     async def check(file: FileBackend) -> None:
         (root / "system").mkdir()
         (root / "system/s.json").symlink_to(secret)
-        with pytest.raises(Corrupt):
+        with pytest.raises(CorruptError):
             await file.fetch(STATE, [("s",)])
         (root / "system/t.json").symlink_to(secret)
         assert len(await file.verify()) == 2
@@ -364,7 +363,7 @@ def test_every_problem_is_an_error_of_ours(tmp_path: Path) -> None:
         file = FileBackend(tmp_path / "s")
         await file.open()
         (tmp_path / "s/conversations/c/current.json").mkdir(parents=True)
-        with pytest.raises(Corrupt):
+        with pytest.raises(CorruptError):
             await file.apply([Put(CONVERSATION, ("c",), b"{}", THEN)])
         await file.apply([Copy(AGENT, (b"{}", 9, 1, 2, None, None, "g"))])
         assert (await file.vitals(THEN)).counts["agent"] == 1

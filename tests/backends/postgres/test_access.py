@@ -18,7 +18,7 @@ import lodestore
 from lodestore.backends.postgres import PostgresBackend
 from lodestore.core.families import CACHE, MEMORY, RAW_MESSAGE, STATE
 from lodestore.core.records import Append, Copy, Drop, Page, Put
-from lodestore.errors import LodestoreError, Refused, Unavailable
+from lodestore.errors import InvalidInputError, LodestoreError, UnavailableError
 from lodestore.sql import REVISION
 from tests.backends.postgres.test_postgres import Place, nothing, put
 from tests.support import postgres_server
@@ -68,7 +68,7 @@ def refused(url: str, **settings: Any) -> str:
     """What is said, in whatever way, to who is refused."""
     with pytest.raises(LodestoreError) as caught:
         asyncio.run(_open(url, **settings))
-    assert type(caught.value) is Refused
+    assert type(caught.value) is InvalidInputError
     return "".join(traceback.format_exception(caught.value))
 
 
@@ -143,7 +143,7 @@ class TestPasswords:
             await asyncio.to_thread(say, "another")
             await asyncio.sleep(0.05)
             for attempt in (handle.fetch(STATE, [("k",)]), handle.apply([put("j")]), handle.apply([put("j")] * 2)):
-                with pytest.raises(Refused, match="28P01"):
+                with pytest.raises(InvalidInputError, match="28P01"):
                     await attempt
             await asyncio.to_thread(say, PASSWORD)
             assert await handle.apply([put("j")]) == [2]
@@ -181,7 +181,7 @@ class TestRights:
         async def loses(handle: PostgresBackend) -> None:
             for attempt in (lambda: handle.apply([put("k")]), lambda: handle.apply([put("k"), put("j")])):
                 await asyncio.to_thread(place.sql, f"REVOKE INSERT, UPDATE ON {rights} FROM worker", "SELECT 1")
-                with pytest.raises(Refused, match="42501"):
+                with pytest.raises(InvalidInputError, match="42501"):
                     await attempt()
                 await asyncio.to_thread(place.sql, f"GRANT INSERT, UPDATE ON {rights} TO worker", "SELECT 1")
                 assert await attempt()
@@ -190,7 +190,7 @@ class TestRights:
 
     def test_a_namespace_of_somebody_else_is_refused(self, place: Place) -> None:
         place.on(nothing)
-        with pytest.raises(Refused, match="42501"):
+        with pytest.raises(InvalidInputError, match="42501"):
             as_role(place, "tenant").on(nothing)
 
 
@@ -267,7 +267,7 @@ class TestTLS:
         self, server: Server, ca: str, mode: str | None, host: str, known: bool
     ) -> None:
         async def work(url: str) -> None:
-            with pytest.raises(Refused, match="certificate proves nothing"):
+            with pytest.raises(InvalidInputError, match="certificate proves nothing"):
                 await _open(url, sslrootcert=ca, sslmode=mode)
 
         self.proxied(server, host, self.AUTHORITY if known else self.STRANGER, work)
@@ -283,7 +283,7 @@ class TestTLS:
             await _open(url, sslrootcert="system")
 
         async def bad(url: str) -> None:
-            with pytest.raises(Refused, match="certificate proves nothing"):
+            with pytest.raises(InvalidInputError, match="certificate proves nothing"):
                 await good(url)
 
         monkeypatch.setenv("SSL_CERT_FILE", ca)
@@ -304,7 +304,7 @@ class TestTLS:
             proxy = Proxy(server.port)
             async with proxy.running():
                 proxy.cut("answer")
-                with pytest.raises(Unavailable):
+                with pytest.raises(UnavailableError):
                     await _open(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", sslrootcert=ca)
 
         asyncio.run(main())

@@ -13,7 +13,7 @@ import pytest
 
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.postgres import PostgresBackend
-from lodestore.conformance import assertions as observe
+from lodestore.conformance import assertions
 from lodestore.core.families import CACHE, FAMILIES, MEMORY, OWNED, RAW_MESSAGE, STATE, Family
 from lodestore.core.records import ABSENT, Append, Copy, Drop, Key, Put, Write
 
@@ -75,7 +75,7 @@ class Author:
         key, at = self._key(family), self._time()
         if family.log:
             return Append(family, key[:-1], tuple(self._body() for _ in range(self._random.randrange(4))), at)
-        expect = self._copied.pop((family, key), None) or self._random.choice([ABSENT, observe.NEVER])
+        expect = self._copied.pop((family, key), None) or self._random.choice([ABSENT, assertions.NEVER])
         ends = at + self._random.randrange(1, 60) if family.expires and self._random.random() < 0.7 else None
         return Put(family, key, self._body(), at, ends, expect if self._random.random() < 0.02 else None)
 
@@ -95,7 +95,7 @@ class Author:
 
 
 async def one_by_one(model: MemoryBackend, units: Sequence[Sequence[Write]]) -> list[list[int | str] | None]:
-    return [observe.comparable(unit, await observe.outcome(model, unit)) for unit in units]
+    return [assertions.comparable(unit, await assertions.outcome(model, unit)) for unit in units]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -106,10 +106,10 @@ def test_a_group_means_what_its_writes_mean_one_by_one(postgres_url: str, namesp
         async with opened(postgres_url, namespace) as handle:
             for _ in range(3):
                 units = author.units()
-                found = await asyncio.gather(*(observe.outcome(handle, unit) for unit in units))
-                plainly = [observe.comparable(unit, results) for unit, results in zip(units, found, strict=True)]
+                found = await asyncio.gather(*(assertions.outcome(handle, unit) for unit in units))
+                plainly = [assertions.comparable(unit, results) for unit, results in zip(units, found, strict=True)]
                 assert plainly == await one_by_one(model, units)
-                observe.same(await observe.contents(handle), await observe.contents(model), "after a group")
+                assertions.same(await assertions.contents(handle), await assertions.contents(model), "after a group")
 
     asyncio.run(main())
 

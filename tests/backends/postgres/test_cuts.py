@@ -16,7 +16,7 @@ import pytest
 from lodestore.backends.postgres import PostgresBackend, driver
 from lodestore.core.families import CACHE, CONVERSATION, MEMORY, RAW_MESSAGE, STATE
 from lodestore.core.records import Append, Drop, Key, Page, Put, Write
-from lodestore.errors import Unavailable, Unknown
+from lodestore.errors import OutcomeUnknownError, UnavailableError
 from tests.backends.postgres.test_postgres import Place, put
 from tests.support import postgres_server
 from tests.support.postgres_server import Server
@@ -98,10 +98,10 @@ def judge(unit: list[Write], kind: type[BaseException] | None, there: set[Key]) 
     """Whether what is there of a unit is what its writer was told."""
     kept = keys_of(unit) & there
     whole = kept == keys_of(unit)
-    assert kind in (None, Unavailable, Unknown)
+    assert kind in (None, UnavailableError, OutcomeUnknownError)
     assert whole or not kept, f"torn: {kept}"
     assert whole or kind is not None, f"acknowledged and lost: {unit}"
-    assert not kept or kind is not Unavailable, f"unavailable and written: {unit}"
+    assert not kept or kind is not UnavailableError, f"unavailable and written: {unit}"
 
 
 async def held(handle: PostgresBackend) -> set[Key]:
@@ -155,7 +155,7 @@ class TestCuts:
             for number, kinds in enumerate(told, 1000):
                 for unit, kind in zip(units(number), kinds, strict=True):
                     judge(unit, kind, there)
-            assert Unknown in {kind for kinds in told for kind in kinds}
+            assert OutcomeUnknownError in {kind for kinds in told for kind in kinds}
             assert await handle.verify() == []
 
         through(place, work)
@@ -178,7 +178,7 @@ class TestCuts:
                 assert (await handle.vitals(NOW)).counts["cache"] == 0
             await expire()
             proxy.cut(way, cuts[-2])  # within the commit, and no further connection
-            with pytest.raises(Unknown):
+            with pytest.raises(OutcomeUnknownError):
                 await handle.sweep(NOW + 1, 10)
 
         through(place, work)
@@ -206,7 +206,7 @@ class TestCuts:
             for way in ("request", "answer"):
                 proxy.cut(way)
                 for reading in (handle.fetch(STATE, [("k",)]), handle.verify(), handle.vitals(NOW), handle.probe()):
-                    with pytest.raises(Unavailable):
+                    with pytest.raises(UnavailableError):
                         await reading
                 proxy.mend()
                 assert await handle.fetch(STATE, [("k",)]) == [None]
@@ -227,7 +227,7 @@ class TestCuts:
                     proxy.cut(way, after, once=True)
                     try:
                         await handle.open()
-                    except Unavailable:
+                    except UnavailableError:
                         assert await handle.open() == 0
                     proxy.mend()
                     assert await handle.apply([put("k")]) == [1]
@@ -240,9 +240,9 @@ class TestCuts:
 
         async def work(handle: PostgresBackend, proxy: Proxy) -> None:
             for asking, kinds in (
-                (lambda: handle.fetch(STATE, [("k",)]), (Unavailable,)),
-                (lambda: handle.apply([put("k")]), (Unknown,)),
-                (lambda: handle.apply([put("k"), put("j")]), (Unavailable, Unknown)),
+                (lambda: handle.fetch(STATE, [("k",)]), (UnavailableError,)),
+                (lambda: handle.apply([put("k")]), (OutcomeUnknownError,)),
+                (lambda: handle.apply([put("k"), put("j")]), (UnavailableError, OutcomeUnknownError)),
             ):
                 await handle.apply([])  # a connection that was alive just now
                 proxy.flow.clear()
@@ -263,7 +263,7 @@ class TestCuts:
             await handle.apply([put("k")])
             silent = proxy.flow
             silent.clear()
-            with pytest.raises(Unavailable):
+            with pytest.raises(UnavailableError):
                 await handle.fetch(STATE, [("k",)])
             proxy.flow = asyncio.Event()  # what comes from now on passes; what came before is still held
             proxy.flow.set()

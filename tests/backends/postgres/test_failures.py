@@ -14,11 +14,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from lodestore.backends.postgres import PostgresBackend, driver
-from lodestore.backends.postgres import group_commit as writer
+from lodestore.backends.postgres import PostgresBackend, driver, group_commit
 from lodestore.core.families import RAW_MESSAGE, STATE
 from lodestore.core.records import Append, Page
-from lodestore.errors import Full, Refused, Unavailable, Unknown
+from lodestore.errors import InvalidInputError, OutcomeUnknownError, StorageFullError, UnavailableError
 from tests.backends.postgres.test_cuts import NOW, OURS, QUICK, attempt, held, judge, several, through
 from tests.backends.postgres.test_postgres import Place, put
 from tests.support import postgres_server
@@ -52,7 +51,7 @@ class TestTooMany:
             stuck = asyncio.create_task(handle.fetch(STATE, [("k",)]))
             await asyncio.sleep(0.01)
             for asking in (handle.fetch(STATE, [("k",)]), handle.apply([put("j")]), handle.sweep(NOW, 1)):
-                with pytest.raises(Unavailable, match="pool_size"):
+                with pytest.raises(UnavailableError, match="pool_size"):
                     await asking
             proxy.flow.set()
             assert (await stuck)[0] is not None
@@ -80,7 +79,7 @@ class TestTooMany:
             with pytest.raises(asyncpg.TooManyConnectionsError):
                 await _crowd(made.url, others)
             for asking in (handle.fetch(STATE, [("k",)]), handle.apply([put("k")]), handle.apply([put("k")] * 2)):
-                with pytest.raises(Unavailable, match="53300"):
+                with pytest.raises(UnavailableError, match="53300"):
                     await asking
             for other in others:
                 await other.close()
@@ -141,13 +140,13 @@ class TestRivals:
     def test_tries_are_counted(self, place: Place, state: str) -> None:
         async def work(handle: PostgresBackend) -> None:
             for writes in ([put("k")], [put("k"), put("j")]):
-                await asyncio.to_thread(_fail_times, place, state, writer.TRIES - 1)
+                await asyncio.to_thread(_fail_times, place, state, group_commit.TRIES - 1)
                 assert len(await handle.apply(writes)) == len(writes)
-                await asyncio.to_thread(_fail_times, place, state, writer.TRIES)
+                await asyncio.to_thread(_fail_times, place, state, group_commit.TRIES)
                 begun = time.monotonic()
-                with pytest.raises(Unavailable, match=state):
+                with pytest.raises(UnavailableError, match=state):
                     await handle.apply(writes)
-                assert time.monotonic() - begun < 2 * writer.PAUSE * 2**writer.TRIES
+                assert time.monotonic() - begun < 2 * group_commit.PAUSE * 2**group_commit.TRIES
                 assert len(await handle.apply(writes)) == len(writes)
 
         place.on(work)
@@ -160,12 +159,14 @@ class TestRivals:
                 if found:
                     assert await handle._read(lambda run: run.fetchval(text)) == found
                 else:
-                    with pytest.raises(Unavailable, match="40001"):
+                    with pytest.raises(UnavailableError, match="40001"):
                         await handle._read(lambda run: run.fetchval(text))
 
         place.on(work)
 
-    @pytest.mark.parametrize(("state", "kind"), [("53100", Full), ("42501", Refused), ("53200", Unavailable)])
+    @pytest.mark.parametrize(
+        ("state", "kind"), [("53100", StorageFullError), ("42501", InvalidInputError), ("53200", UnavailableError)]
+    )
     def test_only_who_meets_an_error_fails(self, place: Place, state: str, kind: type[Exception]) -> None:
         async def work(handle: PostgresBackend) -> None:
             await asyncio.to_thread(_fail_times, place, state, 1000)
@@ -206,7 +207,7 @@ class TestServerGoes:
                 killing = asyncio.create_task(asyncio.to_thread(_kill_and_start, made))
                 await asyncio.gather(*(_write_until(handle, told, killing, turn * 8 + n) for n in range(8)))
                 await killing
-            assert {Unavailable, Unknown} & set(told.values())
+            assert {UnavailableError, OutcomeUnknownError} & set(told.values())
             there = await held(handle)
             for number, kind in told.items():
                 judge(several(number)[0], kind, there)
@@ -226,7 +227,7 @@ class TestServerGoes:
                 else:
                     await asyncio.to_thread(made.halt)
                     for asking in (handle.fetch(STATE, [("k",)]), handle.apply(writes), handle.probe()):
-                        with pytest.raises(Unavailable):
+                        with pytest.raises(UnavailableError):
                             await asking
                     await asyncio.to_thread(made.start)
                 await asyncio.sleep(0.01)
@@ -269,9 +270,9 @@ class TestFull:
         async def work(handle: PostgresBackend) -> None:
             kept: list[str] = []
             for size in (1_000_000, 100_000, 1000):
-                with pytest.raises(Full, match="53100"):
+                with pytest.raises(StorageFullError, match="53100"):
                     await _fill(handle, size, kept)
-            with pytest.raises(Full):
+            with pytest.raises(StorageFullError):
                 await handle.apply([put("half", b"{}"), put("more", _noise(300_000))])
             assert sorted(key for (key,) in await handle.keys(Page(STATE))) == sorted(kept)
             assert await handle.verify() == []

@@ -22,7 +22,7 @@ from lodestore.backends.postgres import PostgresBackend
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.core.families import RAW_MESSAGE, STATE
 from lodestore.core.records import Append, Page
-from lodestore.errors import Refused, Unavailable, Unknown
+from lodestore.errors import InvalidInputError, OutcomeUnknownError, UnavailableError
 from tests.backends.postgres.test_postgres import Place, nothing, put
 from tests.support import postgres_server
 from tests.support.ports import free_port
@@ -151,7 +151,7 @@ def test_in_either_mode_it_must_be_said(server: Server, tmp_path: Path, mode: st
 
     made = Bouncer(server, tmp_path, mode)
     with made.running():
-        with pytest.raises(Refused, match="pgbouncer=true"):
+        with pytest.raises(InvalidInputError, match="pgbouncer=true"):
             Place(made.url).on(nothing)
         place = Place(made.url)
         place.on(work, pgbouncer=True, pool_size=2)
@@ -165,7 +165,7 @@ def test_a_pooler_that_goes_and_comes_back(server: Server, tmp_path: Path) -> No
         await handle.apply([put("k")])
         going.__exit__(None, None, None)
         for attempt in (handle.fetch(STATE, [("k",)]), handle.apply([put("j")])):
-            with pytest.raises((Unavailable, Unknown)):
+            with pytest.raises((UnavailableError, OutcomeUnknownError)):
                 await attempt
         with made.running():
             assert len(await handle.keys(Page(STATE))) == 1

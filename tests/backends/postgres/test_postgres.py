@@ -15,16 +15,19 @@ import asyncpg
 import pytest
 
 import lodestore
-from lodestore.backends.postgres import PostgresBackend, driver
-from lodestore.backends.postgres import schema as creation
+from lodestore.backends.postgres import PostgresBackend, driver, schema
 from lodestore.config import registry
 from lodestore.core.families import CACHE, RAW_MESSAGE, STATE
 from lodestore.core.records import Append, Put
-from lodestore.errors import Conflict, Full, Refused, Unavailable, Unknown, Unsupported
-from lodestore.sql import REVISION, revision_name
-from lodestore.sql import postgres_bulk as sets
-from lodestore.sql import statements as render
-from lodestore.sql import upgrade as schema_upgrade
+from lodestore.errors import (
+    ConflictError,
+    InvalidInputError,
+    OutcomeUnknownError,
+    StorageFullError,
+    UnavailableError,
+    UnsupportedError,
+)
+from lodestore.sql import REVISION, postgres_bulk, revision_name, statements, upgrade
 from lodestore.sql.dialect import POSTGRES
 
 CANARY = "hunter2-canary"
@@ -115,10 +118,10 @@ class TestOpening:
     def test_alembic_finds_nothing_to_add(self, place: Place) -> None:
         place.on(nothing)
         connect = place.backend()._address.connect
-        asyncio.run(schema_upgrade.check_postgres(connect, place.namespace))
+        asyncio.run(upgrade.check_postgres(connect, place.namespace))
         place.sql("ALTER TABLE state ADD COLUMN extra BIGINT", "SELECT 1")
-        with pytest.raises(Unsupported, match="extra"):
-            asyncio.run(schema_upgrade.check_postgres(connect, place.namespace))
+        with pytest.raises(UnsupportedError, match="extra"):
+            asyncio.run(upgrade.check_postgres(connect, place.namespace))
 
     def test_many_create_at_once(self, place: Place) -> None:
         async def main() -> None:
@@ -133,16 +136,16 @@ class TestOpening:
     def test_a_store_of_the_future_is_left_alone(self, place: Place) -> None:
         place.on(nothing)
         place.sql(f"UPDATE alembic_version SET version_num = '{REVISION + 1:04d}'", "SELECT 1")
-        with pytest.raises(Unsupported, match="upgrade lodestore"):
+        with pytest.raises(UnsupportedError, match="upgrade lodestore"):
             place.on(nothing)
 
     def test_other_peoples_tables_are_left_alone(self, place: Place) -> None:
         place.sql(f"CREATE SCHEMA {place.namespace}", "CREATE TABLE agent (theirs INT)", "SELECT 1")
-        with pytest.raises(Refused, match="agent"):
+        with pytest.raises(InvalidInputError, match="agent"):
             place.on(nothing)
         place.sql("CREATE TABLE alembic_version (version_num TEXT)", "SELECT 1")
         place.sql("INSERT INTO alembic_version VALUES ('a1b2c3')", "SELECT 1")
-        with pytest.raises(Refused, match="another application"):
+        with pytest.raises(InvalidInputError, match="another application"):
             place.on(nothing)
         assert place.sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1") == [
             ("agent",),
@@ -173,7 +176,7 @@ class TestOpening:
 
 async def _drop(url: str, namespace: str) -> None:
     connection = await asyncpg.connect(url)
-    await connection.execute(f"DROP SCHEMA {creation.quoted(namespace)} CASCADE")
+    await connection.execute(f"DROP SCHEMA {schema.quoted(namespace)} CASCADE")
     await connection.close()
 
 
@@ -182,7 +185,7 @@ def test_every_statement_compiles_against_the_schema(place: Place) -> None:
 
     async def main() -> None:
         connection = await asyncpg.connect(place.url, server_settings={"search_path": place.namespace})
-        for name, text in [*render.statements(POSTGRES), *sets.statements(POSTGRES)]:
+        for name, text in [*statements.statements(POSTGRES), *postgres_bulk.statements(POSTGRES)]:
             try:
                 await connection.prepare(text)
             except asyncpg.PostgresError as error:
@@ -207,7 +210,7 @@ class TestWriting:
             wrong = Put(STATE, ("k3",), b"{}", 1, None, 77)
             units = [[put(f"k{n}")] if n != 3 else [put("half"), wrong] for n in range(6)]
             found = await asyncio.gather(*map(handle.apply, units), return_exceptions=True)
-            assert [type(result) for result in found] == [list, list, list, Conflict, list, list]
+            assert [type(result) for result in found] == [list, list, list, ConflictError, list, list]
             rows = await handle.fetch(STATE, [(f"k{n}",) for n in range(6)] + [("half",)])
             assert [row is None for row in rows] == [False, False, False, True, False, False, True]
 
@@ -244,9 +247,9 @@ class TestFailing:
     def test_waiting_for_a_connection_ends(self, place: Place) -> None:
         async def work(handle: PostgresBackend) -> None:
             async with handle._pool.connection():
-                with pytest.raises(Unavailable, match="pool_size"):
+                with pytest.raises(UnavailableError, match="pool_size"):
                     await handle.fetch(STATE, [("k",)])
-                with pytest.raises(Unavailable, match="pool_size"):
+                with pytest.raises(UnavailableError, match="pool_size"):
                     await handle.apply([put("k")])
             assert await handle.fetch(STATE, [("k",)]) == [None]
 
@@ -257,7 +260,7 @@ class TestFailing:
             blocker = await asyncpg.connect(place.url)
             async with blocker.transaction():
                 await blocker.execute(f"SELECT 1 FROM {handle._d.schema}store FOR UPDATE")
-                with pytest.raises(Unavailable, match="57014"):
+                with pytest.raises(UnavailableError, match="57014"):
                     await handle.apply([put("k"), put("j")])
             await blocker.close()
             assert await handle.fetch(STATE, [("k",)]) == [None]
@@ -281,12 +284,12 @@ class TestFailing:
     @pytest.mark.parametrize(
         ("state", "kind"),
         [
-            ("53100", Full),
-            ("57014", Unavailable),
-            ("53300", Unavailable),
-            ("40001", Unavailable),
-            ("28P01", Refused),
-            ("42501", Refused),
+            ("53100", StorageFullError),
+            ("57014", UnavailableError),
+            ("53300", UnavailableError),
+            ("40001", UnavailableError),
+            ("28P01", InvalidInputError),
+            ("42501", InvalidInputError),
             ("42P01", lodestore.Corrupt),
             ("XX001", lodestore.Corrupt),
         ],
@@ -298,8 +301,8 @@ class TestFailing:
 
     def test_a_connection_lost_while_committing_is_unknown(self) -> None:
         for error in (ConnectionResetError("gone"), asyncpg.ConnectionDoesNotExistError("gone"), TimeoutError()):
-            assert type(driver.renamed(error, "writing", committing=True)) is Unknown
-            assert type(driver.renamed(error, "writing")) is Unavailable
+            assert type(driver.renamed(error, "writing", committing=True)) is OutcomeUnknownError
+            assert type(driver.renamed(error, "writing")) is UnavailableError
 
     def test_a_damaged_body_is_named(self, place: Place) -> None:
         place.on(lambda handle: handle.apply([put("good"), put("bad")]))

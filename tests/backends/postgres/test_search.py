@@ -11,22 +11,20 @@ import asyncpg
 import numpy
 import pytest
 from alembic import command
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from lodestore.backends.postgres import PostgresBackend, pgvector
-from lodestore.backends.postgres import indexer as indexing
+from lodestore.backends.postgres import PostgresBackend, indexer, pgvector
 from lodestore.core.families import CONVERSATION, ITEM, MEMORY, RAW_MESSAGE, RESULT, RESULT_VECTOR, SEARCHABLE
-from lodestore.core.records import BODY, Copy, Drop, Near, Put, Wanted
+from lodestore.core.records import BODY, Copy, Drop, Put
+from lodestore.core.searchable import IndexQuery, Query, VectorQuery, VectorSpace
+from lodestore.encoding import vector_codec
 from lodestore.encoding.packer import Packer
-from lodestore.errors import Refused
-from lodestore.search import vectors as floats
-from lodestore.search.query import Query, parse
-from lodestore.sql import postgres_fts as sql
-from lodestore.sql import postgres_vectors as embeddings
-from lodestore.sql import upgrade as schema_upgrade
+from lodestore.errors import InvalidInputError
+from lodestore.search import vectors
+from lodestore.search.query import parse
+from lodestore.sql import postgres_fts as sql, postgres_vectors, upgrade
 from lodestore.sql.dialect import POSTGRES
-from lodestore.store.search_service import Hit
+from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
 from tests.backends.postgres.test_postgres import Place, nothing
 
@@ -106,7 +104,7 @@ class TestAsleep:
         ]
 
     def test_many_first_searches_among_writes(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(indexing, "ROWS", 7)
+        monkeypatch.setattr(indexer, "ROWS", 7)
 
         async def main() -> None:
             handles = [place.backend() for _ in range(3)]
@@ -141,7 +139,7 @@ class TestAsleep:
         assert all(number > 0 for number in state(place))
 
     def test_a_first_search_that_is_cut_off_goes_on(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(indexing, "ROWS", 5)
+        monkeypatch.setattr(indexer, "ROWS", 5)
 
         async def work(store: Store) -> None:
             await store.append_raw_messages("c", saying(*["kot"] * 50))
@@ -200,7 +198,7 @@ class TestAsleep:
             store, writing = Store(one, purge_interval=0), Store(other, purge_interval=0)
             await store.store_memory("c", "m", {"text": "kot"})
             await store.store_memory("c", "n", {"text": "kot"})
-            real, tasks = indexing._body, []
+            real, tasks = indexer._body, []
 
             async def body(*arguments: Any) -> bytes:
                 if not tasks:
@@ -209,7 +207,7 @@ class TestAsleep:
                     await asyncio.sleep(0.3)
                 return await real(*arguments)
 
-            monkeypatch.setattr(indexing, "_body", body)
+            monkeypatch.setattr(indexer, "_body", body)
             assert len(await store.search("kot lup", limit=None)) >= 1
             await asyncio.gather(*tasks)
             assert await store.search("kot") == []
@@ -244,10 +242,11 @@ class TestAsleep:
 
 
 async def _upgraded(place: Place, revision: str) -> None:
-    engine = schema_upgrade._async_engine(place.backend()._address.connect)
+    engine = upgrade._async_engine(place.backend()._address.connect)
     async with engine.begin() as connection:
-        upgrade = schema_upgrade._in_namespace
-        await connection.run_sync(upgrade, place.namespace, lambda config: command.upgrade(config, revision))
+        await connection.run_sync(
+            upgrade._in_namespace, place.namespace, lambda config: command.upgrade(config, revision)
+        )
     await engine.dispose()
 
 
@@ -489,14 +488,16 @@ class TestVectors:
             assert keys(await store.search(vector=[1, 0], families=["result"])) == []
             [row] = await handle.fetch(RESULT, [("r",)])
             assert row is not None
-            vector = floats.Vector("default", floats.print_of(row[BODY]), floats.vector_of([1, 0], "vector"))
+            vector = vector_codec.StoredVector(
+                "default", vector_codec.content_digest(row[BODY]), vectors.vector_of([1, 0], "vector")
+            )
             await handle.apply([Put(RESULT_VECTOR, ("r",), vector._replace(of=bytes(8)).body, 1)])
             assert keys(await store.search(vector=[1, 0], families=["result"])) == [], "made of something else"
             await handle.apply([Put(RESULT_VECTOR, ("r",), vector.body, 1)])
             assert keys(await store.search(vector=[1, 0], families=["result"])) == [("r",)]
             await handle.apply([Drop(ITEM, ("default", "a"), 1)])
-            near = Near(floats.Space("default", 2), floats.vector_of([1, 0], "vector"))
-            found, _ = await handle._index.legs(Wanted(Query(()), SEARCHABLE, limit=1, near=near))
+            near = VectorQuery(VectorSpace("default", 2), vectors.vector_of([1, 0], "vector"))
+            found, _ = await handle._index.legs(IndexQuery(Query(()), SEARCHABLE, limit=1, near=near))
             assert [identity for identity, _ in found] == [(RESULT, ("r",))]
             await whole(store)
 
@@ -737,7 +738,7 @@ class TestUpkeep:
         place.sql(f"GRANT SELECT ON {rights} TO {role}", "SELECT 1")
 
         async def refused(store: Store) -> None:
-            with pytest.raises(Refused, match="42501"):
+            with pytest.raises(InvalidInputError, match="42501"):
                 await store.search("kot")
 
         async def found(store: Store) -> None:
@@ -771,7 +772,7 @@ def test_every_statement_compiles_against_the_schema(place: Place) -> None:
 
     async def main() -> None:
         connection = await asyncpg.connect(place.url, server_settings={"search_path": f"{place.namespace}, public"})
-        for name, text in [*sql.statements(POSTGRES), *embeddings.statements(POSTGRES)]:
+        for name, text in [*sql.statements(POSTGRES), *postgres_vectors.statements(POSTGRES)]:
             if text.startswith(("SELECT", "INSERT", "DELETE", "WITH")):
                 try:
                     await connection.prepare(text)

@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from lodestore.backends.redis import RedisBackend
-from lodestore.backends.redis import client as door
+from lodestore.backends.redis import RedisBackend, client as client_module
 from lodestore.core.families import CONVERSATION, MEMORY, RAW_MESSAGE, STATE
 from lodestore.core.records import Append, Drop, Page, Put
-from lodestore.errors import Conflict, LodestoreError, Refused, Unavailable, Unknown
+from lodestore.errors import ConflictError, InvalidInputError, LodestoreError, OutcomeUnknownError, UnavailableError
 from tests.backends.redis.test_redis import NOW, PUT, server, with_backend
 from tests.support import servers
 
@@ -50,7 +49,7 @@ class TestLines:
                 for cut in range(whole):
                     await backend.fetch(STATE, [("k",)])  # connects anew
                     line.cut(way, cut)
-                    with pytest.raises(Unknown):
+                    with pytest.raises(OutcomeUnknownError):
                         await backend.apply([append(2)])
                     line.mend()
                     written += way == "answer"
@@ -111,7 +110,7 @@ class TestCertificates:
                     assert await names(backend) == {"k"}
                     await backend.close()
                     return
-                with pytest.raises(Refused, match="certificate"):
+                with pytest.raises(InvalidInputError, match="certificate"):
                     await backend.open()
                 assert not line.seen["request"], "something was told to a stranger"
 
@@ -136,7 +135,7 @@ def promote(made: servers.RedisServer) -> None:
 
 async def until_it_writes(backend: RedisBackend, name: str) -> None:
     for _ in range(20):
-        with contextlib.suppress(Unavailable, Unknown):
+        with contextlib.suppress(UnavailableError, OutcomeUnknownError):
             await backend.apply([put(name)])
             return
     pytest.fail("the store does not come back")
@@ -149,7 +148,7 @@ class TestFailover:
             with redis.Redis.from_url(master.url) as client:
                 assert client.wait(1, 10_000) == 1
             master.kill()
-            with pytest.raises((Unavailable, Unknown)):
+            with pytest.raises((UnavailableError, OutcomeUnknownError)):
                 await backend.apply([put("lost")])
             promote(replica)
             await until_it_writes(backend, "after")
@@ -258,7 +257,7 @@ class TestServersThatSayNo:
         ],
     )
     def test_an_answer_that_nothing_was_done_is_no_unknown(self, error: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+        monkeypatch.setattr(client_module, "PATIENCE", (0.01,))
 
         async def main() -> None:
             async with await asyncio.start_server(Reluctant(error).serve, "127.0.0.1", 0) as made:
@@ -267,7 +266,7 @@ class TestServersThatSayNo:
                 assert backend._door is not None
                 backend._door._may_write = True
                 for _ in range(2):
-                    with pytest.raises(Unavailable, match="does not write now"):
+                    with pytest.raises(UnavailableError, match="does not write now"):
                         await backend.apply([put("k")])
                 await backend.close()
 
@@ -279,7 +278,7 @@ class TestServersThatSayNo:
                 client.execute_command("ACL", "SETUSER", "u", "reset", "on", ">p", "~{lodestore}:*", "+@all")
                 taken = "resetkeys" if right[0] == "~" else right.replace("+", "-")
                 client.execute_command("ACL", "SETUSER", "u", taken)
-                with pytest.raises(Refused):
+                with pytest.raises(InvalidInputError):
                     await written_by(RedisBackend(url))
                 assert client.keys() == [], f"half a batch was written without {right}"
             client.execute_command("ACL", "SETUSER", "u", "~{lodestore}:*", "+@all")
@@ -291,7 +290,7 @@ class TestServersThatSayNo:
             with_backend(url, work)
 
     def test_no_connection_to_be_had(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+        monkeypatch.setattr(client_module, "PATIENCE", (0.01,))
 
         async def work(backend: RedisBackend) -> None:
             await backend.apply([PUT])
@@ -300,7 +299,7 @@ class TestServersThatSayNo:
                 gathered = (backend.apply([put(str(number))]) for number in range(8))
                 answers = await asyncio.gather(*gathered, return_exceptions=True)
                 refused = [answer for answer in answers if isinstance(answer, LodestoreError)]
-                assert {type(answer) for answer in refused} == {Unavailable}
+                assert {type(answer) for answer in refused} == {UnavailableError}
                 client.config_set("maxclients", 100)
             assert len(await names(backend)) == 9 - len(refused)
             await backend.apply([PUT])
@@ -315,8 +314,8 @@ class TestServersThatSayNo:
             script = asyncio.create_task(asyncio.to_thread(busy, client))
             await asyncio.sleep(0.3)
             with monkeypatch.context() as impatient:
-                impatient.setattr(door, "PATIENCE", (0.01,))
-                with pytest.raises(Unavailable, match="BUSY"):
+                impatient.setattr(client_module, "PATIENCE", (0.01,))
+                with pytest.raises(UnavailableError, match="BUSY"):
                     await backend.apply([put("refused")])
             waiting = asyncio.create_task(backend.apply([put("patient")]))
             await asyncio.sleep(0.2)
@@ -331,7 +330,7 @@ class TestServersThatSayNo:
             with_backend(made.url, work)
 
     def test_a_server_that_is_loading_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+        monkeypatch.setattr(client_module, "PATIENCE", (0.01,))
 
         async def work(backend: RedisBackend) -> None:
             for turn in range(20):
@@ -343,7 +342,10 @@ class TestServersThatSayNo:
             while not starting.done():
                 try:
                     await backend.apply([put("late")])
-                except (Unavailable, Unknown) as error:  # Unknown: the line that broke when the server was killed
+                except (
+                    UnavailableError,
+                    OutcomeUnknownError,
+                ) as error:  # OutcomeUnknownError: the line that broke when the server was killed
                     said.append(str(error))
             await starting
             assert any("loading" in text for text in said), said
@@ -378,7 +380,7 @@ class TestSize:
             assert (await backend.keys(Page(RAW_MESSAGE, ("c",), newest=True, limit=1))) == [("c", many - 1)]
             assert (await backend.vitals(NOW)).counts["memory"] == 15_000
             stale = Put(STATE, ("k",), b"{}", NOW, expect=7)
-            with pytest.raises(Conflict, match="'k'"):
+            with pytest.raises(ConflictError, match="'k'"):
                 await backend.apply([*memories, put("refused"), stale])
             assert await names(backend) == set()
             await backend.apply([Drop(CONVERSATION, (), NOW)])
@@ -389,7 +391,7 @@ class TestSize:
     @pytest.mark.parametrize("setting", ["proto-max-bulk-len", "client-query-buffer-limit"])
     def test_what_the_server_does_not_take_is_refused(self, setting: str) -> None:
         async def work(backend: RedisBackend) -> None:
-            with pytest.raises(Refused, match="bytes at once"):
+            with pytest.raises(InvalidInputError, match="bytes at once"):
                 await backend.apply([PUT, put("large", os.urandom(2 * MEGABYTE))])
             assert await names(backend) == set()
             await backend.apply([put("fits", os.urandom(9 * MEGABYTE // 10))])

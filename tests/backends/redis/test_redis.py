@@ -13,17 +13,23 @@ from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import lodestore
-from lodestore.backends.memory import MemoryBackend, Space
-from lodestore.backends.redis import RedisBackend
-from lodestore.backends.redis import client as door
+from lodestore.backends.memory import MemoryBackend, SharedStore
+from lodestore.backends.redis import RedisBackend, client
 from lodestore.config import registry
+from lodestore.core.backend import Backend
 from lodestore.core.families import CACHE, CHUNK_INFO, CONVERSATION, FAMILIES, MEMORY, RAW_MESSAGE, STATE, Family
-from lodestore.core.records import VERSION, Append, Backend, Copy, Drop, Page, Put
-from lodestore.errors import Corrupt, Full, Refused, Unavailable, Unknown, Unsupported
+from lodestore.core.records import VERSION, Append, Copy, Drop, Page, Put
+from lodestore.errors import (
+    CorruptError,
+    InvalidInputError,
+    OutcomeUnknownError,
+    StorageFullError,
+    UnavailableError,
+    UnsupportedError,
+)
 from tests.support import servers
 from tests.support.ports import free_port
 
@@ -70,7 +76,7 @@ class TestLoss:
                     try:
                         await backend.apply([Put(STATE, (str(number),), b"{}", NOW)])
                         acknowledged.append(number)
-                    except (Unavailable, Unknown):
+                    except (UnavailableError, OutcomeUnknownError):
                         unclear += 1
                 await restart
             assert len(acknowledged) >= 60 - unclear > 50
@@ -89,7 +95,7 @@ class TestLoss:
                 await backend.open()
                 await backend.apply([Append(RAW_MESSAGE, ("c",), (b"{}",), NOW)])
                 proxy.cut(cut)
-                with pytest.raises(Unknown):
+                with pytest.raises(OutcomeUnknownError):
                     await backend.apply([Append(RAW_MESSAGE, ("c",), (b'{"n":1}',), NOW)])
                 proxy.mend()
                 assert len(await backend.keys(Page(RAW_MESSAGE))) == 1 + done, "it was sent more than once, or lost"
@@ -116,18 +122,18 @@ class TestLoss:
             asyncio.run(main())
 
     def test_no_server_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "PATIENCE", (0.01,))
-        with pytest.raises(Unavailable, match="cannot be reached"):
+        monkeypatch.setattr(client, "PATIENCE", (0.01,))
+        with pytest.raises(UnavailableError, match="cannot be reached"):
             asyncio.run(RedisBackend(f"redis://127.0.0.1:{free_port()}").open())
 
     def test_a_server_that_says_nothing_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "PATIENCE", (0.01,))
-        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Unavailable):
+        monkeypatch.setattr(client, "PATIENCE", (0.01,))
+        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnavailableError):
             asyncio.run(RedisBackend(f"redis://127.0.0.1:{silent.getsockname()[1]}", timeout=0.1).open())
 
     def test_no_tls_there_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "PATIENCE", (0.01,))
-        with server() as made, pytest.raises(Unavailable):
+        monkeypatch.setattr(client, "PATIENCE", (0.01,))
+        with server() as made, pytest.raises(UnavailableError):
             asyncio.run(RedisBackend(f"rediss://127.0.0.1:{made.port}", timeout=1).open())
 
     def test_busy_connections_are_waited_for_and_then_unavailable(self) -> None:
@@ -135,7 +141,7 @@ class TestLoss:
             await asyncio.gather(*(backend.apply([PUT]) for _ in range(50)))
             assert backend._door is not None
             async with backend._door._room:
-                with pytest.raises(Unavailable, match="max_connections"):
+                with pytest.raises(UnavailableError, match="max_connections"):
                     await backend.apply([PUT])
             await backend.apply([PUT])
 
@@ -158,12 +164,12 @@ class TestLostStores:
                 await other.close()
             before = {key: client.dump(key) for key in client.keys("*")}
             for attempt in ([PUT], [PUT, append], []):
-                with pytest.raises(Corrupt, match=self.LOST):
+                with pytest.raises(CorruptError, match=self.LOST):
                     await backend.apply(attempt)
             for read in (backend.keys(Page(STATE)), backend.vitals(NOW), backend.sweep(NOW, 5), backend.probe()):
-                with pytest.raises(Corrupt, match=self.LOST):
+                with pytest.raises(CorruptError, match=self.LOST):
                     await read
-            with pytest.raises(Corrupt, match=self.LOST):
+            with pytest.raises(CorruptError, match=self.LOST):
                 await backend.open()
             assert {key: client.dump(key) for key in client.keys("*")} == before
             await backend.close()
@@ -204,7 +210,7 @@ class TestLostStores:
             assert len(bytes(client.hget("{lodestore}:meta", "id") or b"")) == 16
             client.hset("{lodestore}:meta", "id", "another")
             for each in (first, second):
-                with pytest.raises(Corrupt, match=self.LOST):
+                with pytest.raises(CorruptError, match=self.LOST):
                     await each.apply([PUT])
                 await each.close()
 
@@ -230,16 +236,18 @@ class TestRefusal:
             with_backend(f"redis://:right-canary@{host}", probed)
             with_backend(f"redis://{host}", probed, password="right-canary")
             for url in (f"redis://{host}", f"redis://:wrong-canary@{host}", f"redis://wrong-canary:x@{host}"):
-                with pytest.raises(Refused) as caught:
+                with pytest.raises(InvalidInputError) as caught:
                     asyncio.run(RedisBackend(url).open())
                 assert "canary" not in f"{caught.value!r} {caught.value.__cause__!r} {RedisBackend(url)!r}"
                 assert "canary" not in repr(lodestore.open(url)) + lodestore.config.registry.describe(url)
 
     def test_a_missing_password_is_asked_for(self) -> None:
         with server("--requirepass", "right-canary") as made:
-            with pytest.raises(Refused, match=r"LODESTORE_PASSWORD .*LODESTORE_TARGET_PASSWORD.*password=") as caught:
+            with pytest.raises(
+                InvalidInputError, match=r"LODESTORE_PASSWORD .*LODESTORE_TARGET_PASSWORD.*password="
+            ) as caught:
                 asyncio.run(RedisBackend(made.url).open())
-            with pytest.raises(Refused, match="refuses the user or the password"):
+            with pytest.raises(InvalidInputError, match="refuses the user or the password"):
                 asyncio.run(RedisBackend(made.url, password="x").open())
         assert "HELLO" not in str(caught.value)
 
@@ -252,7 +260,7 @@ class TestRefusal:
                 client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
                 await asyncio.sleep(0.05)  # until this side knows
                 for _ in range(2):
-                    with pytest.raises(Refused, match="LODESTORE_PASSWORD"):
+                    with pytest.raises(InvalidInputError, match="LODESTORE_PASSWORD"):
                         await backend.apply([PUT])
                 client.config_set("requirepass", "")
             await backend.apply([PUT])
@@ -262,7 +270,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize("path", ["/77", "/999999999", "?db=77"])
     def test_a_database_that_is_not_there_is_refused(self, path: str) -> None:
-        with server() as made, pytest.raises(Refused, match="no such database"):
+        with server() as made, pytest.raises(InvalidInputError, match="no such database"):
             asyncio.run(_opened(registry.backend(f"{made.url}{path}")))
 
     def test_a_database_is_the_one_that_was_named(self) -> None:
@@ -279,7 +287,7 @@ class TestRefusal:
             client = redis.Redis.from_url(made.url)
             client.config_set("maxmemory", 1)
             for attempt in ([PUT], [Append(RAW_MESSAGE, ("c",), (b"{}",), NOW), PUT], []):
-                with pytest.raises(Full):
+                with pytest.raises(StorageFullError):
                     await backend.apply(attempt)
             assert await backend.sweep(NOW + 1, 10) == 1
             assert await backend.apply([Drop(STATE, ("big",), NOW)]) == [1]
@@ -296,7 +304,7 @@ class TestRefusal:
             await backend.apply([PUT])
             with redis.Redis.from_url(made.url) as client:
                 client.execute_command("REPLICAOF", "127.0.0.1", free_port())
-                with pytest.raises(Unavailable):
+                with pytest.raises(UnavailableError):
                     await backend.apply([PUT])
                 client.execute_command("REPLICAOF", "NO", "ONE")
             await backend.apply([PUT])
@@ -312,7 +320,7 @@ class TestRefusal:
         ]
         for options, words in cases:
             with server(*options) as made:
-                with pytest.raises(Refused, match=words):
+                with pytest.raises(InvalidInputError, match=words):
                     asyncio.run(RedisBackend(made.url, strict=True).open())
 
                 async def look(backend: RedisBackend, words: str = words) -> None:
@@ -326,7 +334,7 @@ class TestRefusal:
         "url", ["redis:", "redis://", "redis://h/x/y", "redis://h:port", "redis://h?namspace=x", "redis://h?namespace="]
     )
     def test_a_wrong_url_is_refused(self, url: str) -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidInputError):
             lodestore.open(url)
 
 
@@ -344,17 +352,17 @@ class TestDamage:
                 name = "{test-damage}:r:state:"
                 stored = bytes(client.hget(name, "b"))  # type: ignore[arg-type]
                 client.hset(name, "b", stored[:-6] + b"?" + stored[-5:])  # type: ignore[arg-type]
-                with pytest.raises(Corrupt, match="'b'"):
+                with pytest.raises(CorruptError, match="'b'"):
                     await backend.fetch(STATE, [("a",), ("b",)])
                 assert [line[:10] for line in await backend.verify()] == ["state('b')"]
                 client.hset(name, "b", b"short")
-                with pytest.raises(Corrupt):
+                with pytest.raises(CorruptError):
                     await backend.scan(Page(STATE))
                 assert [line[:10] for line in await backend.verify()] == ["state('b')"]
                 await backend.apply([Put(STATE, ("b",), b'{"n":2}', NOW + 5)])
                 assert await backend.bodies(Page(STATE)) == [b'{"n":1}', b'{"n":2}', b'{"n":1}']
                 client.hdel(name, "b")
-                with pytest.raises(Corrupt, match="not there"):
+                with pytest.raises(CorruptError, match="not there"):
                     await backend.scan(Page(STATE))
             await backend.apply([Drop(STATE, (), NOW)])
 
@@ -365,7 +373,7 @@ class TestDamage:
             with redis.Redis.from_url(redis_url) as client:
                 for name in ("{test-kind}:r:memory:c", "{test-kind}:o:state:", "{test-kind}:k:memory"):
                     client.set(name, "mine")
-                    with pytest.raises(Corrupt):
+                    with pytest.raises(CorruptError):
                         await backend.apply([PUT, Put(MEMORY, ("c", "m"), b"{}", NOW), PUT])
                     client.delete(name)
                     assert client.keys("{test-kind}*") == []
@@ -375,13 +383,13 @@ class TestDamage:
     def test_a_store_of_another_format_is_unsupported(self, redis_url: str) -> None:
         with redis.Redis.from_url(redis_url) as client:
             client.hset("{test-format}:meta", "format", "99")
-            with pytest.raises(Unsupported, match="99"):
+            with pytest.raises(UnsupportedError, match="99"):
                 asyncio.run(RedisBackend(redis_url, namespace="test-format").open())
             client.delete("{test-format}:meta")
 
     def test_a_version_scripts_cannot_count_is_refused(self, redis_url: str) -> None:
         async def work(backend: RedisBackend) -> None:
-            with pytest.raises(Refused, match=r"2\*\*53"):
+            with pytest.raises(InvalidInputError, match=r"2\*\*53"):
                 await backend.apply([Copy(STATE, (b"{}", 2**60, NOW, NOW, None, None, "k"))])
 
         with_backend(redis_url, work, namespace="test-big")
@@ -405,7 +413,7 @@ class TestUse:
         for name in [name for name in sys.modules if name.startswith("lodestore.backends.redis")]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "redis", None)
-        with pytest.raises(Unsupported, match=r"lodestore\[redis\]"):
+        with pytest.raises(UnsupportedError, match=r"lodestore\[redis\]"):
             lodestore.open("redis://h")
 
     def test_scripts_the_server_forgot_are_sent_again(self, redis_url: str) -> None:
@@ -444,7 +452,7 @@ class TestUse:
 
 class TestCluster:
     def test_a_store_whose_slot_moves_is_followed(self, redis_cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "PATIENCE", (0.01,))
+        monkeypatch.setattr(client, "PATIENCE", (0.01,))
 
         async def work(backend: RedisBackend) -> None:
             await backend.apply([PUT])
@@ -466,7 +474,7 @@ class TestCluster:
                 here.redis_connection.execute_command(*command)
                 assert (await backend.fetch(STATE, [("k",)]))[0], "ASK is not followed"
                 for attempt in (backend.apply([Put(STATE, ("k2",), b"{}", NOW)]), backend.keys(Page(STATE))):
-                    with pytest.raises(Unavailable):
+                    with pytest.raises(UnavailableError):
                         await attempt
             for node in (there, here):
                 setslot(node, "NODE", ids[there.name])
@@ -515,7 +523,7 @@ class TestRuns:
     @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     def test_copies_in_runs_are_copies_one_by_one(self, redis_url: str, batches: list[list[tuple[Any, ...]]]) -> None:
         async def work(backend: RedisBackend) -> None:
-            model = MemoryBackend(Space())
+            model = MemoryBackend(SharedStore())
             await model.open()
             for batch in batches:
                 copies = [copy_of(*record) for record in batch]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lodestore.backends.sqlite.engine import driver
-from lodestore.errors import Unavailable
+from lodestore.errors import UnavailableError
 from lodestore.store.store import Store
 from tests.backends.sqlite.test_group_commit import Faulty
 from tests.support.sqlite_tools import backend, run
@@ -119,7 +119,7 @@ def test_a_switch_that_fails_half_way_leaves_no_record_without_its_sync(tmp_path
     async def work(store: Store) -> None:
         writer = backend(store)._writer
         real, writer._cursor = writer._cursor, Faulty(writer._cursor, at, "SQLITE_IOERR")
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             await store.store_cache_entry("k", {})
         writer._cursor = real
         await store.store_system_state("k", {})
@@ -127,7 +127,7 @@ def test_a_switch_that_fails_half_way_leaves_no_record_without_its_sync(tmp_path
         await store.store_cache_entry("k", {})
         assert settings(store) == UNSYNCED
         writer._cursor = Faulty(real, at, "SQLITE_IOERR")
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             await store.store_system_state("k", {"v": 1})
         writer._cursor = real
         await store.store_system_state("k", {"v": 2})

@@ -5,31 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from lodestore.backends.sqlite.vectors import chunk_store as chunks
-from lodestore.backends.sqlite.vectors import code_cache as hot
-from lodestore.backends.sqlite.vectors.code_cache import HotCodes
+from lodestore.backends.sqlite.vectors import chunk_store, code_cache
+from lodestore.backends.sqlite.vectors.code_cache import CodeCache
 from lodestore.sql import sqlite_vectors as sql
 from tests.support.vector_box import OWNERS, PARTS, Box, box, drawn, play, steps
 
 LIMITS = (0, 4_000, 10**8)
 
 
-def agrees(held: Box, codes: HotCodes, seed: int) -> None:
+def agrees(held: Box, codes: CodeCache, seed: int) -> None:
     query = drawn(held.space, seed)
     for part in (None, *PARTS):
         with_it, without = (list(held.found(query, OWNERS, part, **more)) for more in ({"hot": codes}, {}))
         assert with_it == without, f"part {part!r}"
 
 
-each_way = pytest.mark.parametrize("few", [0, hot.FEW], ids=["apart", "together"])
+each_way = pytest.mark.parametrize("few", [0, code_cache.FEW], ids=["apart", "together"])
 
 
 def law(moves: Any, seed: int, limit: int, few: int) -> None:
     with box() as held:
-        codes = HotCodes(limit, few)
+        codes = CodeCache(limit, few)
         for move in moves:
             play(held, [move])
             agrees(held, codes, seed)
@@ -37,7 +35,7 @@ def law(moves: Any, seed: int, limit: int, few: int) -> None:
         assert codes._recent.bytes <= limit
 
 
-@given(steps, st.integers(0, 100), st.sampled_from(LIMITS), st.sampled_from([0, hot.FEW]))
+@given(steps, st.integers(0, 100), st.sampled_from(LIMITS), st.sampled_from([0, code_cache.FEW]))
 @settings(max_examples=40)
 def test_what_is_held_is_what_stands(moves: Any, seed: int, limit: int, few: int) -> None:
     law(moves, seed, limit, few)
@@ -46,13 +44,13 @@ def test_what_is_held_is_what_stands(moves: Any, seed: int, limit: int, few: int
 def test_chunks_that_bear_one_stamp_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "INSERT", sql.INSERT.replace("random()", "0"))
     with pytest.raises(AssertionError, match="part"):
-        law([(0, 0, 3, ("",), 1, seed) for seed in (1, 2)], 1, 10**8, hot.FEW)
+        law([(0, 0, 3, ("",), 1, seed) for seed in (1, 2)], 1, 10**8, code_cache.FEW)
 
 
 @each_way
 def test_what_was_rolled_back_is_not_held(few: int) -> None:
     with box() as held:
-        codes = HotCodes(10**8, few)
+        codes = CodeCache(10**8, few)
         held.step(0, 0, 600, [("", range(600))], 1)
         agrees(held, codes, 1)
         before = dict(held.model)
@@ -67,7 +65,7 @@ def test_what_was_rolled_back_is_not_held(few: int) -> None:
 @each_way
 def test_only_what_is_new_is_read(few: int) -> None:
     with box() as held:
-        codes = HotCodes(10**8, few)
+        codes = CodeCache(10**8, few)
         held.step(0, 0, 3000, [("", range(3000))], 1)
         source = (sql.CODES_FLAT, ("s", "", *OWNERS[0]))
         read: list[str] = []
@@ -80,7 +78,7 @@ def test_only_what_is_new_is_read(few: int) -> None:
             found = {int(number) for block in codes.read(held.run, held.space, source) for number in block.numbers}
             assert found == set(held.model)
             chunks_read = sum("numbers" in text for text in read)
-            assert place == 3001 or 1 <= chunks_read <= chunks.SMALL
+            assert place == 3001 or 1 <= chunks_read <= chunk_store.SMALL
 
 
 def test_a_source_that_would_take_more_than_half_is_not_held() -> None:
@@ -88,7 +86,7 @@ def test_a_source_that_would_take_more_than_half_is_not_held() -> None:
         held.step(0, 0, 1000, [("", range(1000))], 1)
         source = (sql.CODES_FLAT, ("s", "", *OWNERS[0]))
         for limit, there in ((150_000, False), (250_000, True)):
-            codes = HotCodes(limit)
+            codes = CodeCache(limit)
             blocks = list(codes.read(held.run, held.space, source))
             assert sum(len(block.numbers) for block in blocks) == 1000
             assert (codes._recent.bytes > 0) is there

@@ -15,9 +15,9 @@ import pytest
 
 from lodestore.backends.sqlite.engine import driver
 from lodestore.core.families import RAW_MESSAGE
-from lodestore.encoding import json_codec as codec
+from lodestore.encoding import json_codec
 from lodestore.encoding.packer import Packer
-from lodestore.errors import Corrupt
+from lodestore.errors import CorruptError
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import python, run
 
@@ -133,11 +133,11 @@ class TestFlippedBits:
     @pytest.mark.parametrize("body", BODIES)
     def test_every_bit_of_a_packed_body(self, body: dict[str, object]) -> None:
         packer = Packer()
-        packed = packer.pack(RAW_MESSAGE, codec.encode(body))
+        packed = packer.pack(RAW_MESSAGE, json_codec.encode(body))
         for position in range(len(packed) * 8):
             bad = bytearray(packed)
             bad[position // 8] ^= 1 << position % 8
-            with pytest.raises(Corrupt, match="record"):
+            with pytest.raises(CorruptError, match="record"):
                 packer.unpack(bytes(bad))
 
     def test_a_flipped_bit_in_the_file_names_its_record(self, tmp_path: Path) -> None:
@@ -159,15 +159,15 @@ class TestFlippedBits:
                 r"cache\('k',?\)": store.load_cache_entry("k"),
             }
             for name, reading in reads.items():
-                with pytest.raises(Corrupt, match=name):
+                with pytest.raises(CorruptError, match=name):
                     await reading
             assert await store.load_raw_messages("c", before=3) == [{"n": n, "text": f"text {n}"} for n in range(3)]
             found = await store.verify()
             assert not found["ok"]
             assert len(found["problems"]) == 3
-            with pytest.raises(Corrupt, match="unpack"):
+            with pytest.raises(CorruptError, match="unpack"):
                 await store.sql("SELECT * FROM memories")
-            with pytest.raises(Corrupt, match="backup"):
+            with pytest.raises(CorruptError, match="backup"):
                 await store.backup(str(tmp_path / "b.db"))
             assert not (tmp_path / "b.db").exists()
 

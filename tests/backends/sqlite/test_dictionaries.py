@@ -20,9 +20,10 @@ from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.backends.sqlite.engine import driver
 from lodestore.core.families import MEMORY, RAW_MESSAGE
 from lodestore.core.records import Page
-from lodestore.encoding import dictionary_training as training
-from lodestore.encoding.packer import BASE, Dictionary, open_dictionary, press
-from lodestore.errors import Corrupt, Full
+from lodestore.encoding import dictionary_training
+from lodestore.encoding.body_format import BASE
+from lodestore.encoding.dictionaries import Dictionary, compress_dictionary, open_dictionary
+from lodestore.errors import CorruptError, StorageFullError
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, python, run
 
@@ -184,7 +185,7 @@ class TestTraining:
 
     def test_a_failure_is_nobodys_but_shows(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(*_: object) -> bool:
-            raise Full("the disk is full")
+            raise StorageFullError("the disk is full")
 
         async def work(store: Store) -> None:
             monkeypatch.setattr(backend(store)._shelf, "keep", fail)
@@ -395,7 +396,7 @@ class TestManyHandles:
                     # Each kind of read is the first to meet a dictionary made meanwhile.
                     await one.append_raw_messages(f"c{number}", messages(150, 150 * number))
                     assert await backend(one)._shelf.keep(
-                        RAW_MESSAGE, number + 1, 1, press(open_dictionary(table(path)[0]))
+                        RAW_MESSAGE, number + 1, 1, compress_dictionary(open_dictionary(table(path)[0]))
                     )
                     await one.append_raw_messages(f"c{number}", messages(150, 9999))
                     assert backend(two)._packer.latest < number + 2
@@ -494,9 +495,9 @@ class TestLoss:
                 store.load_raw_messages("d", limit=1),
                 backend(store).fetch(RAW_MESSAGE, [("d", 99)]),
             ):
-                with pytest.raises(Corrupt, match=rf"raw_message\('d', \d+\): .*{message}"):
+                with pytest.raises(CorruptError, match=rf"raw_message\('d', \d+\): .*{message}"):
                     await read
-            with pytest.raises(Corrupt, match="unpack"):
+            with pytest.raises(CorruptError, match="unpack"):
                 await store.sql("SELECT data FROM raw_messages")
             found = await store.verify()
             assert not found["ok"]
@@ -593,9 +594,11 @@ class TestTheRest:
                 while not done:
                     bodies = await kernel._shelf.sample(RAW_MESSAGE, 50_000)
                     newest = kernel._packer.newest(RAW_MESSAGE)
-                    content = await asyncio.to_thread(training.train, bodies)
+                    content = await asyncio.to_thread(dictionary_training.train, bodies)
                     if content:
-                        await kernel._shelf.keep(RAW_MESSAGE, newest.number if newest else 0, 1, press(content))
+                        await kernel._shelf.keep(
+                            RAW_MESSAGE, newest.number if newest else 0, 1, compress_dictionary(content)
+                        )
 
             async def write(name: str) -> None:
                 for n in range(0, 3000, 20):

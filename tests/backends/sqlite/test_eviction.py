@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.backends.sqlite.maintenance import eviction as bounding
-from lodestore.backends.sqlite.maintenance.eviction import Bound
-from lodestore.errors import Unavailable
+from lodestore.backends.sqlite.maintenance import eviction
+from lodestore.backends.sqlite.maintenance.eviction import Evictor
+from lodestore.errors import UnavailableError
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, run, trace
 
@@ -44,7 +44,7 @@ async def stored(store: Store) -> int:
     return int(row["n"])
 
 
-def bound(store: Store) -> Bound:
+def bound(store: Store) -> Evictor:
     found = backend(store)._bound
     assert found is not None
     return found
@@ -80,8 +80,8 @@ class TestBound:
     def test_many_at_once_go_in_bounded_steps(
         self, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bounding, "CHOSEN", 300)
-        monkeypatch.setattr(bounding, "STEP", 100)
+        monkeypatch.setattr(eviction, "CHOSEN", 300)
+        monkeypatch.setattr(eviction, "STEP", 100)
 
         async def work(store: Store) -> None:
             seen = trace(store)
@@ -173,9 +173,9 @@ class TestBeside:
         async def work(store: Store) -> None:
             await store.store_cache_entries({"a": entry(1), "b": entry(1)})
             connection = backend(store)._writer._connection
-            victims = bounding.choose(connection, 10**6)
+            victims = eviction.choose(connection, 10**6)
             await store.store_cache_entry("a", entry(2))
-            assert await backend(store)._writer.chore(lambda c: bounding.drop(c, victims), "dropping") == 1
+            assert await backend(store)._writer.chore(lambda c: eviction.drop(c, victims), "dropping") == 1
             assert await store.list_cache_keys() == ["a"]
             assert await store.load_cache_entries(["a", "b"]) == {"a": entry(2)}
 
@@ -185,11 +185,11 @@ class TestBeside:
         self, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         def fail(*_: object) -> None:
-            raise Unavailable("gone fishing")
+            raise UnavailableError("gone fishing")
 
         async def work(store: Store) -> None:
             with monkeypatch.context() as patch:
-                patch.setattr(bounding, "drop", fail)
+                patch.setattr(eviction, "drop", fail)
                 await store.store_cache_entries({f"k{n}": entry(n) for n in range(300)})
                 assert await settled(store) > limit
             await store.store_cache_entries({f"more {n}": entry(n) for n in range(30)})
@@ -200,7 +200,7 @@ class TestBeside:
         assert "gone fishing" in caplog.text
 
     def test_closing_in_the_midst_of_it(self, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(bounding, "STEP", 10)
+        monkeypatch.setattr(eviction, "STEP", 10)
 
         async def work(store: Store) -> None:
             await store.store_cache_entries({f"k{n}": entry(n) for n in range(500)})

@@ -13,9 +13,9 @@ import pytest
 import lodestore
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.core.records import Backend
-from lodestore.errors import Refused, Unavailable
-from lodestore.store import expiry as purging
+from lodestore.core.backend import Backend
+from lodestore.errors import InvalidInputError, UnavailableError
+from lodestore.store import expiry
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, python
 
@@ -34,7 +34,7 @@ class Counting(MemoryBackend):
         assert limit <= 1000
         if self.broken:
             self.swept.append(-1)
-            raise Unavailable("gone fishing")
+            raise UnavailableError("gone fishing")
         self.swept.append(await super().sweep(now, limit))
         return self.swept[-1]
 
@@ -57,8 +57,8 @@ def on(kernel: Backend, work: Callable[[Store, list[int]], Awaitable[None]], int
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purging, "QUIET", 0.01)
-    monkeypatch.setattr(purging, "SHARE", 0)
+    monkeypatch.setattr(expiry, "QUIET", 0.01)
+    monkeypatch.setattr(expiry, "SHARE", 0)
 
 
 def test_it_goes_in_bounded_steps_and_comes_again(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_round_that_takes_long_is_followed_by_a_long_pause(monkeypatch: pytest
         await asyncio.sleep(0.3)
         assert len(kernel.swept) == 1
 
-    monkeypatch.setattr(purging, "SHARE", 1000)
+    monkeypatch.setattr(expiry, "SHARE", 1000)
     on(kernel, work)
 
 
@@ -175,7 +175,7 @@ def test_the_tier_outlives_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [-1, "soon", None, True, float("nan"), float("inf")])
 def test_the_interval_is_seconds(wrong: Any) -> None:
-    with pytest.raises(Refused, match="purge_interval"):
+    with pytest.raises(InvalidInputError, match="purge_interval"):
         lodestore.open("memory:", purge_interval=wrong)
 
 

@@ -15,8 +15,9 @@ import orjson
 import pytest
 
 import lodestore
+from lodestore.core.backend import Backend
 from lodestore.core.families import FAMILIES
-from lodestore.core.records import BODY, KEY, Backend, Page
+from lodestore.core.records import BODY, KEY, Page
 
 FROZEN = sorted((Path(__file__).parents[2] / "frozen").glob("store-*.db"))
 

@@ -13,7 +13,7 @@ import pytest
 from lodestore.backends.sqlite.engine import driver
 from lodestore.core.families import STATE
 from lodestore.core.records import Put
-from lodestore.errors import Conflict, Full, LodestoreError, Unavailable, Unknown
+from lodestore.errors import ConflictError, LodestoreError, OutcomeUnknownError, StorageFullError, UnavailableError
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, run, trace
 
@@ -48,7 +48,7 @@ class TestGrouping:
             kernel = backend(store)
             units = [[put(f"k{n}"), put(f"m{n}", expect=99 if n % 10 == 3 else None)] for n in range(40)]
             results = await asyncio.gather(*(kernel.apply(unit) for unit in units), return_exceptions=True)
-            failed = {n for n, result in enumerate(results) if isinstance(result, Conflict)}
+            failed = {n for n, result in enumerate(results) if isinstance(result, ConflictError)}
             assert failed == {3, 13, 23, 33}
             stored = set(await store.list_system_states())
             assert stored == {f"{letter}{n}" for n in range(40) if n not in failed for letter in "km"}
@@ -61,7 +61,7 @@ class TestGrouping:
             versions = await asyncio.gather(*(kernel.apply([put("k", b'{"n":%d}' % n)]) for n in range(20)))
             assert len({v for (v,) in versions}) == 20
             stale = versions[0][0]
-            with pytest.raises(Conflict):
+            with pytest.raises(ConflictError):
                 await kernel.apply([put("k", expect=stale)])
 
         run(work, tmp_path / "a.db")
@@ -177,7 +177,11 @@ class Faulty:
         return getattr(self._cursor, name)
 
 
-EXPECTED = {"SQLITE_IOERR": (Unavailable, Unknown), "SQLITE_FULL": (Full,), "SQLITE_BUSY": (Unavailable,)}
+EXPECTED = {
+    "SQLITE_IOERR": (UnavailableError, OutcomeUnknownError),
+    "SQLITE_FULL": (StorageFullError,),
+    "SQLITE_BUSY": (UnavailableError,),
+}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -202,7 +206,7 @@ def test_an_error_at_every_statement_is_one_class_and_loses_nothing(tmp_path: Pa
             finally:
                 writer._cursor = real
             assert failure is None or type(failure) in EXPECTED[name], (at, failure)
-            assert isinstance(failure, Unknown) <= ("committing" in str(failure))
+            assert isinstance(failure, OutcomeUnknownError) <= ("committing" in str(failure))
             halves = [(await store.load_system_state(key) or {}).get("at") == at for key in "ab"]
             halves.append(len(await store.load_raw_messages(f"c{at}")) == 2)
             assert len(set(halves)) == 1, f"torn at statement {at}"
@@ -229,7 +233,7 @@ def test_a_full_disk_is_full_and_ends_when_there_is_space(tmp_path: Path) -> Non
                 await store.store_system_state(f"k{n}", {"text": random.Random(n).randbytes(1500).hex()})
                 acknowledged.append(f"k{n}")
 
-        with pytest.raises(Full):
+        with pytest.raises(StorageFullError):
             await fill()
         assert set(await store.list_system_states()) == {"kept", *acknowledged}
         neighbours = await asyncio.gather(
@@ -237,7 +241,7 @@ def test_a_full_disk_is_full_and_ends_when_there_is_space(tmp_path: Path) -> Non
             store.store_system_state("kept", {"v": 1}),
             return_exceptions=True,
         )
-        assert isinstance(neighbours[0], Full)
+        assert isinstance(neighbours[0], StorageFullError)
         assert neighbours[1] is True, "a small neighbour goes through"
         connection.execute("PRAGMA max_page_count = 100000").fetchall()
         await store.store_system_state("big", {"text": "x" * 200_000})
@@ -250,7 +254,7 @@ def test_a_busy_store_is_unavailable_after_the_timeout(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
         other = driver.connect(str(tmp_path / "a.db"), None, timeout=1)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable, match="write lock"):
+        with pytest.raises(UnavailableError, match="write lock"):
             await store.store_system_state("k", {})
         assert await store.load_system_state("k") is None, "reading goes on"
         other.execute("ROLLBACK")
@@ -281,7 +285,7 @@ def test_a_busy_store_fails_all_that_wait_at_once(tmp_path: Path) -> None:
             *(store.store_system_state(f"k{n}", {}) for n in range(50)), return_exceptions=True
         )
         assert asyncio.get_running_loop().time() - begun < 5 * 0.3, "one wait, not one for each"
-        assert all(isinstance(end, Unavailable) for end in ended)
+        assert all(isinstance(end, UnavailableError) for end in ended)
         other.execute("ROLLBACK")
         other.close()
 

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.backends.sqlite.cache.coherence import Commit
-from lodestore.backends.sqlite.cache.hot_cache import Hot
-from lodestore.backends.sqlite.cache.log_tail import Tail
+from lodestore.backends.sqlite.cache.hot_cache import HotCache
+from lodestore.backends.sqlite.cache.log_tail import LogTail
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.records import writes as execute
+from lodestore.backends.sqlite.engine.commits import Commit
+from lodestore.backends.sqlite.records import reads
+from lodestore.core.backend import MISS
 from lodestore.core.families import CACHE, CONVERSATION, RAW_MESSAGE
-from lodestore.core.records import MISS, Append, Copy, Drop, Page, Put, Row, Write
-from lodestore.errors import Refused, Unavailable
+from lodestore.core.records import Append, Copy, Drop, Page, Put, Row, Write
+from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from tests.support.rival_writer import add_message, board
 from tests.support.sqlite_tools import backend, run
@@ -36,7 +36,7 @@ KEYS = 40
 A_LONG_TURN = 60_000.0  # milliseconds: no test has a turn that long
 
 
-def hot(store: Store) -> Hot:
+def hot(store: Store) -> HotCache:
     found = backend(store).hot
     assert found is not None
     return found
@@ -168,9 +168,9 @@ class TestValues:
             wrong: list[Any] = ["", 1, None, [], b"1", "a\0", "x" * 1025]
             for key in wrong:
                 for _ in range(2):
-                    with pytest.raises(Refused, match="cache_key"):
+                    with pytest.raises(InvalidInputError, match="cache_key"):
                         await store.load_cache_entry(key)
-                    with pytest.raises(Refused, match="cache_key"):
+                    with pytest.raises(InvalidInputError, match="cache_key"):
                         await store.load_cache_entries(["1", key])
 
         run(work, tmp_path / "a.db")
@@ -180,7 +180,7 @@ class TestValues:
             await store.store_cache_entry("k", {})
             assert await store.load_cache_entry("k") == {}
             await store.shutdown()
-            with pytest.raises(Unavailable, match="not open"):
+            with pytest.raises(UnavailableError, match="not open"):
                 await store.load_cache_entry("k")
             await store.initialize()
             assert await store.load_cache_entry("k") == {}
@@ -305,7 +305,7 @@ class TestLogs:
     ) -> None:
         bodies = [b'{"n":"%b"}' % (b"x" * size) for size in sizes]
         first = data.draw(st.integers(0, len(bodies)))
-        tail = Tail(bodies[:first], whole=whole)
+        tail = LogTail(bodies[:first], whole=whole)
         tail.extend(bodies[first:])
         for wanted in (count, None):
             found = tail.newest(wanted)
@@ -484,7 +484,7 @@ class TestContract:
 
 def snapshot(store: Store, key: str) -> tuple[int, list[Row | None]]:
     """An entry as the file holds it now, and the commit sequence."""
-    return execute.as_of(backend(store)._reading, lambda run: execute.fetch_all(run, CACHE, [(key,)]))
+    return reads.as_of(backend(store)._reading, lambda run: reads.fetch_all(run, CACHE, [(key,)]))
 
 
 def change(path: Path, *statements: str) -> None:
@@ -646,23 +646,23 @@ def test_no_stale_read_beside_another_process(tmp_path: Path) -> None:
     assert foreign > 100
 
 
-def no_check(self: Hot) -> bool:
+def no_check(self: HotCache) -> bool:
     self._until, self._true = float("inf"), True
     return True
 
 
-def counts_own_commits(self: Hot, units: int, commits: list[Commit]) -> None:
+def counts_own_commits(self: HotCache, units: int, commits: list[Commit]) -> None:
     self._seen = commits[0].before if commits and self._seen is not None else self._seen
     TAKE_IN(self, units, commits)
 
 
-def trusts_the_version_alone(self: Hot) -> bool:
+def trusts_the_version_alone(self: HotCache) -> bool:
     compared = COMPARE(self)
     self._moved = self._reading.execute("PRAGMA data_version").fetchone()[0]
     return compared
 
 
-TAKE_IN, COMPARE = Hot.take_in, Hot._compare
+TAKE_IN, COMPARE = HotCache.take_in, HotCache._compare
 
 
 @pytest.mark.parametrize(
@@ -672,7 +672,7 @@ TAKE_IN, COMPARE = Hot.take_in, Hot._compare
 def test_a_broken_protocol_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, broken: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(Hot, method, broken)
+    monkeypatch.setattr(HotCache, method, broken)
     watch = stress(tmp_path, 30, enough=20)
     print(f"{watch.reads:,} reads, {watch.stale} stale")
     assert watch.stale >= 20

@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from lodestore.backends.sqlite.vectors import index_writer as packed
-from lodestore.backends.sqlite.vectors import ivf as cells
-from lodestore.backends.sqlite.vectors import ivf_training as training
-from lodestore.backends.sqlite.vectors import verify as checking
+from lodestore.backends.sqlite.vectors import index_writer, ivf, ivf_training, verify
 from lodestore.backends.sqlite.vectors.quantization import Floats
-from lodestore.backends.sqlite.vectors.score_bounds import Bounds
-from lodestore.backends.sqlite.vectors.types import Entry, Span
+from lodestore.backends.sqlite.vectors.score_bounds import ScoreBounds
+from lodestore.backends.sqlite.vectors.types import Span, VectorEntry
 from tests.support.vector_box import METRICS, OWNERS, PARTS, WHOLE, Box, agree, box, drawn, play, steps
 
 
@@ -34,16 +30,16 @@ def fill(held: Box, span: Span, part: str, vectors: Floats, start: int = 0) -> N
     for place, vector in enumerate(vectors, start):
         row = len(held.truth) + 1
         held.truth[row] = vector.tobytes()
-        entries.append(Entry(span[0] + place, row, held.truth[row]))
-    packed.add(held.run, held.space, span, part, entries)
+        entries.append(VectorEntry(span[0] + place, row, held.truth[row]))
+    index_writer.add(held.run, held.space, span, part, entries)
 
 
 def divide(held: Box, owner: int, part: str, count: int | None = None) -> None:
     """Give a namespace cells."""
-    vectors, wanted = training.sample(held.run, held.space, OWNERS[owner], part)
+    vectors, wanted = ivf_training.sample(held.run, held.space, OWNERS[owner], part)
     if len(vectors):
-        centres = training.train(vectors, count or wanted)
-        training.swap(held.run, held.space, OWNERS[owner], part, centres)
+        centres = ivf_training.train(vectors, count or wanted)
+        ivf_training.swap(held.run, held.space, OWNERS[owner], part, centres)
 
 
 def cells_used(held: Box) -> list[int]:
@@ -75,7 +71,7 @@ class TestSets:
             agree(metric, query, exactly, wanted)
             listed = [hit for portion in held.found(query, OWNERS, part) for hit in portion]
             assert sorted(listed) == sorted(exactly)
-            if len(cells_used(held)) <= cells.LEAST_PROBED and max((c for *_, c in divided), default=0) <= 5:
+            if len(cells_used(held)) <= ivf.LEAST_PROBED and max((c for *_, c in divided), default=0) <= 5:
                 assert listed == exactly
 
     @given(steps, st.integers(1, 40))
@@ -95,7 +91,7 @@ class TestSets:
             for owner in (0, 1):
                 held.step(owner, 0, 500, [("", range(500))], 3)
                 divide(held, owner, "")
-            packed.remove(held.run, OWNERS[0], *OWNERS[0])
+            index_writer.remove(held.run, OWNERS[0], *OWNERS[0])
             assert held.run.execute("SELECT low FROM cells").fetchall() == [(OWNERS[1][0],)]
 
     def test_cells_are_made_anew(self) -> None:
@@ -107,7 +103,7 @@ class TestSets:
             divide(held, 0, "")
             assert set(cells_used(held)).isdisjoint(old)
             assert held.run.execute("SELECT count(*), min(trained) FROM cells").fetchone() == (1, 6000)
-            assert packed.count(held.run, held.space, OWNERS, "") == 6000
+            assert index_writer.count(held.run, held.space, OWNERS, "") == 6000
 
 
 class TestNearest:
@@ -131,28 +127,28 @@ class TestNearest:
 
     def test_few_codes_are_read(self, held: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         looked: list[int] = []
-        above = Bounds.above
+        above = ScoreBounds.above
 
-        def counted(bounds: Bounds, factors: Any, codes: Any) -> Any:
+        def counted(bounds: ScoreBounds, factors: Any, codes: Any) -> Any:
             looked.append(len(codes))
             return above(bounds, factors, codes)
 
-        monkeypatch.setattr(Bounds, "above", counted)
+        monkeypatch.setattr(ScoreBounds, "above", counted)
         assert next(held.found(clustered(1, 3)[0].tobytes()))
         assert 0 < sum(looked) < 22_000 / 2
 
     def test_a_cell_that_is_not_there_is_told(self, held: Box) -> None:
         held.run.execute("UPDATE packed SET cell = 9999 WHERE last = (SELECT min(last) FROM packed)")
-        problems = checking.problems(held.run, {"s": held.space}, WHOLE, [], held.floats)
+        problems = verify.problems(held.run, {"s": held.space}, WHOLE, [], held.floats)
         assert any("there is no cell 9999" in line for line in problems)
 
 
 def test_large_namespaces_want_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "LARGE", 1000)
+    monkeypatch.setattr(ivf_training, "LARGE", 1000)
     with box("cosine", 32) as held:
 
         def wants(part: str = "") -> bool:
-            return training.wants_training(held.run, held.space, OWNERS[0], part)
+            return ivf_training.wants_training(held.run, held.space, OWNERS[0], part)
 
         fill(held, OWNERS[0], "", clustered(999, 1))
         fill(held, OWNERS[0], "a", clustered(10, 1), 900_000)
@@ -169,9 +165,9 @@ def test_large_namespaces_want_training(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_sample_is_from_all_over_and_small() -> None:
     with box("cosine", 32) as held:
         fill(held, OWNERS[0], "", clustered(20_000, 1))
-        vectors, count = training.sample(held.run, held.space, OWNERS[0], "")
+        vectors, count = ivf_training.sample(held.run, held.space, OWNERS[0], "")
         assert count == 141
-        assert count * training.PER_CELL <= len(vectors) < 1.5 * count * training.PER_CELL
+        assert count * ivf_training.PER_CELL <= len(vectors) < 1.5 * count * ivf_training.PER_CELL
         whole = clustered(20_000, 1)
         near = (vectors[:: len(vectors) // 50] @ whole.T).argmax(axis=1)
         assert (np.diff(near) > 0).all()
@@ -185,7 +181,7 @@ def test_a_vector_lies_in_the_cell_of_the_nearest_centre(metric: str) -> None:
         fill(held, OWNERS[0], "", vectors[:1500])
         divide(held, 0, "")
         fill(held, OWNERS[0], "", vectors[1500:], 1500)
-        (there,) = cells.cells_of(held.run, held.space, OWNERS, "")
+        (there,) = ivf.cells_of(held.run, held.space, OWNERS, "")
         centres = there.codes * there.factors[0][:, None]
         away = np.linalg.norm(vectors[:, None] - centres[None], axis=2)
         for cell, blob in held.run.execute("SELECT cell, numbers FROM packed").fetchall():

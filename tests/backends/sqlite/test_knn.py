@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from lodestore.backends.sqlite.vectors import chunk_store as chunks
-from lodestore.backends.sqlite.vectors import index_writer as packed
-from lodestore.backends.sqlite.vectors import quantization as codes
+from lodestore.backends.sqlite.vectors import chunk_store, index_writer, quantization
 from lodestore.backends.sqlite.vectors.knn import nearest
-from lodestore.backends.sqlite.vectors.types import Entry, Span
-from lodestore.errors import Corrupt, Refused
+from lodestore.backends.sqlite.vectors.types import Span, VectorEntry
+from lodestore.errors import CorruptError, InvalidInputError
 from lodestore.sql import sqlite_vectors as sql
 from tests.support.vector_box import METRICS, OWNERS, PARTS, WHOLE, Box, agree, box, drawn, places, play, steps
 
@@ -30,7 +27,7 @@ class TestSteps:
             assert held.problems() == []
             for part in (None, *PARTS):
                 count = sum(part in (None, one.part) for one in held.model.values())
-                assert packed.count(held.run, held.space, OWNERS, part) == count
+                assert index_writer.count(held.run, held.space, OWNERS, part) == count
 
     @given(steps, steps)
     def test_a_rollback_leaves_no_trace(self, moves: Any, undone: Any) -> None:
@@ -47,7 +44,7 @@ class TestSteps:
             for place in range(1300):
                 held.step(0, place, place, [("", [place])], place)
                 sizes = [row[0] for row in held.run.execute("SELECT size FROM packed")]
-                assert sum(size < sql.CHUNK for size in sizes) <= chunks.SMALL
+                assert sum(size < sql.CHUNK for size in sizes) <= chunk_store.SMALL
             assert sorted(sizes)[-2:] == [sql.CHUNK] * 2
             assert held.problems() == []
 
@@ -62,8 +59,8 @@ class TestSteps:
             assert held.dump() == []
 
     def test_a_vector_of_another_dimension_is_refused(self) -> None:
-        with box() as held, pytest.raises(Refused, match="3 dimensions"):
-            packed.add(held.run, held.space, OWNERS[0], "", [Entry(OWNERS[0][0], 1, bytes(16))])
+        with box() as held, pytest.raises(InvalidInputError, match="3 dimensions"):
+            index_writer.add(held.run, held.space, OWNERS[0], "", [VectorEntry(OWNERS[0][0], 1, bytes(16))])
 
 
 class TestNearest:
@@ -116,7 +113,9 @@ class TestNearest:
             span = OWNERS[0]
             blobs = [np.array(vector, "<f4").tobytes() for vector in vectors]
             held.truth = dict(enumerate(blobs))
-            packed.add(held.run, held.space, span, "", [Entry(span[0] + n, n, blob) for n, blob in enumerate(blobs)])
+            index_writer.add(
+                held.run, held.space, span, "", [VectorEntry(span[0] + n, n, blob) for n, blob in enumerate(blobs)]
+            )
             listed = [hit for portion in held.found(query) for hit in portion]
             assert listed == sorted(listed, key=lambda hit: (-hit[2], hit[0]))
             assert [hit for portion in held.found(query, exact=True) for hit in portion] == listed
@@ -131,8 +130,8 @@ class TestNearest:
         query = (rng.standard_normal(4) * 10.0**exponent).astype("<f4").tobytes()
         with box(metric, 4) as held:
             held.truth = {row: vector.tobytes() for row, vector in enumerate(vectors)}
-            entries = [Entry(OWNERS[0][0] + row, row, vector) for row, vector in held.truth.items()]
-            packed.add(held.run, held.space, OWNERS[0], "", entries)
+            entries = [VectorEntry(OWNERS[0][0] + row, row, vector) for row, vector in held.truth.items()]
+            index_writer.add(held.run, held.space, OWNERS[0], "", entries)
             listed = [hit for portion in held.found(query) for hit in portion]
             assert listed == sorted(listed, key=lambda hit: (-hit[2], hit[0]))
             assert [hit for portion in held.found(query, exact=True) for hit in portion] == listed
@@ -153,8 +152,8 @@ class TestNearest:
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             held.truth = {row: vector.tobytes() for row, vector in enumerate(vectors)}
             span = OWNERS[0]
-            entries = [Entry(span[0] + row, row, vector) for row, vector in held.truth.items()]
-            packed.add(held.run, held.space, span, "", entries)
+            entries = [VectorEntry(span[0] + row, row, vector) for row, vector in held.truth.items()]
+            index_writer.add(held.run, held.space, span, "", entries)
             query = rng.standard_normal(20).astype("<f4").tobytes()
             whole = [hit for portion in held.found(query) for hit in portion]
             for many in (1, 2, 3):
@@ -175,12 +174,12 @@ class TestNearest:
             vectors = rng.standard_normal((4000, 64)).astype("<f4")
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             held.truth = {row: vector.tobytes() for row, vector in enumerate(vectors)}
-            packed.add(
+            index_writer.add(
                 held.run,
                 held.space,
                 OWNERS[0],
                 "",
-                [Entry(OWNERS[0][0] + row, row, v) for row, v in held.truth.items()],
+                [VectorEntry(OWNERS[0][0] + row, row, v) for row, v in held.truth.items()],
             )
             read: list[int] = []
 
@@ -197,7 +196,7 @@ class TestNearest:
             assert list(held.found(drawn(held.space, 1))) == []
 
     def test_a_query_of_another_dimension_is_refused(self) -> None:
-        with box() as held, pytest.raises(Refused, match="3 dimensions"):
+        with box() as held, pytest.raises(InvalidInputError, match="3 dimensions"):
             next(held.found(bytes(8)))
 
 
@@ -233,7 +232,7 @@ class TestCodes:
         matrix[: count // 2] = 127
         query = np.where(rng.random(dimension) < 0.9, 127, -127).astype(np.int8)
         wanted = matrix.astype(np.int64) @ query.astype(np.int64)
-        for kernel in (codes.plain, codes.fast):
+        for kernel in (quantization.plain, quantization.fast):
             out = np.empty(count)
             kernel(query)(matrix, out)
             assert np.array_equal(out, wanted)
@@ -247,7 +246,7 @@ class TestCodes:
     )
     def test_residuals_are_not_too_small(self, vectors: list[list[float]]) -> None:
         floats = np.array(vectors, np.float32)
-        made, (scale, residual, size) = codes.quantised(floats)
+        made, (scale, residual, size) = quantization.quantize(floats)
         off = np.linalg.norm(floats.astype(float) - scale.astype(float)[:, None] * made, axis=1)
         assert (residual >= off * (1 - 1e-12)).all()
         assert (size >= np.linalg.norm(floats.astype(float), axis=1) * (1 - 1e-12)).all()
@@ -305,5 +304,5 @@ class TestProblems:
 
     def test_a_broken_chunk_is_no_answer(self, held: Box) -> None:
         held.run.execute("UPDATE packed SET codes = substr(codes, 2)")
-        with pytest.raises(Corrupt, match="reindex"):
+        with pytest.raises(CorruptError, match="reindex"):
             next(held.found(drawn(held.space, 1)))

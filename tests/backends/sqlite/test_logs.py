@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.maintenance import compaction as sealing
-from lodestore.backends.sqlite.records import chunk_format as chunks
+from lodestore.backends.sqlite.maintenance import compaction
+from lodestore.backends.sqlite.records import chunk_format
 from lodestore.core.families import CONVERSATION, RAW_MESSAGE
 from lodestore.core.records import BODY, VERSION, Append, Copy, Drop, Page, Put, Row
 from lodestore.encoding.json_codec import loads
-from lodestore.errors import Corrupt, Refused, Unavailable
-from lodestore.sql import upgrade as schema_upgrade
+from lodestore.errors import CorruptError, InvalidInputError, UnavailableError
+from lodestore.sql import upgrade
 from lodestore.sql.sqlite_logs import LAST, SPAN
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, python, run
@@ -42,7 +41,7 @@ def at(position: int, owner: str = "c", version: int | None = None) -> Copy:
 
 async def seal_all(handle: SQLiteBackend) -> int:
     """The part of `compact` that is about logs."""
-    return await sealing.walk(handle._writer, handle._packer, lambda: None)
+    return await compaction.walk(handle._writer, handle._packer, lambda: None)
 
 
 def stored(path: Path, text: str = "SELECT id % 4294967296, sealed FROM raw_message ORDER BY id") -> list[Any]:
@@ -64,7 +63,7 @@ def change(path: Path, *statements: str) -> None:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "MESSAGES", 10)
+    monkeypatch.setattr(compaction, "MESSAGES", 10)
 
 
 class TestPositions:
@@ -73,10 +72,10 @@ class TestPositions:
             base = store.backend
             await base.apply([at(LAST), at(0), at(3, "d")])
             for write in (at(SPAN), at(2**53), at(-1)):
-                with pytest.raises(Refused, match=r"raw_message\('c', .*0 to 4294967295"):
+                with pytest.raises(InvalidInputError, match=r"raw_message\('c', .*0 to 4294967295"):
                     await base.apply([write])
             for bodies in ((b"{}",), (b"{}", b"{}")):
-                with pytest.raises(Refused, match="the log is full"):
+                with pytest.raises(InvalidInputError, match="the log is full"):
                     await base.apply([Append(RAW_MESSAGE, ("c",), bodies, 9)])
             assert await base.keys(Page(RAW_MESSAGE)) == [("c", 0), ("c", LAST), ("d", 3)]
             assert await store.append_raw_messages("d", messages(1)) == [4]
@@ -103,7 +102,7 @@ class TestPositions:
 
     def test_a_log_takes_no_put(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
-            with pytest.raises(Refused, match="by Append or Copy"):
+            with pytest.raises(InvalidInputError, match="by Append or Copy"):
                 await store.backend.apply([Put(RAW_MESSAGE, ("c", 0), b"{}", 1)])
 
         run(work, tmp_path / "a.db")
@@ -140,14 +139,14 @@ LOGS = "SELECT sql FROM sqlite_master WHERE tbl_name IN ('agent', 'conversation'
 
 class TestUpgrade:
     def upgrade(self, path: Path) -> None:
-        schema_upgrade.upgrade(path, lambda: driver.connect(str(path), None, timeout=5))
+        upgrade.upgrade(path, lambda: driver.connect(str(path), None, timeout=5))
 
     def test_positions_that_do_not_fit_leave_the_store_as_it_was(self, tmp_path: Path) -> None:
         path = tmp_path / "old.db"
         shutil.copy(FROZEN, path)
         change(path, f"UPDATE raw_message SET position = {SPAN} WHERE conversation_id = 'Z' AND position = 0")
         tables = stored(path, LOGS)
-        with pytest.raises(Unavailable, match=f"raw_message has the positions .* to {SPAN}.*as it was"):
+        with pytest.raises(UnavailableError, match=f"raw_message has the positions .* to {SPAN}.*as it was"):
             self.upgrade(path)
         assert stored(path, LOGS) == tables
 
@@ -165,19 +164,21 @@ class TestUpgrade:
 
 
 class TestChunks:
-    @given(st.lists(st.tuples(st.binary(min_size=1).filter(chunks.fits), *[st.integers(0, 2**48)] * 3), min_size=1))
-    def test_a_chunk_gives_back_what_went_in(self, rows: list[chunks.Message]) -> None:
-        chunk = chunks.seal(rows)
-        assert chunks.sealed(chunk)
-        assert chunks.messages(chunk, len(rows), "here") == rows
-        assert chunks.bodies(chunk) == [row[0] for row in rows]
+    @given(
+        st.lists(st.tuples(st.binary(min_size=1).filter(chunk_format.fits), *[st.integers(0, 2**48)] * 3), min_size=1)
+    )
+    def test_a_chunk_gives_back_what_went_in(self, rows: list[chunk_format.Message]) -> None:
+        chunk = chunk_format.seal(rows)
+        assert chunk_format.sealed(chunk)
+        assert chunk_format.messages(chunk, len(rows), "here") == rows
+        assert chunk_format.bodies(chunk) == [row[0] for row in rows]
 
     def test_one_that_is_none_is_corrupt(self) -> None:
-        chunk = chunks.seal([(b"{}", 1, 2, 3), (b"[]", 4, 5, 6)])
+        chunk = chunk_format.seal([(b"{}", 1, 2, 3), (b"[]", 4, 5, 6)])
         head, *lines = chunk.split(b"\n")
         for wrong, count in ((chunk, 3), (b"\n".join((head, lines[0])), 2), (b"\x1e{}\n{}\n[]", 2), (b"\x1e[1", 1)):
-            with pytest.raises(Corrupt, match="here: "):
-                chunks.messages(wrong, count, "here")
+            with pytest.raises(CorruptError, match="here: "):
+                chunk_format.messages(wrong, count, "here")
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -297,7 +298,7 @@ class TestSealing:
             await store.compact()
 
         run(work, tmp_path / "a.db")
-        monkeypatch.setattr(sealing, "ROWS", 11)
+        monkeypatch.setattr(compaction, "ROWS", 11)
         run(work, tmp_path / "b.db")
         assert stored(tmp_path / "a.db") == stored(tmp_path / "b.db")
 
@@ -319,7 +320,7 @@ class TestSealing:
                 lambda: store.backend.apply([Drop(RAW_MESSAGE, ("c", 3), 9)]),
             ]
             for read in reads:
-                with pytest.raises(Corrupt, match=r"raw_message\('c', "):
+                with pytest.raises(CorruptError, match=r"raw_message\('c', "):
                     await read()
             problems = (await store.verify())["problems"]
             assert len(problems) == 3, problems

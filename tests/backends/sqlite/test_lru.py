@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from lodestore.backends.sqlite.cache.lru import Recent
-from lodestore.core.records import MISS
+from lodestore.backends.sqlite.cache.lru import LRUCache
+from lodestore.core.backend import MISS
 
 LIMIT = 40
 steps = st.lists(
@@ -16,7 +15,7 @@ steps = st.lists(
 
 @given(steps)
 def test_it_is_a_bounded_dictionary_of_the_newest(steps: list[tuple[str, str, int]]) -> None:
-    recent, truth = Recent(LIMIT, lambda key, value: value), dict[str, int]()  # in the order of use
+    recent, truth = LRUCache(LIMIT, lambda key, value: value), dict[str, int]()  # in the order of use
     sure: set[str] = set()  # what half of the bound has had room for ever since it was used
     for what, key, size in steps:
         if what == "put":

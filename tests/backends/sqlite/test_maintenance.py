@@ -11,7 +11,7 @@ import pytest
 
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.backends.sqlite.engine import driver
-from lodestore.errors import Refused, Unavailable
+from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, run, trace
 
@@ -81,9 +81,9 @@ class TestBackup:
         (tmp_path / "copy.db").write_text("precious")
 
         async def work(store: Store) -> None:
-            with pytest.raises(Refused, match="never overwrites"):
+            with pytest.raises(InvalidInputError, match="never overwrites"):
                 await store.backup(str(tmp_path / "copy.db"))
-            with pytest.raises(Unavailable, match="cannot write"):
+            with pytest.raises(UnavailableError, match="cannot write"):
                 await store.backup(str(tmp_path / "no" / "such" / "folder.db"))
 
         run(work, tmp_path / "a.db")

@@ -20,16 +20,13 @@ import pytest
 import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.search import index as searching
-from lodestore.backends.sqlite.search import indexer as indexing
-from lodestore.backends.sqlite.search import result_reader as reading
-from lodestore.backends.sqlite.search import searcher as looking
-from lodestore.backends.sqlite.vectors import ivf_training as training
+from lodestore.backends.sqlite.search import index, indexer, result_reader, searcher
+from lodestore.backends.sqlite.vectors import ivf_training
 from lodestore.core.families import MEMORY, RAW_MESSAGE, RESULT
 from lodestore.core.records import Copy
-from lodestore.errors import Corrupt, Refused, Unavailable
+from lodestore.errors import CorruptError, InvalidInputError, UnavailableError
 from lodestore.sql import sqlite_fts as sql
-from lodestore.store.search_service import Hit
+from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, python, run, trace
 
@@ -68,7 +65,7 @@ class TestAsleep:
                 await store.append_raw_messages("c", saying(f"kot {number}"))
                 await store.store_memory("c", "m", {"text": "kot"})
             await store.delete_memory("c", "m")
-            await asyncio.sleep(3 * searching.QUIET)
+            await asyncio.sleep(3 * index.QUIET)
             await store.compact()
             assert backend(store)._reading.execute("SELECT * FROM unindexed").fetchall() == [(sql.FIRST, sql.END)]
             assert backend(store)._reading.execute("SELECT count(*) FROM posting").fetchone() == (0,)
@@ -81,7 +78,7 @@ class TestAsleep:
         run(wake, tmp_path / "a.db")
 
     def test_a_first_search_that_is_cut_off_goes_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(indexing, "STEP_BYTES", 2000)
+        monkeypatch.setattr(indexer, "STEP_BYTES", 2000)
 
         async def work(store: Store) -> None:
             for number in range(50):
@@ -121,7 +118,7 @@ class TestKeepingUp:
             await store.append_raw_messages("c", saying("kot"))
             await store.store_memory("c", "m", {"text": "kot"})
             assert queued(store) == 2
-            await asyncio.sleep(3 * searching.QUIET)
+            await asyncio.sleep(3 * index.QUIET)
             assert queued(store) == 0
             seen = trace(store)
             assert len(await store.search("kot")) == 2
@@ -130,8 +127,8 @@ class TestKeepingUp:
         run(work, tmp_path / "a.db")
 
     def test_and_beside_the_writes_where_many_wait(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(searching, "MANY", 50)
-        monkeypatch.setattr(searching, "QUIET", 3600)
+        monkeypatch.setattr(index, "MANY", 50)
+        monkeypatch.setattr(index, "QUIET", 3600)
 
         async def work(store: Store) -> None:
             await wake(store)
@@ -148,7 +145,7 @@ class TestKeepingUp:
 
         async def wait(store: Store) -> None:
             assert queued(store) == 1
-            await asyncio.sleep(3 * searching.QUIET)
+            await asyncio.sleep(3 * index.QUIET)
             assert queued(store) == 0
 
         run(write, tmp_path / "a.db")
@@ -174,9 +171,9 @@ class TestKeepingUp:
     def test_steps_are_short_and_begin_where_the_last_one_ended(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(indexing, "STEP_BYTES", 2000)
-        monkeypatch.setattr(indexing, "ENTRIES", 3)
-        monkeypatch.setattr(indexing, "MOST_GONE", 4)
+        monkeypatch.setattr(indexer, "STEP_BYTES", 2000)
+        monkeypatch.setattr(indexer, "ENTRIES", 3)
+        monkeypatch.setattr(indexer, "MOST_GONE", 4)
 
         async def work(store: Store) -> None:
             for number in range(20):
@@ -189,7 +186,7 @@ class TestKeepingUp:
             assert keys(await store.search("kot", limit=None)) == before
             await store.delete_conversation("c1")
             await store.store_raw_messages("c2", saying("kot"))
-            await asyncio.sleep(3 * searching.QUIET)
+            await asyncio.sleep(3 * index.QUIET)
             assert (await store.verify())["problems"] == []
             stays = [
                 key for key in before if len(key) == 1 or key[0] == "c0" or (str(key[1])[0] == "m" and key[0] != "c1")
@@ -220,7 +217,7 @@ class TestKeepingUp:
             store = Store(SQLiteBackend(tmp_path / "a.db"))
             for _ in range(2):
                 for ask in (lambda: store.search("a"), store.reindex):
-                    with pytest.raises(Unavailable):
+                    with pytest.raises(UnavailableError):
                         await ask()
                 await store.initialize()
                 assert await store.search("a") == []
@@ -231,7 +228,7 @@ class TestKeepingUp:
     def test_a_place_beyond_the_numbers_is_refused(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
             for place in (-1, 2**32):
-                with pytest.raises(Refused, match="places"):
+                with pytest.raises(InvalidInputError, match="places"):
                     await store.backend.apply([Copy(RESULT, (b"{}", 1, 1, 1, None, place, "r"))])
 
         run(work, tmp_path / "a.db")
@@ -290,7 +287,7 @@ class TestWhatIsWrong:
                 await store.compact()
 
         async def look(store: Store) -> None:
-            with pytest.raises(Corrupt):
+            with pytest.raises(CorruptError):
                 await store.load_raw_messages("c")
             await store.reindex()
             expected = [("d", 0), ("c", "n")] if sealed else [("c", 0), ("c", 2), ("d", 0), ("c", "n")]
@@ -306,7 +303,7 @@ class TestWhatIsWrong:
 
 class TestVectors:
     def test_a_large_namespace_gets_cells_by_itself(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(training, "LARGE", 100)
+        monkeypatch.setattr(ivf_training, "LARGE", 100)
         chance = random.Random(3)
         vectors = [[chance.gauss(0, 1) for _ in range(4)] for _ in range(300)]
 
@@ -314,7 +311,7 @@ class TestVectors:
             await store.upsert_vectors("docs", [f"i{n}" for n in range(300)], vectors)
             await store.append_raw_messages("c", saying(*"abc"), vectors=vectors[:3])
             await wake(store)
-            await asyncio.sleep(4 * searching.QUIET)
+            await asyncio.sleep(4 * index.QUIET)
             await store.upsert_vectors("docs", ["new"], [[1, 0, 0, 0]])
             for _ in range(100):
                 if backend(store)._reading.execute("SELECT count(*) FROM cells").fetchone() != (0,):
@@ -363,7 +360,7 @@ class TestBoth:
     def test_a_commit_between_the_two_is_noticed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
     ) -> None:
-        path, at_once, whole = tmp_path / "agent.db", looking.Looking._at_once, reading.legs
+        path, at_once, whole = tmp_path / "agent.db", searcher.Searcher._at_once, result_reader.legs
         walked: list[object] = []
 
         def commit() -> None:
@@ -375,7 +372,7 @@ class TestBoth:
 
         here: list[object] = []  # what is read on the loop: whether there are few vectors, then these
 
-        def late(self: looking.Looking, run: object, read: Any, **more: Any) -> Any:
+        def late(self: searcher.Searcher, run: object, read: Any, **more: Any) -> Any:
             if run is self._looking:
                 here.append(read)
                 if len(here) == 2:
@@ -386,8 +383,8 @@ class TestBoth:
         async def work(store: Store) -> None:
             await store.append_raw_messages("c", saying("pog", "jim"), vectors=[[1.0, 0.0], [0.6, 0.8]])
             await wake(store)
-            monkeypatch.setattr(looking.Looking, "_at_once", late)
-            monkeypatch.setattr(reading, "legs", lambda *given: (walked.append("whole"), whole(*given))[1])
+            monkeypatch.setattr(searcher.Searcher, "_at_once", late)
+            monkeypatch.setattr(result_reader, "legs", lambda *given: (walked.append("whole"), whole(*given))[1])
             hits = await store.search("pog", vector=[0.0, 1.0], namespace="c", explain=True, neighbours=0)
             there = {0: {"text", "vector"}, 1: {"vector"}}
             expected = {"raw_message": {**there, 2: {"text", "vector"}}, "nothing": there, "conversation": {}}
@@ -401,9 +398,9 @@ class TestBoth:
             await store.append_raw_messages("c", saying("pog", "jim"), vectors=[[1.0, 0.0], [0.6, 0.8]])
             await wake(store)
             expected = await store.search("pog", vector=[0.0, 1.0], namespace="c")
-            monkeypatch.setattr(reading, "FEW", 1)
-            monkeypatch.setattr(reading, "by_text", None)
-            monkeypatch.setattr(reading, "few_near", None)
+            monkeypatch.setattr(result_reader, "FEW", 1)
+            monkeypatch.setattr(result_reader, "by_text", None)
+            monkeypatch.setattr(result_reader, "few_near", None)
             assert await store.search("pog", vector=[0.0, 1.0], namespace="c") == expected
 
         run(work, tmp_path / "agent.db")
@@ -414,7 +411,7 @@ class TestBoth:
             await wake(store)
             for name in ("few_near", "by_text"):
                 with monkeypatch.context() as patch:
-                    patch.setattr(reading, name, lambda *given: 1 / 0)
+                    patch.setattr(result_reader, name, lambda *given: 1 / 0)
                     with pytest.raises(ZeroDivisionError):
                         await store.search("pog", vector=[0.0, 1.0], namespace="c")
             assert len(await store.search("pog", vector=[0.0, 1.0], namespace="c")) == 1

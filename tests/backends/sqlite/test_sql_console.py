@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from lodestore.backends.memory import MemoryBackend
-from lodestore.backends.sqlite import sql_console as door
+from lodestore.backends.sqlite import sql_console
 from lodestore.core.families import FAMILIES
-from lodestore.errors import Refused, Unavailable, Unsupported
+from lodestore.errors import InvalidInputError, UnavailableError, UnsupportedError
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import run
 
@@ -66,8 +66,8 @@ def test_a_partial_conversation_has_no_data(tmp_path: Path) -> None:
 
 
 def test_every_family_has_a_view(tmp_path: Path) -> None:
-    assert len(dict(door.views())) == len(FAMILIES)
-    for name, _ in door.views():
+    assert len(dict(sql_console.views())) == len(FAMILIES)
+    for name, _ in sql_console.views():
         ask(tmp_path / f"{name}.db", f"SELECT * FROM {name}")
 
 
@@ -108,7 +108,7 @@ def test_nothing_but_reading(tmp_path: Path, statement: str) -> None:
         before = await store.get_storage_stats()
         try:
             answered = await store.sql(statement)
-        except Refused:
+        except InvalidInputError:
             answered = []
         assert answered == []
         after = await store.get_storage_stats()
@@ -124,14 +124,14 @@ def test_nothing_but_reading(tmp_path: Path, statement: str) -> None:
 
 @pytest.mark.parametrize("statement", ["DELETE FROM raw_message", "ATTACH 'x' AS y", "PRAGMA query_only = OFF"])
 def test_refusals_say_what_is_allowed(tmp_path: Path, statement: str) -> None:
-    with pytest.raises(Refused, match="only reading SQL"):
+    with pytest.raises(InvalidInputError, match="only reading SQL"):
         ask(tmp_path / "a.db", statement)
 
 
 def test_a_wrong_parameter_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidInputError):
         ask(tmp_path / "a.db", "SELECT ?", object())
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidInputError):
         ask(tmp_path / "b.db", "SELECT ?, ?", 1)
 
 
@@ -161,7 +161,7 @@ def test_closing_does_not_wait_for_a_question_without_end(tmp_path: Path) -> Non
         asking = asyncio.create_task(store.sql(ENDLESS))
         await asyncio.sleep(0.1)
         await asyncio.wait_for(store.shutdown(), 5)
-        with pytest.raises(Unavailable, match="interrupt"):
+        with pytest.raises(UnavailableError, match="interrupt"):
             await asking
 
     run(work, tmp_path / "a.db")
@@ -170,16 +170,16 @@ def test_closing_does_not_wait_for_a_question_without_end(tmp_path: Path) -> Non
 @pytest.mark.parametrize("bad", [(2**64,), ("\ud800",), None, 5])
 def test_what_cannot_be_bound_is_refused(tmp_path: Path, bad: Any) -> None:
     async def work(store: Store) -> None:
-        with pytest.raises(Refused, match="SQL"):
+        with pytest.raises(InvalidInputError, match="SQL"):
             await store.sql("SELECT ?", bad)
-        with pytest.raises(Refused, match="SQL"):
+        with pytest.raises(InvalidInputError, match="SQL"):
             await store.sql("SELECT 1\0, ?", (1,))
 
     run(work, tmp_path / "a.db")
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="AS"):
+    with pytest.raises(InvalidInputError, match="AS"):
         ask(tmp_path / "a.db", "SELECT 1 AS n, 2 AS n")
 
 
@@ -198,7 +198,7 @@ def test_the_view_of_the_cache_hides_what_has_expired(tmp_path: Path) -> None:
 def test_a_backend_without_sql_says_so() -> None:
     async def work() -> None:
         async with Store(MemoryBackend()) as store:
-            with pytest.raises(Unsupported, match="memory"):
+            with pytest.raises(UnsupportedError, match="memory"):
                 await store.sql("SELECT 1")
 
     asyncio.run(work())

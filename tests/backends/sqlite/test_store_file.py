@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from lodestore.backends.sqlite import SQLiteBackend
-from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.engine import store_file as creation
-from lodestore.errors import Corrupt, Refused, Unavailable, Unsupported
+from lodestore.backends.sqlite.engine import driver, store_file
+from lodestore.errors import CorruptError, InvalidInputError, UnavailableError, UnsupportedError
 from lodestore.sql import APPLICATION_ID, REVISION
 from lodestore.store.store import Store
 from tests.support.sqlite_tools import backend, python, run
@@ -68,7 +67,7 @@ def test_a_foreign_database_is_refused_and_untouched(tmp_path: Path) -> None:
     other.commit()
     other.close()
     before = path.read_bytes()
-    with pytest.raises(Refused, match="no lodestore store"):
+    with pytest.raises(InvalidInputError, match="no lodestore store"):
         run(fill, path)
     assert path.read_bytes() == before
 
@@ -76,7 +75,7 @@ def test_a_foreign_database_is_refused_and_untouched(tmp_path: Path) -> None:
 def test_garbage_is_refused_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "garbage.db"
     path.write_bytes(b"not a database at all, but long enough to have a header" * 100)
-    with pytest.raises(Refused, match="encrypted"):
+    with pytest.raises(InvalidInputError, match="encrypted"):
         run(fill, path)
     assert path.read_bytes().startswith(b"not a database")
 
@@ -85,7 +84,7 @@ def test_an_empty_file_is_taken_for_a_truncated_store(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     run(fill, path)
     os.truncate(path, 0)
-    with pytest.raises(Corrupt, match="empty"):
+    with pytest.raises(CorruptError, match="empty"):
         run(fill, path)
     assert path.stat().st_size == 0
     path.unlink()
@@ -96,7 +95,7 @@ def test_a_store_cut_in_half_is_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     run(fill, path)
     os.truncate(path, path.stat().st_size // 2 // 4096 * 4096)
-    with pytest.raises(Corrupt):
+    with pytest.raises(CorruptError):
         run(value, path)
 
 
@@ -109,7 +108,7 @@ def test_a_store_without_its_row_is_corrupt_and_leaves_no_thread(tmp_path: Path)
     async def work() -> None:
         store, before = SQLiteBackend(tmp_path / "a.db"), connected()
         for _ in range(3):
-            with pytest.raises(Corrupt, match="lost its row"):
+            with pytest.raises(CorruptError, match="lost its row"):
                 await store.open()
         assert await settled(before)
 
@@ -128,7 +127,7 @@ def test_drafts_of_killed_processes_are_swept_by_who_comes_next(tmp_path: Path) 
 
 def test_a_dangling_link_is_unavailable_and_stays(tmp_path: Path) -> None:
     (tmp_path / "a.db").symlink_to(tmp_path / "gone.db")
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         run(fill, tmp_path / "a.db")
     assert [p.name for p in tmp_path.iterdir()] == ["a.db"]
 
@@ -139,7 +138,7 @@ def test_a_store_of_the_future_is_refused(tmp_path: Path) -> None:
     connection = driver.connect(str(path), None, timeout=1)
     connection.execute(f"PRAGMA user_version = {REVISION + 1}")
     connection.close()
-    with pytest.raises(Unsupported, match="upgrade lodestore"):
+    with pytest.raises(UnsupportedError, match="upgrade lodestore"):
         run(value, path)
 
 
@@ -155,26 +154,26 @@ def test_an_old_store_is_upgraded_by_opening_it(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="is a directory"):
+    with pytest.raises(InvalidInputError, match="is a directory"):
         run(fill, tmp_path)
 
 
 def test_a_path_through_a_file_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         run(fill, tmp_path / "file" / "a.db")
 
 
 def test_a_failed_creation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creation, "schema_text", lambda: "CREATE TABLE broken (;\n")
-    with pytest.raises(Corrupt):
+    monkeypatch.setattr(store_file, "schema_text", lambda: "CREATE TABLE broken (;\n")
+    with pytest.raises(CorruptError):
         run(fill, tmp_path / "a.db")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_older_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver.sqlcipher, "sqlite_version_info", (3, 51, 2))
-    with pytest.raises(Unsupported, match="WAL"):
+    with pytest.raises(UnsupportedError, match="WAL"):
         run(fill, tmp_path / "a.db")
 
 
@@ -207,7 +206,7 @@ class TestEncryption:
         path = tmp_path / "a.db"
         run(fill, path, key="the right one")
         capfd.readouterr()
-        with pytest.raises(Refused, match="key") as caught:
+        with pytest.raises(InvalidInputError, match="key") as caught:
             run(fill, path, key=wrong)
         assert "another" not in str(caught.value)
         assert capfd.readouterr() == ("", "")
@@ -215,7 +214,7 @@ class TestEncryption:
 
     def test_a_plain_store_opened_with_a_key_is_refused(self, tmp_path: Path) -> None:
         run(fill, tmp_path / "a.db")
-        with pytest.raises(Refused, match="key"):
+        with pytest.raises(InvalidInputError, match="key"):
             run(value, tmp_path / "a.db", key="x")
 
     def test_the_key_stands_in_no_repr(self, tmp_path: Path) -> None:
@@ -240,7 +239,7 @@ class TestWhileOpen:
         async def replace(store: Store) -> None:
             await fill(store)
             os.replace(tmp_path / "other.db", path)
-            with pytest.raises(Unavailable, match="replaced"):
+            with pytest.raises(UnavailableError, match="replaced"):
                 await store.store_system_state("k", {"v": 2})
             assert (await store.health_check())["status"] == "unhealthy"
 
@@ -251,10 +250,10 @@ class TestWhileOpen:
         async def delete(store: Store) -> None:
             await fill(store)
             (tmp_path / name).unlink()
-            with pytest.raises(Unavailable, match="deleted"):
+            with pytest.raises(UnavailableError, match="deleted"):
                 await store.store_system_state("k", {"v": 2})
             for asking in (store.backup(str(tmp_path / "b.db")), store.verify(), store.compact()):
-                with pytest.raises(Unavailable, match="deleted"):
+                with pytest.raises(UnavailableError, match="deleted"):
                     await asking
             assert not (tmp_path / "b.db").exists()
             assert (tmp_path / name).exists() is False, "nothing came back empty"
@@ -287,7 +286,7 @@ class TestWhileOpen:
         store = Store(SQLiteBackend(tmp_path / "a.db"))
         first = asyncio.new_event_loop()
         first.run_until_complete(store.initialize())
-        with pytest.raises(Refused, match=r"lodestore\.sync"):
+        with pytest.raises(InvalidInputError, match=r"lodestore\.sync"):
             asyncio.run(store.load_system_state("k"))
         first.run_until_complete(store.shutdown())
         first.close()
@@ -375,7 +374,7 @@ class TestTurning:
             store, before = SQLiteBackend(tmp_path / "a.db"), connected()
             with monkeypatch.context() as patch:
                 patch.setattr(driver, "tune", tune)
-                with pytest.raises(Unavailable, match="injected"):
+                with pytest.raises(UnavailableError, match="injected"):
                     await store.open()
             assert await settled(before)
             await store.close()
@@ -395,7 +394,9 @@ class TestTurning:
             await asyncio.sleep(0)
             await store.shutdown()
             ended = await asyncio.gather(*reading, counting, *writing, return_exceptions=True)
-            assert [end for end in ended if isinstance(end, BaseException) and not isinstance(end, Unavailable)] == []
+            assert [
+                end for end in ended if isinstance(end, BaseException) and not isinstance(end, UnavailableError)
+            ] == []
 
         asyncio.run(work())
 

@@ -6,14 +6,15 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from ...core.backend import PORTION, Backend, Vitals
 from ...core.families import Family
-from ...core.records import PORTION, Backend, Key, Page, Row, Vitals, Write
-from ...errors import Refused
-from ..lifecycle import Turns
-from .filesystem import Disk
+from ...core.records import Key, Page, Row, Write
+from ...errors import InvalidInputError
+from ..lifecycle import Lifecycle
+from .filesystem import Filesystem
 from .scan import sliced
-from .store import Folder
-from .worker_thread import Worker
+from .store import FileStore
+from .worker_thread import WorkerThread
 
 
 class FileBackend(Backend):
@@ -33,15 +34,15 @@ class FileBackend(Backend):
         backups: bool = True,
         max_backup_files: int = 5,
         timeout: float = 30.0,
-        disk: Disk | None = None,
+        disk: Filesystem | None = None,
     ) -> None:
         if max_backup_files < 0:
-            raise Refused(f"max_backup_files: expected 0 or more, not {max_backup_files}")
+            raise InvalidInputError(f"max_backup_files: expected 0 or more, not {max_backup_files}")
         self.root = os.path.abspath(root)
         limit = max_backup_files if backups else 0
-        self._folder = Folder(self.root, disk or Disk(), pretty, limit, timeout)
-        self._worker = Worker()
-        self._turns = Turns()
+        self._folder = FileStore(self.root, disk or Filesystem(), pretty, limit, timeout)
+        self._worker = WorkerThread()
+        self._turns = Lifecycle()
 
     async def open(self) -> int:
         async with self._turns.turn():

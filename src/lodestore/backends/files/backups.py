@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-from ...errors import Refused
-from .filesystem import Disk
+from ...errors import InvalidInputError
+from .filesystem import Filesystem
 
 _NUMBERED = re.compile(r"([0-9]{6,})\.json").fullmatch
 
@@ -14,7 +14,7 @@ _NUMBERED = re.compile(r"([0-9]{6,})\.json").fullmatch
 class Backups:
     """The last `limit` versions of each file; 0 keeps none."""
 
-    def __init__(self, disk: Disk, root: str, limit: int) -> None:
+    def __init__(self, disk: Filesystem, root: str, limit: int) -> None:
         self._disk = disk
         self._root = root
         self._folder = f"{root}/.lodestore/backups"
@@ -45,13 +45,15 @@ class Backups:
         return sorted(int(match[1]) for match in map(_NUMBERED, found) if match)
 
     def content(self, path: str, number: int | None) -> bytes:
-        """One version, the newest for None; Refused where there is none."""
+        """One version, the newest for None; InvalidInputError where there is none."""
         numbers = self.numbers(path)
         wanted = number if number is not None else numbers[-1] if numbers else 0
         content = self._disk.read(self._file(path, wanted)) if wanted in numbers else None
         if content is None:
             there = ", ".join(map(str, numbers)) or "none"
-            raise Refused(f"{path}: no backup {'' if number is None else number}".rstrip() + f"; there are: {there}")
+            raise InvalidInputError(
+                f"{path}: no backup {'' if number is None else number}".rstrip() + f"; there are: {there}"
+            )
         return content
 
     def _file(self, path: str, number: int) -> str:
@@ -65,9 +67,9 @@ class Backups:
 
 
 def check_path(path: str) -> str:
-    """A path inside the store, as `conversations/conv_001/current.json`; Refused where it leads elsewhere."""
+    """A path inside the store, as `conversations/conv_001/current.json`; InvalidInputError where it leads elsewhere."""
     parts = path.split("/") if isinstance(path, str) else []
     bad = any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts)
     if len(parts) < 2 or bad or parts[0].startswith(".") or not path.endswith(".json"):
-        raise Refused(f"path: expected one such as conversations/conv_001/current.json, not {path!r}")
+        raise InvalidInputError(f"path: expected one such as conversations/conv_001/current.json, not {path!r}")
     return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from .filesystem import Disk
+from .filesystem import Filesystem
 
 
 def fail(error: OSError) -> None:
@@ -13,10 +13,10 @@ def fail(error: OSError) -> None:
     raise error
 
 
-class Finder:
+class DirectoryListing:
     """Looks, and remembers nothing."""
 
-    def __init__(self, disk: Disk, root: str) -> None:
+    def __init__(self, disk: Filesystem, root: str) -> None:
         self._disk = disk
         self._root = root
 

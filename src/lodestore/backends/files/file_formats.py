@@ -14,8 +14,8 @@ import orjson
 
 from ...core import clock
 from ...core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, VERSION, WRITTEN_AT, Key, Row, name_of
-from ...errors import Corrupt
-from .layout import Layout, Shape
+from ...errors import CorruptError
+from .layout import FileKind, Layout
 
 MARK = "lodestore"  # in metadata: the number of this format
 FORMAT = 1
@@ -30,14 +30,14 @@ def checksum(key: Sequence[object], place: int | None, body: bytes) -> int:
 
 
 def read(layout: Layout, group: Key, content: bytes, path: str) -> list[Row]:
-    """The rows of a file. Corrupt, naming record and file, where it holds anything but what was written."""
+    """The rows of a file. CorruptError, naming record and file, where it holds anything but what was written."""
     try:
         top = orjson.loads(content)
         if not isinstance(top, dict):
             raise ValueError("not a JSON object")
         return _READERS[layout.shape](layout, group, top)
     except ValueError as problem:
-        raise Corrupt(f"{name_of(layout.family, group)}: {path}: {problem}") from None
+        raise CorruptError(f"{name_of(layout.family, group)}: {path}: {problem}") from None
 
 
 def read_partial(layout: Layout, key: Key, content: bytes, path: str) -> list[Row]:
@@ -247,5 +247,5 @@ def _line(layout: Layout, row: Row, front: Object) -> str:
     return f"{' '.join(f'{name}={value}' for name, value in fields.items())} {layout.family.key[-1]}={row[-1]}"
 
 
-_READERS = {Shape.DOCUMENT: _read_document, Shape.ENTRY: _read_entry, Shape.LISTING: _read_listing}
-_WRITERS = {Shape.DOCUMENT: _write_document, Shape.ENTRY: _write_entry, Shape.LISTING: _write_listing}
+_READERS = {FileKind.DOCUMENT: _read_document, FileKind.ENTRY: _read_entry, FileKind.LISTING: _read_listing}
+_WRITERS = {FileKind.DOCUMENT: _write_document, FileKind.ENTRY: _write_entry, FileKind.LISTING: _write_listing}

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 
-from ...errors import Corrupt, Full, LodestoreError, Unavailable
+from ...errors import CorruptError, LodestoreError, StorageFullError, UnavailableError
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp").fullmatch
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -26,11 +26,11 @@ def is_temporary(name: str) -> bool:
 
 def renamed(error: OSError) -> LodestoreError:
     """The one place where the system's errors get a meaning."""
-    kind: type[LodestoreError] = Unavailable
+    kind: type[LodestoreError] = UnavailableError
     if error.errno in _FULL:
-        kind = Full
+        kind = StorageFullError
     elif error.errno in _WRONG_TYPE:
-        kind = Corrupt
+        kind = CorruptError
     return kind(f"{error.filename or 'the store'}: {error.strerror or error}")
 
 
@@ -38,7 +38,7 @@ def _open_plain(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
-class Disk:
+class Filesystem:
     """Plain file operations; every path is absolute."""
 
     def read(self, path: str) -> bytes | None:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import orjson
 
-from ...errors import Corrupt, Unknown
+from ...errors import CorruptError, OutcomeUnknownError
 from .backups import Backups
-from .filesystem import Disk, is_temporary, temporary
+from .filesystem import Filesystem, is_temporary, temporary
 
 Changes = Mapping[str, bytes | None]  # new content by path inside the store; None removes the file
 
@@ -21,7 +21,7 @@ class Journal:
     A single change needs no journal: its own rename is the commit point.
     """
 
-    def __init__(self, disk: Disk, root: str, backups: Backups, unkept: tuple[str, ...]) -> None:
+    def __init__(self, disk: Filesystem, root: str, backups: Backups, unkept: tuple[str, ...]) -> None:
         self._disk = disk
         self._root = root
         self._backups = backups
@@ -29,7 +29,10 @@ class Journal:
         self._path = f"{root}/.lodestore/journal"
 
     def commit(self, changes: Changes) -> None:
-        """Unknown where it is not certain that nothing was written; the journal then finishes the work later."""
+        """OutcomeUnknownError where it is not certain that nothing was written.
+
+        The journal then finishes the work later.
+        """
         for path in changes:
             if path.endswith(".json") and not path.startswith(self._unkept):
                 self._backups.keep(path)
@@ -56,7 +59,9 @@ class Journal:
             work.do(changes)
         except OSError as error:
             if work.begun:
-                raise Unknown(f"{self._root}: written, but it may not survive a power cut ({error})") from error
+                raise OutcomeUnknownError(
+                    f"{self._root}: written, but it may not survive a power cut ({error})"
+                ) from error
             raise
 
     def _write_down(self, changes: Changes) -> None:
@@ -75,7 +80,7 @@ class Journal:
             _Work(self._disk, self._root).do(changes)
             self._strike_out()
         except OSError as error:
-            raise Unknown(f"{self._root}: committed, but not yet carried out ({error})") from error
+            raise OutcomeUnknownError(f"{self._root}: committed, but not yet carried out ({error})") from error
 
     def _strike_out(self) -> None:
         # Synced, for a journal that comes back after a power cut would undo later writes.
@@ -92,14 +97,14 @@ def _pack(changes: Changes) -> bytes:
 def _unpack(content: bytes, where: str) -> dict[str, bytes | None]:
     check, _, body = content.removesuffix(b"\n").partition(b"\n")
     if check != b"%08x" % zlib.crc32(body):
-        raise Corrupt(f"{where}: the journal fails its checksum")
+        raise CorruptError(f"{where}: the journal fails its checksum")
     return {path: None if text is None else text.encode() for path, text in orjson.loads(body)}
 
 
 class _Work:
     """One pass over the files: new ones beside the old, then the renames, then the directories synced once each."""
 
-    def __init__(self, disk: Disk, root: str, again: bool = False) -> None:
+    def __init__(self, disk: Filesystem, root: str, again: bool = False) -> None:
         self._disk = disk
         self._root = root
         self._again = again  # somebody began before us and may not have synced what he made

@@ -21,13 +21,13 @@ from ...core.families import (
     Family,
     owner_of,
 )
-from . import filenames as names
+from . import filenames
 
 PARTIAL_FILE = ".owner.json"  # stands for an owner that exists only through what it owns
 ID_FILE = ".id"  # the true key of a directory whose name is hashed
 
 
-class Shape(Enum):
+class FileKind(Enum):
     """How records stand in a file."""
 
     DOCUMENT = "the members of one record, then its metadata"
@@ -46,7 +46,7 @@ class Layout:
     """
 
     family: Family
-    shape: Shape
+    shape: FileKind
     folder: str
     file: str | None = None
     items: str = "records"
@@ -57,20 +57,20 @@ class Layout:
     @property
     def depth(self) -> int:
         """How many parts of the key choose the file."""
-        return len(self.family.key) - (self.shape is Shape.LISTING)
+        return len(self.family.key) - (self.shape is FileKind.LISTING)
 
     @property
     def streams(self) -> bool:
         """Whether files in the order of their keys hold records in the order of the family."""
-        return self.shape is Shape.LISTING or not self.family.placed
+        return self.shape is FileKind.LISTING or not self.family.placed
 
     @property
     def owns(self) -> bool:
         """Whether this is the document of an owner, which may stand without a body."""
-        return self.file is not None and self.shape is Shape.DOCUMENT and self.family.owner is None
+        return self.file is not None and self.shape is FileKind.DOCUMENT and self.family.owner is None
 
 
-_D, _L, _E = Shape.DOCUMENT, Shape.LISTING, Shape.ENTRY
+_D, _L, _E = FileKind.DOCUMENT, FileKind.LISTING, FileKind.ENTRY
 _TABLE = {
     layout.family: layout
     for layout in (
@@ -112,9 +112,9 @@ def known_files(folder: str) -> frozenset[str]:
 
 def flat_path(layout: Layout, group: tuple[str, ...]) -> str:
     """The file of a key that names its own file."""
-    return "/".join((layout.folder, *map(names.encode, group))) + ".json"
+    return "/".join((layout.folder, *map(filenames.encode, group))) + ".json"
 
 
 def home_path(folder: str, key: tuple[str, ...]) -> str:
     """The directory of an owner."""
-    return "/".join((folder, *map(names.encode, key)))
+    return "/".join((folder, *map(filenames.encode, key)))

@@ -8,15 +8,15 @@ import os
 import time
 import zlib
 
-from ...errors import Unavailable
+from ...errors import UnavailableError
 
 _BUSY = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN}
 _LINE = 30  # bytes: twenty digits, a blank, eight of a checksum, a line feed
 _SLEEPS = (0.0005, 0.001, 0.002, 0.005, 0.01)
 
 
-class Lock:
-    """A shared or exclusive flock; a handle that waits longer than `timeout` seconds gives up with Unavailable."""
+class StoreLock:
+    """A shared or exclusive flock; a handle that waits longer than `timeout` seconds gives up with UnavailableError."""
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
@@ -38,7 +38,7 @@ class Lock:
         tries = 0
         while not self._try(how):
             if time.monotonic() >= deadline:
-                raise Unavailable(f"{self._path}: the store is busy, no lock within {self._timeout:g} s")
+                raise UnavailableError(f"{self._path}: the store is busy, no lock within {self._timeout:g} s")
             time.sleep(_SLEEPS[min(tries, len(_SLEEPS) - 1)])
             tries += 1
         try:
@@ -67,7 +67,7 @@ class Lock:
         except FileNotFoundError:
             there = None
         if there is None or (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev):
-            raise Unavailable(f"{self._path}: the store was moved or removed while it was open")
+            raise UnavailableError(f"{self._path}: the store was moved or removed while it was open")
 
     def latest(self) -> int | None:
         """The newest time any write has carried; None where the file does not say, or not legibly."""

@@ -11,24 +11,24 @@ from typing import Any
 import orjson
 
 from ...core.families import FAMILIES
-from ...errors import Corrupt, Refused, Unavailable
-from . import filenames as names
+from ...errors import CorruptError, InvalidInputError, UnavailableError
+from . import filenames
 from .directory import fail
-from .filesystem import Disk, is_temporary, temporary
+from .filesystem import Filesystem, is_temporary, temporary
 from .layout import ID_FILE, Layout, layout_of
-from .record_files import Tree
+from .record_files import RecordFiles
 
 _LOW = 64 * 1024 * 1024  # free bytes below which a write may soon fail
 _OWN = ".lodestore"
 
 
-def probe(disk: Disk, root: str) -> dict[str, Any]:
+def probe(disk: Filesystem, root: str) -> dict[str, Any]:
     """Write, sync, read and remove a file; warnings and details."""
     path = temporary(f"{root}/{_OWN}")
     try:
         disk.write(path, b"probe")
         if disk.read(path) != b"probe":
-            raise Unavailable(f"{root}: a file just written does not read back")
+            raise UnavailableError(f"{root}: a file just written does not read back")
     finally:
         disk.remove(path)
     free = shutil.disk_usage(root).free
@@ -36,7 +36,7 @@ def probe(disk: Disk, root: str) -> dict[str, Any]:
     return {"warnings": warnings, "directory": root, "free_bytes": free}
 
 
-def verify(tree: Tree) -> list[str]:
+def verify(tree: RecordFiles) -> list[str]:
     """One line for each file that does not hold what was written."""
     problems: list[str] = []
     for layout in map(layout_of, FAMILIES):
@@ -48,34 +48,34 @@ def verify(tree: Tree) -> list[str]:
 def _note(check: Callable[[], object], problems: list[str]) -> None:
     try:
         check()
-    except Corrupt as problem:
+    except CorruptError as problem:
         problems.append(str(problem))
     except OSError as error:
         problems.append(f"{error.filename}: {error.strerror}")
 
 
-def _flat_checks(tree: Tree, layout: Layout) -> Iterator[Callable[[], object]]:
+def _flat_checks(tree: RecordFiles, layout: Layout) -> Iterator[Callable[[], object]]:
     for path in tree.flat_files(layout):
         yield partial(tree.read_flat, layout, path)
 
 
-def _home_checks(tree: Tree, layout: Layout, problems: list[str]) -> Iterator[Callable[[], object]]:
+def _home_checks(tree: RecordFiles, layout: Layout, problems: list[str]) -> Iterator[Callable[[], object]]:
     try:
         homes = tree.homes(layout.folder, layout.depth)
-    except Corrupt as problem:
+    except CorruptError as problem:
         problems.append(str(problem))
         return
     for group, home in homes.items():
         yield partial(tree.read_home, layout, group, home)
 
 
-def copy_tree(disk: Disk, root: str, target: str) -> None:
+def copy_tree(disk: Filesystem, root: str, target: str) -> None:
     """A copy without journal and history, built beside `target`, synced, then given its name."""
     target = os.path.abspath(target)
     if os.path.lexists(target):
-        raise Refused(f"backup: {target} exists already")
+        raise InvalidInputError(f"backup: {target} exists already")
     if os.path.commonpath((root, target)) == root:
-        raise Refused(f"backup: {target} lies inside the store")
+        raise InvalidInputError(f"backup: {target} lies inside the store")
     parent = os.path.dirname(target)
     os.makedirs(parent, 0o700, exist_ok=True)
     draft = temporary(parent)
@@ -93,7 +93,7 @@ def copy_tree(disk: Disk, root: str, target: str) -> None:
     disk.sync_directory(parent)
 
 
-def _copy_directory(disk: Disk, source: str, target: str) -> None:
+def _copy_directory(disk: Filesystem, source: str, target: str) -> None:
     disk.make_directory(target)
     with os.scandir(source) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
@@ -108,7 +108,7 @@ def _copy_directory(disk: Disk, source: str, target: str) -> None:
     shutil.copystat(source, target, follow_symlinks=False)
 
 
-def clean(disk: Disk, root: str) -> dict[str, int]:
+def clean(disk: Filesystem, root: str) -> dict[str, int]:
     """Remove what writers left who died: under the exclusive lock nobody else is at work."""
     files = total = directories = 0
     for directory, _, found in os.walk(root, topdown=False, onerror=fail):
@@ -123,7 +123,7 @@ def clean(disk: Disk, root: str) -> dict[str, int]:
 def id_file(path: str, content: bytes) -> dict[str, bytes | None]:
     """The file with the true key that a restored file needs beside it where its directory has a hashed name."""
     folder, *parts, name = path.split("/")
-    if not any(map(names.is_hashed, parts)):
+    if not any(map(filenames.is_hashed, parts)):
         return {}
     layouts = [layout for layout in map(layout_of, FAMILIES) if (layout.folder, layout.file) == (folder, name)]
     meta = [orjson.loads(content)[layout.meta] for layout in layouts]

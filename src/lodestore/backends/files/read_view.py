@@ -7,18 +7,20 @@ from collections.abc import Iterable
 from ...core.families import Family
 from ...core.records import BODY, KEY, Key, Row, order_of
 from .layout import Layout, layout_of
-from .record_files import Group, Home, Tree, flat_paths
+from .record_files import Group, OwnerFolder, RecordFiles, flat_paths
 
 Rows = dict[Key, Row]
 _KEPT = 4 * 1024 * 1024  # bytes of files that were read for their keys alone and may be kept for their records
 
 
-class Shelf:
+class RecordFile:
     """The rows of one file. `path` is where they were read, None where there is no file yet."""
 
     __slots__ = ("dirty", "group", "home", "layout", "path", "rows")
 
-    def __init__(self, layout: Layout, group: Group, rows: Iterable[Row], path: str | None, home: Home | None) -> None:
+    def __init__(
+        self, layout: Layout, group: Group, rows: Iterable[Row], path: str | None, home: OwnerFolder | None
+    ) -> None:
         self.layout = layout
         self.group = group
         self.rows: Rows = {row[KEY:]: row for row in rows}
@@ -32,24 +34,24 @@ class Shelf:
         return sorted(self.rows.values(), key=lambda row: order_of(family, row), reverse=newest)
 
 
-class View:
+class ReadView:
     """The store as it stands while one call holds the lock."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: RecordFiles) -> None:
         self.tree = tree
-        self._shelves: dict[Family, dict[Group, Shelf]] = {}
-        self._homes: dict[tuple[str, Group], Home] = {}
+        self._shelves: dict[Family, dict[Group, RecordFile]] = {}
+        self._homes: dict[tuple[str, Group], OwnerFolder] = {}
         self._listed: set[str] = set()
         self._paths: dict[Family, dict[Group, str]] = {}  # where flat files were found
 
-    def shelf(self, family: Family, group: Group) -> Shelf:
+    def shelf(self, family: Family, group: Group) -> RecordFile:
         """The file that holds, or would hold, the records under `group`."""
         shelves = self._shelves.setdefault(family, {})
         if group not in shelves:
             shelves[group] = self._load(layout_of(family), group)
         return shelves[group]
 
-    def peek(self, family: Family, group: Group) -> Shelf:
+    def peek(self, family: Family, group: Group) -> RecordFile:
         """The same, but not kept: whoever goes through all files holds one at a time."""
         return self._shelves.get(family, {}).get(group) or self._load(layout_of(family), group)
 
@@ -64,30 +66,30 @@ class View:
         found = {*self._shelves.get(family, ()), *self._all_groups(layout)}
         return [group for group in found if group[: len(prefix)] == prefix]
 
-    def shelves(self, family: Family, prefix: Key) -> list[Shelf]:
+    def shelves(self, family: Family, prefix: Key) -> list[RecordFile]:
         return [self.shelf(family, group) for group in self.groups(family, prefix)]
 
-    def home(self, layout: Layout, group: Group) -> Home:
+    def home(self, layout: Layout, group: Group) -> OwnerFolder:
         """The directory of the owner, looked up once."""
         place = (layout.folder, group)
         if place not in self._homes:
             self._homes[place] = self.tree.home(layout.folder, group)
         return self._homes[place]
 
-    def _load(self, layout: Layout, group: Group) -> Shelf:
+    def _load(self, layout: Layout, group: Group) -> RecordFile:
         if layout.file is None:
             return self._load_flat(layout, group)
         home = self.home(layout, group)
         path = f"{home.path}/{layout.file}" if layout.file in home.files else None
-        return Shelf(layout, group, self.tree.read_home(layout, group, home), path, home)
+        return RecordFile(layout, group, self.tree.read_home(layout, group, home), path, home)
 
-    def _load_flat(self, layout: Layout, group: Group) -> Shelf:
+    def _load_flat(self, layout: Layout, group: Group) -> RecordFile:
         found = self._paths.get(layout.family, {}).get(group)
         for path in [found] if found else flat_paths(layout, group):
             rows = self.tree.read_flat(layout, path)
             if rows and rows[0][KEY : KEY + layout.depth] == group:
-                return Shelf(layout, group, rows, path, None)
-        return Shelf(layout, group, (), None, None)
+                return RecordFile(layout, group, rows, path, None)
+        return RecordFile(layout, group, (), None, None)
 
     def _all_groups(self, layout: Layout) -> Iterable[Group]:
         if layout.file is None:
@@ -110,5 +112,5 @@ class View:
                 paths[group] = path
                 left -= sum(len(row[BODY]) for row in rows)
                 if group not in shelves and left > 0:
-                    shelves[group] = Shelf(layout, group, rows, path, None)
+                    shelves[group] = RecordFile(layout, group, rows, path, None)
         return list(self._paths[layout.family])

@@ -8,17 +8,16 @@ from collections.abc import Iterator
 import orjson
 
 from ...core.records import KEY, Row, name_of
-from ...errors import Corrupt
-from . import file_formats as shapes
-from . import filenames as names
-from .directory import Finder
-from .layout import ID_FILE, PARTIAL_FILE, Layout, Shape, flat_path, home_path, known_files
+from ...errors import CorruptError
+from . import file_formats, filenames
+from .directory import DirectoryListing
+from .layout import ID_FILE, PARTIAL_FILE, FileKind, Layout, flat_path, home_path, known_files
 
 Group = tuple[str, ...]  # the parts of a key that choose a file
 _FOREIGN_BACKUP = re.compile(r".*\.[0-9]{8}_[0-9]{6}\.backup\.json", re.DOTALL).fullmatch
 
 
-class Home:
+class OwnerFolder:
     """The directory of an owner: its path inside the store and the names of the files in it."""
 
     __slots__ = ("files", "path")
@@ -28,47 +27,47 @@ class Home:
         self.files = files
 
 
-class Tree:
+class RecordFiles:
     """Finds and reads records; like its finder it remembers nothing."""
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: DirectoryListing) -> None:
         self._finder = finder
 
-    def home(self, folder: str, key: Group) -> Home:
+    def home(self, folder: str, key: Group) -> OwnerFolder:
         """Where an owner lives, or will live: under our name, else under the raw id as Connectome has it."""
         ours = home_path(folder, key)
         for path in (ours, *self._raw_home(folder, key, ours)):
             files = self._finder.files(path)
             if files & known_files(folder):
-                return Home(path, files)
-        return Home(ours, frozenset())
+                return OwnerFolder(path, files)
+        return OwnerFolder(ours, frozenset())
 
     def _raw_home(self, folder: str, key: Group, ours: str) -> list[str]:
-        raw = names.raw_path(key[0]) if len(key) == 1 else None
-        if raw is None or names.is_ours(raw):
+        raw = filenames.raw_path(key[0]) if len(key) == 1 else None
+        if raw is None or filenames.is_ours(raw):
             return []
         path = f"{folder}/{raw}"
         return [path] if path != ours and self._finder.is_spelled(path) else []
 
-    def homes(self, folder: str, depth: int) -> dict[Group, Home]:
+    def homes(self, folder: str, depth: int) -> dict[Group, OwnerFolder]:
         """Every owner under a folder."""
-        found: dict[Group, Home] = {}
+        found: dict[Group, OwnerFolder] = {}
         known = known_files(folder)
         for path, files in self._finder.directories(folder):
             key = self._home_key(folder, path, depth) if files & known else None
             if key and (key not in found or path == home_path(folder, key)):
-                found[key] = Home(path, files)
+                found[key] = OwnerFolder(path, files)
         return found
 
     def _home_key(self, folder: str, path: str, depth: int) -> Group | None:
         parts = path.removeprefix(f"{folder}/").split("/")
-        if any(map(names.is_hashed, parts)):
+        if any(map(filenames.is_hashed, parts)):
             return self._id_inside(folder, path)
-        decoded = [names.decode(part) for part in parts]
+        decoded = [filenames.decode(part) for part in parts]
         if len(parts) == depth and all(decoded):
             return tuple(part for part in decoded if part)
         raw = "/".join(parts)
-        return (raw,) if depth == 1 and names.is_text(raw) else None
+        return (raw,) if depth == 1 and filenames.is_text(raw) else None
 
     def _id_inside(self, folder: str, path: str) -> Group:
         try:
@@ -76,7 +75,7 @@ class Tree:
         except (ValueError, TypeError):
             key = ()
         if home_path(folder, key) != path:
-            raise Corrupt(f"{path}/{ID_FILE}: the id inside does not fit the name of the directory")
+            raise CorruptError(f"{path}/{ID_FILE}: the id inside does not fit the name of the directory")
         return key
 
     def flat_files(self, layout: Layout) -> list[str]:
@@ -90,14 +89,16 @@ class Tree:
         ]
 
     def read_flat(self, layout: Layout, path: str) -> list[Row]:
-        """The rows of a flat file. Corrupt where the key inside does not fit the name of the file."""
+        """The rows of a flat file. CorruptError where the key inside does not fit the name of the file."""
         content = self._finder.read(path)
         if content is None:
             return []
-        rows = shapes.read(layout, self._flat_group(layout, content), content, path)
+        rows = file_formats.read(layout, self._flat_group(layout, content), content, path)
         group = rows[0][KEY : KEY + layout.depth] if rows else ()
         if rows and path not in flat_paths(layout, group):
-            raise Corrupt(f"{name_of(layout.family, group)}: {path}: the key inside does not fit the name of the file")
+            raise CorruptError(
+                f"{name_of(layout.family, group)}: {path}: the key inside does not fit the name of the file"
+            )
         return rows
 
     def read_all_flat(self, layout: Layout) -> Iterator[tuple[Group, list[Row], str]]:
@@ -110,24 +111,26 @@ class Tree:
         """Listings say in their metadata whose they are; entries say it beside the data."""
         try:
             inside = orjson.loads(content)
-            source = inside[layout.meta] if layout.shape is Shape.LISTING else inside
+            source = inside[layout.meta] if layout.shape is FileKind.LISTING else inside
             return tuple(str(source[column]) for column in layout.family.key[: layout.depth])
         except (ValueError, KeyError, TypeError):
             return ()
 
-    def read_home(self, layout: Layout, group: Group, home: Home) -> list[Row]:
+    def read_home(self, layout: Layout, group: Group, home: OwnerFolder) -> list[Row]:
         """The rows of a file in a home; an owner whose directory only holds others' records has a row without body."""
         path = f"{home.path}/{layout.file}"
         content = self._finder.read(path) if layout.file in home.files else None
         if content is not None:
-            return shapes.read(layout, group, content, path)
+            return file_formats.read(layout, group, content, path)
         if not layout.owns or not home.files & known_files(layout.folder):
             return []
         path = f"{home.path}/{PARTIAL_FILE}"
         content = self._finder.read(path) if PARTIAL_FILE in home.files else None
-        return [self._implied(home, group)] if content is None else shapes.read_partial(layout, group, content, path)
+        return (
+            [self._implied(home, group)] if content is None else file_formats.read_partial(layout, group, content, path)
+        )
 
-    def _implied(self, home: Home, key: Group) -> Row:
+    def _implied(self, home: OwnerFolder, key: Group) -> Row:
         """An owner nobody wrote down, as Connectome leaves them."""
         time = self._finder.changed(home.path)
         return (b"", 1, time, time, None, None, *key)
@@ -136,6 +139,6 @@ class Tree:
 def flat_paths(layout: Layout, group: Group) -> list[str]:
     """Where a flat file may be: under our name, else under the one Connectome gave it."""
     ours = flat_path(layout, group)
-    name = f"{names.sanitised(group[0])}.json"
+    name = f"{filenames.sanitised(group[0])}.json"
     theirs = f"{layout.folder}/{name}"
-    return [ours, theirs] if len(group) == 1 and len(name) <= names.LONGEST_NAME and theirs != ours else [ours]
+    return [ours, theirs] if len(group) == 1 and len(name) <= filenames.LONGEST_NAME and theirs != ours else [ours]

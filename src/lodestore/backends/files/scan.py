@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from ...core.backend import Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import BODY, EXPIRES_AT, KEY, Key, Page, Row, Vitals, alive, order_of
-from .layout import Layout, Shape, layout_of
-from .read_view import View
+from ...core.records import BODY, EXPIRES_AT, KEY, Key, Page, Row, alive, order_of
+from .layout import FileKind, Layout, layout_of
+from .read_view import ReadView
 from .record_files import Group
 
 T = TypeVar("T")
 LIGHT = 256  # bytes a record counts for besides its body
 
 
-def read_page(view: View, page: Page) -> list[Row]:
+def read_page(view: ReadView, page: Page) -> list[Row]:
     """The rows of a page; files are read in the order of the family until the page is full."""
     return _gathered(view, page, lambda row: row)
 
 
-def _gathered(view: View, page: Page, taken: Callable[[Row], T]) -> list[T]:
+def _gathered(view: ReadView, page: Page, taken: Callable[[Row], T]) -> list[T]:
     """What is taken of each row of a page; no more is held."""
     found: list[T] = []
     if page.limit == 0:
@@ -32,7 +33,7 @@ def _gathered(view: View, page: Page, taken: Callable[[Row], T]) -> list[T]:
     return found
 
 
-def groups_in_order(view: View, page: Page) -> list[Group]:
+def groups_in_order(view: ReadView, page: Page) -> list[Group]:
     """The files that may hold records of a page, in its order."""
     groups = [group for group in view.groups(page.family, page.prefix) if _reaches(page, group)]
     if layout_of(page.family).streams:
@@ -40,19 +41,19 @@ def groups_in_order(view: View, page: Page) -> list[Group]:
     return [group for _, group in sorted(_placed(view, page, groups), reverse=page.newest)]
 
 
-def _placed(view: View, page: Page, groups: list[Group]) -> Iterator[tuple[Key, Group]]:
+def _placed(view: ReadView, page: Page, groups: list[Group]) -> Iterator[tuple[Key, Group]]:
     """The places of records that have a file each: all are read for it, and none is held."""
     for group in groups:
         for row in view.peek(page.family, group).rows.values():
             yield order_of(page.family, row), group
 
 
-def wanted_of(view: View, page: Page, group: Group) -> list[Row]:
+def wanted_of(view: ReadView, page: Page, group: Group) -> list[Row]:
     """The records of a page in one file."""
     return [row for row in view.peek(page.family, group).ordered(page.newest) if _wanted(page, row)]
 
 
-def portion(view: View, page: Page, groups: list[Group], size: int) -> tuple[list[Row], int]:
+def portion(view: ReadView, page: Page, groups: list[Group], size: int) -> tuple[list[Row], int]:
     """The records of the first files, until there are `size` bytes of bodies; of how many files they are."""
     rows: list[Row] = []
     for count, group in enumerate(groups, 1):
@@ -74,10 +75,10 @@ def sliced(rows: list[Row], size: int) -> Iterator[list[Row]]:
             start, left = end, size
 
 
-def read_keys(view: View, page: Page) -> list[Key]:
+def read_keys(view: ReadView, page: Page) -> list[Key]:
     """The keys of a page; documents are told by their file names, unread."""
     layout = layout_of(page.family)
-    if layout.shape is not Shape.DOCUMENT or page.family.expires:
+    if layout.shape is not FileKind.DOCUMENT or page.family.expires:
         return _gathered(view, page, lambda row: row[KEY:])
     depth = len(page.prefix)
     keys = [
@@ -88,12 +89,12 @@ def read_keys(view: View, page: Page) -> list[Key]:
     return list(keys[: page.limit])
 
 
-def _is_there(view: View, layout: Layout, group: Group, partial: bool) -> bool:
+def _is_there(view: ReadView, layout: Layout, group: Group, partial: bool) -> bool:
     files = view.home(layout, group).files
     return layout.file in files or bool(partial and layout.owns and files)
 
 
-def vitals(view: View, now: int, size: int) -> Vitals:
+def vitals(view: ReadView, now: int, size: int) -> Vitals:
     counts, partial = {}, {}
     for family in FAMILIES:
         whole, bare = _count(view, family, now)
@@ -101,10 +102,10 @@ def vitals(view: View, now: int, size: int) -> Vitals:
     return Vitals(counts, partial, size)
 
 
-def _count(view: View, family: Family, now: int) -> tuple[int, int]:
+def _count(view: ReadView, family: Family, now: int) -> tuple[int, int]:
     """Live records with a body and without one."""
     layout = layout_of(family)
-    if layout.shape is Shape.DOCUMENT and not family.expires:
+    if layout.shape is FileKind.DOCUMENT and not family.expires:
         groups = view.groups(family, ())
         whole = sum(_is_there(view, layout, group, False) for group in groups)
         return whole, len(groups) - whole
@@ -116,7 +117,7 @@ def _count(view: View, family: Family, now: int) -> tuple[int, int]:
     return whole, bare
 
 
-def expired(view: View, now: int, limit: int) -> list[tuple[Family, Key]]:
+def expired(view: ReadView, now: int, limit: int) -> list[tuple[Family, Key]]:
     """The keys of at most `limit` records that have expired by `now`."""
     found = (
         (family, key)
@@ -148,7 +149,7 @@ def _reaches(page: Page, group: Group) -> bool:
     layout, rest = layout_of(page.family), group[len(page.prefix) :]
     if not layout.streams or len(page.prefix) > len(group):
         return True
-    if layout.shape is not Shape.LISTING:
+    if layout.shape is not FileKind.LISTING:
         return _within(page, rest)
     size = len(rest)
     return (page.after is None or rest >= page.after[:size]) and (page.before is None or rest <= page.before[:size])

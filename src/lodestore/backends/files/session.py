@@ -8,23 +8,23 @@ from contextlib import contextmanager
 
 import orjson
 
-from ...errors import Corrupt, Unsupported
+from ...errors import CorruptError, UnsupportedError
 from .file_formats import FORMAT
-from .filesystem import Disk, temporary
+from .filesystem import Filesystem, temporary
 from .journal import Changes, Journal
-from .lock import Lock
+from .lock import StoreLock
 
 _FORMAT_NAME = "lodestore file store"
 
 
-class Gate:
+class Session:
     """One handle's lock on a store."""
 
-    def __init__(self, disk: Disk, root: str, journal: Journal, timeout: float) -> None:
+    def __init__(self, disk: Filesystem, root: str, journal: Journal, timeout: float) -> None:
         self._disk = disk
         self._own = f"{root}/.lodestore"
         self._journal = journal
-        self._lock = Lock(f"{self._own}/lock", timeout)
+        self._lock = StoreLock(f"{self._own}/lock", timeout)
 
     def open(self, newest_file: Callable[[], int]) -> int:
         """The newest time any write has carried; that of the newest file for a tree that does not say."""
@@ -83,9 +83,9 @@ class Gate:
         try:
             number = orjson.loads(content)[_FORMAT_NAME]
         except (ValueError, KeyError, TypeError):
-            raise Corrupt(f"{path}: not the format file of a lodestore store") from None
+            raise CorruptError(f"{path}: not the format file of a lodestore store") from None
         if number != FORMAT:
-            raise Unsupported(f"{path}: the store has format {number}, this lodestore reads {FORMAT}")
+            raise UnsupportedError(f"{path}: the store has format {number}, this lodestore reads {FORMAT}")
 
     @contextmanager
     def held(self, exclusive: bool) -> Iterator[None]:

@@ -6,38 +6,39 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from ...core.backend import Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import Key, Page, Row, Vitals, Write
-from . import maintenance as upkeep
+from ...core.records import Key, Page, Row, Write
+from . import maintenance
 from .backups import Backups, check_path
-from .directory import Finder
-from .filesystem import Disk
+from .directory import DirectoryListing
+from .filesystem import Filesystem
 from .journal import Journal
 from .layout import layout_of
-from .read_view import View
-from .record_files import Group, Tree
+from .read_view import ReadView
+from .record_files import Group, RecordFiles
 from .scan import expired, groups_in_order, portion, read_keys, read_page, vitals
-from .session import Gate
-from .write_batch import Draft, Tops
+from .session import Session
+from .write_batch import FileWriteBatch, HighestPlaces
 
 # Folders whose records have places and a file each. A hand may put one there, which the folder's time tells.
 _SCATTERED = [layout_of(f).folder for f in FAMILIES if f.placed and len(f.key) == 1]
 
 
-class Folder:
+class FileStore:
     """One handle on the tree under `root`."""
 
-    def __init__(self, root: str, disk: Disk, pretty: bool, backups: int, timeout: float) -> None:
+    def __init__(self, root: str, disk: Filesystem, pretty: bool, backups: int, timeout: float) -> None:
         self._root = root
         self._disk = disk
         self._pretty = pretty
         self._backups = Backups(disk, root, backups)
         unkept = tuple(layout_of(f).folder for f in FAMILIES if f.expires and layout_of(f).file is None)
-        self._gate = Gate(disk, root, Journal(disk, root, self._backups, unkept), timeout)
+        self._gate = Session(disk, root, Journal(disk, root, self._backups, unkept), timeout)
         self.turn = self._gate.turn
-        self._finder = Finder(disk, root)
-        self._tree = Tree(self._finder)
-        self._remembered: tuple[tuple[int, ...], Tops] = (), {}
+        self._finder = DirectoryListing(disk, root)
+        self._tree = RecordFiles(self._finder)
+        self._remembered: tuple[tuple[int, ...], HighestPlaces] = (), {}
 
     def open(self) -> int:
         """Make what is missing, finish what was committed; the newest time any write has carried."""
@@ -54,13 +55,13 @@ class Folder:
         if not writes:
             return []
         with self._gate.held(exclusive=True):
-            draft = Draft(self._tree, secrets.randbelow(2**53 - 1) + 1, self._tops())
+            draft = FileWriteBatch(self._tree, secrets.randbelow(2**53 - 1) + 1, self._tops())
             results = [draft.write(write) for write in writes]
             self._gate.commit(draft.changes(self._pretty), draft.latest)
             self._remembered = self._moment(), {name: top for name, top in draft.tops.items() if not name[1]}
             return results
 
-    def _tops(self) -> Tops:
+    def _tops(self) -> HighestPlaces:
         """The highest places of records that have a file each, where nobody else has changed anything since."""
         moment, tops = self._remembered
         return dict(tops) if moment == self._moment() else {}
@@ -70,30 +71,30 @@ class Folder:
 
     def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         with self._gate.held(exclusive=False):
-            view = View(self._tree)
+            view = ReadView(self._tree)
             return [view.row(family, key) for key in keys]
 
     def scan(self, page: Page) -> list[Row]:
         with self._gate.held(exclusive=False):
-            return read_page(View(self._tree), page)
+            return read_page(ReadView(self._tree), page)
 
     def outline(self, page: Page) -> list[Group]:
         """The files that may hold records of a page, in its order."""
         with self._gate.held(exclusive=False):
-            return groups_in_order(View(self._tree), page)
+            return groups_in_order(ReadView(self._tree), page)
 
     def portion(self, page: Page, groups: list[Group], size: int) -> tuple[list[Row], int]:
         """The records in the first of these files, and how many files those are."""
         with self._gate.held(exclusive=False):
-            return portion(View(self._tree), page, groups, size)
+            return portion(ReadView(self._tree), page, groups, size)
 
     def keys(self, page: Page) -> list[Key]:
         with self._gate.held(exclusive=False):
-            return read_keys(View(self._tree), page)
+            return read_keys(ReadView(self._tree), page)
 
     def sweep(self, now: int, limit: int) -> int:
         with self._gate.held(exclusive=True):
-            draft = Draft(self._tree, 1)
+            draft = FileWriteBatch(self._tree, 1)
             found = expired(draft, now, limit)
             for family, key in found:
                 draft.remove(family, key)
@@ -102,13 +103,13 @@ class Folder:
 
     def vitals(self, now: int) -> Vitals:
         with self._gate.held(exclusive=False):
-            return vitals(View(self._tree), now, self._finder.size()[0])
+            return vitals(ReadView(self._tree), now, self._finder.size()[0])
 
     def restore(self, path: str, number: int | None) -> None:
         """Put an old version of a file in its place; the present one becomes a backup."""
         with self._gate.held(exclusive=True):
             content = self._backups.content(check_path(path), number)
-            self._gate.commit({path: content, **upkeep.id_file(path, content)})
+            self._gate.commit({path: content, **maintenance.id_file(path, content)})
 
     def backup_numbers(self, path: str) -> list[int]:
         """Takes no lock, so any thread may ask."""
@@ -116,16 +117,16 @@ class Folder:
 
     def probe(self) -> dict[str, Any]:
         with self._gate.held(exclusive=True):
-            return upkeep.probe(self._disk, self._root)
+            return maintenance.probe(self._disk, self._root)
 
     def verify(self) -> list[str]:
         with self._gate.held(exclusive=False):
-            return upkeep.verify(self._tree)
+            return maintenance.verify(self._tree)
 
     def backup(self, target: str) -> None:
         with self._gate.held(exclusive=False):
-            upkeep.copy_tree(self._disk, self._root, target)
+            maintenance.copy_tree(self._disk, self._root, target)
 
     def compact(self) -> dict[str, int]:
         with self._gate.held(exclusive=True):
-            return upkeep.clean(self._disk, self._root)
+            return maintenance.clean(self._disk, self._root)

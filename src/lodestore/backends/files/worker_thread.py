@@ -8,13 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from ...errors import Unavailable
+from ...errors import UnavailableError
 from .filesystem import renamed
 
 T = TypeVar("T")
 
 
-class Worker:
+class WorkerThread:
     """Runs tasks one after the other, in the process that started it."""
 
     def __init__(self) -> None:
@@ -34,9 +34,9 @@ class Worker:
     async def run(self, task: Callable[..., T], *arguments: Any) -> T:
         """One hop. A caller that is cancelled leaves the work to finish as a whole."""
         if self._pool is None:
-            raise Unavailable("the store is not open: await store.initialize() first")
+            raise UnavailableError("the store is not open: await store.initialize() first")
         if self._process != os.getpid():
-            raise Unavailable("the store was opened in another process, before a fork: open it anew in this one")
+            raise UnavailableError("the store was opened in another process, before a fork: open it anew in this one")
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._pool, _named, task, *arguments))
 
     async def stop(self, last: Callable[[], None]) -> None:

@@ -26,23 +26,24 @@ from ...core.records import (
     attached,
     conflict,
 )
-from . import file_formats as shapes
-from . import filenames as names
+from . import file_formats, filenames
 from .layout import ID_FILE, PARTIAL_FILE, flat_path, layout_of
-from .read_view import Rows, Shelf, View
-from .record_files import Group, Tree
+from .read_view import ReadView, RecordFile, Rows
+from .record_files import Group, RecordFiles
 
-Tops = dict[tuple[Family, Key], int]  # the highest place in a row of places, by its outer key; -1 where none is
+HighestPlaces = dict[
+    tuple[Family, Key], int
+]  # the highest place in a row of places, by its outer key; -1 where none is
 
 
-class Draft(View):
+class FileWriteBatch(ReadView):
     """A view that is written to; nothing reaches the disk but through `changes`."""
 
-    def __init__(self, tree: Tree, version: int, tops: Tops | None = None) -> None:
+    def __init__(self, tree: RecordFiles, version: int, tops: HighestPlaces | None = None) -> None:
         super().__init__(tree)
         self._version = version
         self.latest = 0
-        self.tops: Tops = tops or {}  # those that are known
+        self.tops: HighestPlaces = tops or {}  # those that are known
 
     def write(self, write: Write) -> int:
         """The result of one write."""
@@ -180,18 +181,18 @@ class Draft(View):
         found: dict[str, bytes | None] = {path: None for shelf in dirty for path in _present(shelf)}
         for shelf in dirty:
             if shelf.rows:
-                found[_target(shelf)] = shapes.write(shelf.layout, shelf.group, shelf.ordered(), pretty)
+                found[_target(shelf)] = file_formats.write(shelf.layout, shelf.group, shelf.ordered(), pretty)
                 found |= _id_file(shelf)
         return found
 
-    def _make_room(self, shelf: Shelf) -> None:
+    def _make_room(self, shelf: RecordFile) -> None:
         """Another key's record under our name (Connectome's naming is not injective) moves to its own."""
         if shelf.home is None and shelf.rows and shelf.path != (path := flat_path(shelf.layout, shelf.group)):
             for row in self.tree.read_flat(shelf.layout, path):
                 self._rows(shelf.layout.family, row[KEY:])
 
 
-def _present(shelf: Shelf) -> list[str]:
+def _present(shelf: RecordFile) -> list[str]:
     """The files that hold the shelf now and may have to go."""
     if shelf.home is None or not shelf.layout.owns:
         return [shelf.path] if shelf.path else []
@@ -199,7 +200,7 @@ def _present(shelf: Shelf) -> list[str]:
     return [f"{shelf.home.path}/{name}" for name in shelf.home.files if name in goes]
 
 
-def _target(shelf: Shelf) -> str:
+def _target(shelf: RecordFile) -> str:
     """The file that is to hold the shelf."""
     if shelf.home is None:
         return flat_path(shelf.layout, shelf.group)
@@ -207,9 +208,9 @@ def _target(shelf: Shelf) -> str:
     return f"{shelf.home.path}/{PARTIAL_FILE if bare else shelf.layout.file}"
 
 
-def _id_file(shelf: Shelf) -> dict[str, bytes | None]:
+def _id_file(shelf: RecordFile) -> dict[str, bytes | None]:
     """The true key beside the records, where the name of the directory is a hash."""
     home = shelf.home
-    if home is None or ID_FILE in home.files or not any(map(names.is_hashed, home.path.split("/"))):
+    if home is None or ID_FILE in home.files or not any(map(filenames.is_hashed, home.path.split("/"))):
         return {}
     return {f"{home.path}/{ID_FILE}": orjson.dumps(shelf.group)}

@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 from ...core.families import FAMILIES, OWNED, VECTORS, Family
 from ...core.records import BODY, EXPIRES_AT, KEY, PLACE, Append, Copy, Drop, Key, Put, Row, Write
 from ...encoding.packer import Packer
-from ...sql import postgres_bulk as sets
+from ...sql import postgres_bulk
 from ...sql.dialect import Dialect
-from . import indexer as indexing
+from . import indexer
 from .driver import Connection
-from .indexer import Kept
-from .write_batch import Draft, key_of
+from .indexer import IndexState
+from .write_batch import PostgresWriteBatch, key_of
 
 ROWS, BYTES = 5_000, 16 * 1024 * 1024  # in one statement; a message to the server ends at a gigabyte
 
 
-class Step(NamedTuple):
+class PendingWrite(NamedTuple):
     """One write: the version for what it stores, and where its result goes."""
 
     write: Any
@@ -37,7 +37,9 @@ class Step(NamedTuple):
         self.results[self.at] = result
 
 
-async def carry_out(run: Connection, d: Dialect, packer: Packer, steps: Sequence[Step], kept: Kept) -> None:
+async def apply_writes(
+    run: Connection, d: Dialect, packer: Packer, steps: Sequence[PendingWrite], kept: IndexState
+) -> None:
     """Do all steps in order, inside a transaction that holds the row of `store`, which says what index is kept."""
     while steps:
         drops, writes, steps = cut(steps)
@@ -49,12 +51,12 @@ async def carry_out(run: Connection, d: Dialect, packer: Packer, steps: Sequence
             await _store(run, d, packer, draft, kept)
 
 
-def cut(steps: Sequence[Step]) -> tuple[list[Step], list[Step], Sequence[Step]]:
+def cut(steps: Sequence[PendingWrite]) -> tuple[list[PendingWrite], list[PendingWrite], Sequence[PendingWrite]]:
     """The drops and the writes of the first run, and the steps after it. Drops may go first: they meet no write."""
     if not any(type(step.write) is Drop for step in steps):
         return [], list(steps), ()
-    drops: list[Step] = []
-    writes: list[Step] = []
+    drops: list[PendingWrite] = []
+    writes: list[PendingWrite] = []
     touched: set[tuple[Family, Key]] = set()
     for number, step in enumerate(steps):
         if type(step.write) is not Drop:
@@ -83,10 +85,10 @@ def _meets(drop: Drop, touched: set[tuple[Family, Key]]) -> bool:
     return any((f, drop.prefix[: _width(f)]) in touched for f in (drop.family, *OWNED[drop.family]))
 
 
-def _alike(drops: Sequence[Step]) -> Iterator[list[Step]]:
+def _alike(drops: Sequence[PendingWrite]) -> Iterator[list[PendingWrite]]:
     """Drops that one statement can do: neighbours of one family and depth, all different."""
     for _, same in groupby(drops, lambda step: (step.write.family, len(step.write.prefix))):
-        some: dict[Key, Step] = {}
+        some: dict[Key, PendingWrite] = {}
         for step in same:
             if step.write.prefix in some:
                 yield list(some.values())
@@ -95,18 +97,18 @@ def _alike(drops: Sequence[Step]) -> Iterator[list[Step]]:
         yield list(some.values())
 
 
-async def _drop(run: Connection, d: Dialect, steps: Sequence[Step], kept: Kept) -> None:
+async def _drop(run: Connection, d: Dialect, steps: Sequence[PendingWrite], kept: IndexState) -> None:
     family, prefix, _ = steps[0].write
     asked = _columns((*step.write.prefix, step.write.at) for step in steps)
-    counts = dict(map(tuple, await run.fetch(sets.drop(family, len(prefix), d), *asked)))
+    counts = dict(map(tuple, await run.fetch(postgres_bulk.drop(family, len(prefix), d), *asked)))
     for number, step in enumerate(steps, 1):
         step.done(counts.get(number, 0))
-    await indexing.forget(run, d, kept, family, [step.write.prefix for step in steps])
+    await indexer.forget(run, d, kept, family, [step.write.prefix for step in steps])
 
 
-async def _informed(run: Connection, d: Dialect, writes: Iterable[Write]) -> Draft:
+async def _informed(run: Connection, d: Dialect, writes: Iterable[Write]) -> PostgresWriteBatch:
     """A draft that knows what these writes depend on."""
-    draft = Draft()
+    draft = PostgresWriteBatch()
     logs: dict[Family, dict[Key, None]] = {}
     asking: dict[Family, list[Put | Copy]] = {}
     for write in writes:
@@ -115,11 +117,13 @@ async def _informed(run: Connection, d: Dialect, writes: Iterable[Write]) -> Dra
         elif write.family.arrival or (type(write) is Put and write.expect is not None):
             asking.setdefault(write.family, []).append(write)  # type: ignore[arg-type]
     for family, prefixes in logs.items():
-        tops = await run.fetch(sets.next_places(family, d), *_columns(prefixes))
+        tops = await run.fetch(postgres_bulk.next_places(family, d), *_columns(prefixes))
         for prefix, (top,) in zip(prefixes, tops, strict=True):
             draft.tell_top(family, prefix, top)
     for family, some in asking.items():
-        for write, found in zip(some, await run.fetch(sets.standing(family, d), *_asked(family, some)), strict=True):
+        for write, found in zip(
+            some, await run.fetch(postgres_bulk.standing(family, d), *_asked(family, some)), strict=True
+        ):
             draft.tell_standing(write, found)
     return draft
 
@@ -133,7 +137,7 @@ def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _take_in(draft: Draft, steps: Sequence[Step]) -> int:
+def _take_in(draft: PostgresWriteBatch, steps: Sequence[PendingWrite]) -> int:
     """Write steps into a draft while it is ready for them; how many were."""
     for number, step in enumerate(steps):
         if not draft.ready(step.write):
@@ -142,17 +146,17 @@ def _take_in(draft: Draft, steps: Sequence[Step]) -> int:
     return len(steps)
 
 
-async def _store(run: Connection, d: Dialect, packer: Packer, draft: Draft, kept: Kept) -> None:
+async def _store(run: Connection, d: Dialect, packer: Packer, draft: PostgresWriteBatch, kept: IndexState) -> None:
     for family in FAMILIES:  # owners stand before what they own
         entries = sorted(draft.rows.get(family, {}).values(), key=itemgetter(0))
         for how, some in groupby(entries, itemgetter(0)):
             for part in _parts(_packed(packer, family, row) for _, row in some):
-                await run.execute(sets.insert(family, how, d), *_columns(part))
-        await indexing.take(run, d, kept, family, [row for _, row in entries])
+                await run.execute(postgres_bulk.insert(family, how, d), *_columns(part))
+        await indexer.take(run, d, kept, family, [row for _, row in entries])
 
 
 def _packed(packer: Packer, family: Family, row: Row) -> Row:
-    """A row as `sets.insert` binds it."""
+    """A row as `postgres_bulk.insert` binds it."""
     expiry = (row[EXPIRES_AT],) if family.expires else ()
     place = (row[PLACE],) if family.arrival else ()
     return (*row[KEY:], packer.pack(family, row[BODY]), *row[1:EXPIRES_AT], *expiry, *place)

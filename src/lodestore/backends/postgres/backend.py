@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...core.backend import Backend, Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import Backend, Key, Page, Row, Vitals, Write
-from ...encoding.dictionary_training import FIRST, Trainer
+from ...core.records import Key, Page, Row, Write
+from ...encoding.dictionary_training import FIRST, DictionaryTrainer
 from ...encoding.packer import Packer
-from ...errors import Corrupt, Refused, Unsupported
-from ...sql import statements as render
+from ...errors import CorruptError, InvalidInputError, UnsupportedError
+from ...sql import statements
 from ...sql.dialect import POSTGRES
-from ..lifecycle import Turns
-from . import maintenance
-from . import schema as creation
-from .dictionary_table import TableShelf
-from .driver import Address, Connection
-from .group_commit import Writer
-from .index import Index
-from .pgvector import Vectors
+from ..lifecycle import Lifecycle
+from . import maintenance, schema
+from .dictionary_table import PostgresDictionaries
+from .driver import Connection, PostgresAddress
+from .group_commit import GroupCommit
+from .index import PostgresIndex
+from .pgvector import VectorTable
 from .pool import Pool
 
 T = TypeVar("T")
@@ -32,10 +32,10 @@ T = TypeVar("T")
 class PostgresBackend(Backend):
     """A store in one schema (`namespace`) of a PostgreSQL database, for any number of handles, processes, machines.
 
-    `pool_size` connections at most, `pool_wait` seconds until no free one is Unavailable, `recycle` seconds until one
-    is replaced; `timeout` is how many seconds one statement may take. `sslrootcert` is a file of certificates that
-    prove the server, or "system". `pgbouncer` gives up prepared statements and session settings, for a pooler of
-    that name in either mode. Without `dictionaries` none is trained, and none used to write.
+    `pool_size` connections at most, `pool_wait` seconds until no free one is UnavailableError, `recycle` seconds until
+    one is replaced; `timeout` is how many seconds one statement may take. `sslrootcert` is a file of certificates that
+    prove the server, or "system". `pgbouncer` gives up prepared statements and session settings, for a pooler of that
+    name in either mode. Without `dictionaries` none is trained, and none used to write.
     """
 
     name = "postgres"
@@ -57,39 +57,39 @@ class PostgresBackend(Backend):
         dictionaries: bool = True,
     ) -> None:
         if not 0 < len(namespace.encode()) < 64 or "\0" in namespace or namespace.startswith("pg_"):
-            raise Refused("namespace: expected the name of a schema, 1 to 63 bytes, not beginning with pg_")
+            raise InvalidInputError("namespace: expected the name of a schema, 1 to 63 bytes, not beginning with pg_")
         if pool_size < 1:
-            raise Refused(f"pool_size: expected 1 or more, not {pool_size}")
-        self._address = Address(url, password, host, sslmode, sslrootcert, timeout, pgbouncer)
+            raise InvalidInputError(f"pool_size: expected 1 or more, not {pool_size}")
+        self._address = PostgresAddress(url, password, host, sslmode, sslrootcert, timeout, pgbouncer)
         self._namespace = namespace
         self._pooling = (pool_size, pool_wait, recycle)
-        self._d = replace(POSTGRES, schema=f"{creation.quoted(namespace)}.")
+        self._d = replace(POSTGRES, schema=f"{schema.quoted(namespace)}.")
         self._dictionaries = dictionaries
-        self._vectors = Vectors(self._d, namespace)
+        self._vectors = VectorTable(self._d, namespace)
         self._details = partial(maintenance.details, namespace=namespace, vectors=self._vectors)
-        self._turns = Turns()
+        self._turns = Lifecycle()
         self._check = self._turns.check
 
     async def open(self) -> int:
         async with self._turns.turn():
             if not self._turns.open:
                 await self._begin()
-            return await self._pool.read("opening", lambda run: creation.latest(run, self._d.schema))
+            return await self._pool.read("opening", lambda run: schema.latest(run, self._d.schema))
 
     async def _begin(self) -> None:
         pool = Pool(self._address.connect, *self._pooling)
         try:
-            await pool.read("opening", lambda run: creation.prepare(run, self._address, self._namespace))
+            await pool.read("opening", lambda run: schema.prepare(run, self._address, self._namespace))
             self._packer = Packer(use=self._dictionaries)
-            self._shelf = TableShelf(pool, self._d, self._packer)
+            self._shelf = PostgresDictionaries(pool, self._d, self._packer)
             await self._shelf.learn()
         except BaseException:
             await asyncio.shield(pool.close())
             raise
-        self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
+        self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
-        self._pool, self._writer = pool, Writer(pool, self._d, self._packer, self._vectors)
-        self.index = self._index = Index(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
+        self._pool, self._writer = pool, GroupCommit(pool, self._d, self._packer, self._vectors)
+        self.index = self._index = PostgresIndex(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
         self._turns.opened()
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class PostgresBackend(Backend):
     async def exists(self) -> bool:
         pool = Pool(self._address.connect, *self._pooling)
         try:
-            return await pool.read("looking", lambda run: creation.revision(run, self._namespace)) is not None
+            return await pool.read("looking", lambda run: schema.revision(run, self._namespace)) is not None
         finally:
             await pool.close()
 
@@ -123,14 +123,14 @@ class PostgresBackend(Backend):
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         if len(keys) == 1:
-            text = render.fetch(family, self._d)
+            text = statements.fetch(family, self._d)
             found = await self._read(lambda run: run.fetchrow(text, *keys[0]))
             return await self._shelf.rows_of(family, [found and (*found, *keys[0])])
         if not keys:
             self._check()
             return []
         columns = [list(column) for column in zip(*keys, strict=True)]
-        rows = await self._read(lambda run: run.fetch(render.fetch_many(family, self._d), *columns))
+        rows = await self._read(lambda run: run.fetch(statements.fetch_many(family, self._d), *columns))
         by_key = {row[6:]: row for row in map(tuple, rows)}
         return await self._shelf.rows_of(family, [by_key.get(key) for key in keys])
 
@@ -145,15 +145,15 @@ class PostgresBackend(Backend):
         packed = await self._select("bodies", page)
         try:
             return await self._shelf.unpacking(lambda: self._packer.unpack_all([row[0] for row in packed]))
-        except Corrupt:  # read again with the names, for the one that is broken
+        except CorruptError:  # read again with the names, for the one that is broken
             return await super().bodies(page)
 
     async def sequence(self) -> int:
         return int(await self._read(lambda run: run.fetchval(f"SELECT commits FROM {self._d.schema}store")))
 
     async def _select(self, columns: str, page: Page) -> list[Any]:
-        text = render.scan(columns, render.shape(page), self._d)
-        found: list[Any] = await self._read(lambda run: run.fetch(text, *render.bind(page, self._d)))
+        text = statements.scan(columns, statements.shape(page), self._d)
+        found: list[Any] = await self._read(lambda run: run.fetch(text, *statements.bind(page, self._d)))
         return found
 
     async def sweep(self, now: int, limit: int) -> int:
@@ -182,7 +182,7 @@ class PostgresBackend(Backend):
 
     async def backup(self, path: str) -> None:
         hint = f"pg_dump --schema={self._namespace} makes a consistent copy while the store is in use"
-        raise Unsupported(f"the postgres backend writes no backup file: {hint}")
+        raise UnsupportedError(f"the postgres backend writes no backup file: {hint}")
 
     async def _read(self, work: Callable[[Connection], Awaitable[T]], doing: str = "reading") -> T:
         self._check()

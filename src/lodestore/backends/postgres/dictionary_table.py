@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from ...core.families import FAMILIES, Family
 from ...core.records import BODY, KEY, VERSION, Page, Row, following
+from ...encoding.body_format import MAX_DICTIONARIES
+from ...encoding.dictionaries import Dictionary, close_dictionary
 from ...encoding.dictionary_training import distinct
-from ...encoding.packer import MOST, Dictionary, Packer, UnknownDictionary, close_dictionary
-from ...sql import dictionaries
-from ...sql import postgres_bulk as sets
-from ...sql import statements as render
+from ...encoding.packer import Packer, UnknownDictionary
+from ...sql import dictionaries, postgres_bulk, statements
 from ...sql.dialect import Dialect
 from .driver import Connection
 from .pool import Pool
@@ -29,7 +29,7 @@ async def rows(run: Connection, d: Dialect, after: int) -> list[Dictionary]:
     return [Dictionary._make(row) for row in await run.fetch(dictionaries.learn(d), after)]
 
 
-class TableShelf:
+class PostgresDictionaries:
     """The table `dictionary`, for the trainer and for reading."""
 
     def __init__(self, pool: Pool, d: Dialect, packer: Packer) -> None:
@@ -84,7 +84,7 @@ class TableShelf:
                 await run.execute(self._advance())
                 self._packer.learn(await rows(run, self._d, self._packer.latest))
                 newest, number = self._packer.newest(family), self._packer.latest + 1
-                if (newest.number if newest else 0) != after or number > MOST:
+                if (newest.number if newest else 0) != after or number > MAX_DICTIONARIES:
                     return False
                 row = (number, family.name, covered, close_dictionary(number, pressed))
                 await run.execute(dictionaries.keep(self._d), *row)
@@ -111,7 +111,7 @@ class TableShelf:
         return count
 
     async def _rows(self, page: Page) -> list[Row]:
-        text, bound = render.scan("rows", render.shape(page), self._d), render.bind(page, self._d)
+        text, bound = statements.scan("rows", statements.shape(page), self._d), statements.bind(page, self._d)
         return [tuple(row) for row in await self._pool.read("packing", lambda run: run.fetch(text, *bound))]
 
     def _smaller(self, family: Family, found: Sequence[Row]) -> list[tuple[Any, ...]]:
@@ -123,5 +123,5 @@ class TableShelf:
         columns = [list(column) for column in zip(*smaller, strict=True)]
         async with run.transaction(isolation="read_committed"):
             await run.execute(self._advance())
-            status = await run.execute(sets.repack(family, self._d), *columns)  # "UPDATE 3"
+            status = await run.execute(postgres_bulk.repack(family, self._d), *columns)  # "UPDATE 3"
         return int(status.rpartition(" ")[2])

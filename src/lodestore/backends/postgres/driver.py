@@ -16,7 +16,14 @@ from urllib.parse import urlencode
 import asyncpg
 
 from ...core.server_urls import server
-from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown
+from ...errors import (
+    CorruptError,
+    InvalidInputError,
+    LodestoreError,
+    OutcomeUnknownError,
+    StorageFullError,
+    UnavailableError,
+)
 
 Connection = Any  # asyncpg's own types differ between its versions
 Lost = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
@@ -27,16 +34,16 @@ _LONGEST = 2**31 - 1  # milliseconds the server can count
 GRACE = 5.0  # seconds the server's own timeout gets before the client gives up
 
 _BY_STATE: dict[str, type[LodestoreError]] = {
-    "53100": Full,  # disk full
-    "54000": Refused,  # beyond a limit of the server
-    "42501": Refused,  # insufficient privilege
-    "3D000": Refused,  # no such database
+    "53100": StorageFullError,  # disk full
+    "54000": InvalidInputError,  # beyond a limit of the server
+    "42501": InvalidInputError,  # insufficient privilege
+    "3D000": InvalidInputError,  # no such database
 }
 _BY_CLASS: dict[str, type[LodestoreError]] = {
-    "28": Refused,  # authorization
-    "22": Refused,  # data
-    "42": Corrupt,  # tables are not those lodestore made
-    "XX": Corrupt,
+    "28": InvalidInputError,  # authorization
+    "22": InvalidInputError,  # data
+    "42": CorruptError,  # tables are not those lodestore made
+    "XX": CorruptError,
 }
 # What a server says that is going down: the statement under way may have been its last success.
 _GOING = ("08", "57P")
@@ -51,7 +58,7 @@ SYSTEM = "system"  # as `sslrootcert`: the certificates this machine trusts
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PostgresAddress:
     """Where the server is and how to talk to it; times are in seconds."""
 
     url: str = field(repr=False)
@@ -64,12 +71,14 @@ class Address:
 
     def __post_init__(self) -> None:
         if "\0" in (self.password or ""):
-            raise Refused("password: PostgreSQL knows none with a NUL")
+            raise InvalidInputError("password: PostgreSQL knows none with a NUL")
         if self.sslmode not in (None, *SSLMODES):
-            raise Refused(f"sslmode: expected {' or '.join(SSLMODES)}, not {self.sslmode!r}")
+            raise InvalidInputError(f"sslmode: expected {' or '.join(SSLMODES)}, not {self.sslmode!r}")
         proving = SSLMODES[5:] if self.sslrootcert == SYSTEM else SSLMODES[3:]
         if self.sslrootcert and self.sslmode not in (None, *proving):
-            raise Refused(f"sslrootcert: under sslmode={self.sslmode} it proves nothing; use {' or '.join(proving)}")
+            raise InvalidInputError(
+                f"sslrootcert: under sslmode={self.sslmode} it proves nothing; use {' or '.join(proving)}"
+            )
 
     async def connect(self) -> Connection:
         """A new connection."""
@@ -100,13 +109,15 @@ class Address:
         doing = "connecting to PostgreSQL"
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"{error.verify_message} (see sslrootcert)"
-            return Refused(f"{doing}: the server's certificate proves nothing: {why}")
+            return InvalidInputError(f"{doing}: the server's certificate proves nothing: {why}")
         if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
-            return Refused(f"{doing}: the server offers no TLS, which sslmode asks for")
+            return InvalidInputError(f"{doing}: the server offers no TLS, which sslmode asks for")
         if "unsupported startup parameter" in str(error):
-            return Refused(f"{doing}: this is PgBouncer, which passes no settings on: add pgbouncer=true to the URL")
+            return InvalidInputError(
+                f"{doing}: this is PgBouncer, which passes no settings on: add pgbouncer=true to the URL"
+            )
         if isinstance(error, asyncpg.InvalidPasswordError) and not self._has_password():
-            return Refused(f"{renamed(error, doing)}; {_NO_PASSWORD}")
+            return InvalidInputError(f"{renamed(error, doing)}; {_NO_PASSWORD}")
         return renamed(error, doing)
 
     def _has_password(self) -> bool:
@@ -121,7 +132,7 @@ class Address:
         try:  # the driver would not say which file it is
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self.sslrootcert)
         except OSError as error:
-            raise Refused(f"sslrootcert: {self.sslrootcert} cannot be used: {error}") from None
+            raise InvalidInputError(f"sslrootcert: {self.sslrootcert} cannot be used: {error}") from None
         return f"{plain}{'&' if query else '?'}{urlencode({'sslrootcert': os.fspath(self.sslrootcert)})}"
 
     def _ssl(self) -> str | bool | None:
@@ -130,11 +141,13 @@ class Address:
         return self.sslmode or ("verify-full" if self.sslrootcert else None)
 
 
-def _misread(error: Exception) -> Refused:
+def _misread(error: Exception) -> InvalidInputError:
     if "root certificate" in str(error):
-        return Refused("sslmode: no certificates to check the server's by: name a file of them as sslrootcert")
+        return InvalidInputError(
+            "sslmode: no certificates to check the server's by: name a file of them as sslrootcert"
+        )
     # Other reasons may quote the URL, and with it the password.
-    return Refused("the PostgreSQL URL cannot be read: write postgresql://user@host:5432/database")
+    return InvalidInputError("the PostgreSQL URL cannot be read: write postgresql://user@host:5432/database")
 
 
 def renamed(error: BaseException, doing: str, *, committing: bool = False) -> LodestoreError:
@@ -150,8 +163,8 @@ def renamed(error: BaseException, doing: str, *, committing: bool = False) -> Lo
     return _class(state)(text)
 
 
-def unknown(text: str) -> Unknown:
-    return Unknown(f"{text}: the commit may or may not have happened; run the same write again")
+def unknown(text: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(f"{text}: the commit may or may not have happened; run the same write again")
 
 
 def lost(error: BaseException) -> bool:
@@ -166,4 +179,4 @@ def rivalled(error: BaseException) -> bool:
 
 
 def _class(state: str) -> type[LodestoreError]:
-    return _BY_STATE.get(state) or _BY_CLASS.get(state[:2], Unavailable)
+    return _BY_STATE.get(state) or _BY_CLASS.get(state[:2], UnavailableError)

@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 from ...core.records import VERSION, Copy, Write
 from ...encoding.packer import Packer
-from ...errors import LodestoreError, Unavailable, Unknown
+from ...errors import LodestoreError, OutcomeUnknownError, UnavailableError
 from ...sql.dialect import Dialect
-from . import driver
-from . import indexer as indexing
-from .apply import Step, carry_out
-from .pgvector import Vectors
+from . import driver, indexer
+from .apply import PendingWrite, apply_writes
+from .pgvector import VectorTable
 from .pool import Pool
 from .single_put import alone, put_alone
 
@@ -31,28 +30,28 @@ PAUSE = 0.01  # seconds, doubled with each try and jittered
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 
-class Unit(NamedTuple):
+class CommitRequest(NamedTuple):
     """Writes that stand or fall together, and the future that waits for them."""
 
     writes: Sequence[Write]
     done: asyncio.Future[list[int]]
 
 
-class Writer:
+class GroupCommit:
     """Decides units in the order in which they were handed over; cancelling who waits changes nothing about one."""
 
-    def __init__(self, pool: Pool, dialect: Dialect, packer: Packer, vectors: Vectors) -> None:
+    def __init__(self, pool: Pool, dialect: Dialect, packer: Packer, vectors: VectorTable) -> None:
         self._pool = pool
         self._vectors = vectors
         self._d = dialect
         self._packer = packer
-        self._queue: deque[Unit] = deque()
+        self._queue: deque[CommitRequest] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
         """Hand a unit over; the future resolves when it is committed."""
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._queue.append(Unit(writes, done))
+        self._queue.append(CommitRequest(writes, done))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         return done
@@ -76,11 +75,11 @@ class Writer:
                 self._queue.clear()
                 raise
 
-    async def _decide(self, batch: list[Unit]) -> None:
+    async def _decide(self, batch: list[CommitRequest]) -> None:
         try:
             results = await self._commit(batch)
         except LodestoreError as reason:
-            if len(batch) == 1 or isinstance(reason, (Unknown, Unavailable)):
+            if len(batch) == 1 or isinstance(reason, (OutcomeUnknownError, UnavailableError)):
                 for unit in batch:
                     _fail(unit, reason)
                 return
@@ -91,7 +90,7 @@ class Writer:
             if not unit.done.done():
                 unit.done.set_result(result)
 
-    async def _commit(self, batch: list[Unit]) -> list[list[int]]:
+    async def _commit(self, batch: list[CommitRequest]) -> list[list[int]]:
         for attempt in range(TRIES):
             try:
                 async with self._pool.connection() as connection:
@@ -128,11 +127,11 @@ class Writer:
         results, steps, version = [[0] * len(unit) for unit in units], [], commits - len(units)
         for unit, into in zip(units, results, strict=True):
             version += 1
-            steps += [Step(write, version, into, index) for index, write in enumerate(unit)]
+            steps += [PendingWrite(write, version, into, index) for index, write in enumerate(unit)]
             version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
-        await carry_out(run, self._d, self._packer, steps, kept)
-        if any(indexing.chooses(step.write, told[-1] is not None) for step in steps):
-            await indexing.forget_postings(run, self._d)
+        await apply_writes(run, self._d, self._packer, steps, kept)
+        if any(indexer.chooses(step.write, told[-1] is not None) for step in steps):
+            await indexer.forget_postings(run, self._d)
         if version > commits:
             await run.execute(f"UPDATE {self._d.schema}store SET commits = $1", version)
         return results
@@ -140,7 +139,7 @@ class Writer:
     def _advance(self) -> str:
         table = f"{self._d.schema}store"
         changed = "commits = commits + $1, latest = greatest(latest, $2)"
-        return f"UPDATE {table} SET {changed} RETURNING commits, {indexing.told(self._d)}"
+        return f"UPDATE {table} SET {changed} RETURNING commits, {indexer.told(self._d)}"
 
     async def _abandon(self, run: driver.Connection, error: BaseException, *, fresh: bool) -> None:
         """Leave a failed transaction; _Again where doing it once more is safe and may help."""
@@ -170,6 +169,6 @@ async def _roll_back(run: driver.Connection) -> None:
         run.terminate()
 
 
-def _fail(unit: Unit, error: Exception) -> None:
+def _fail(unit: CommitRequest, error: Exception) -> None:
     if not unit.done.done():  # else its task was cancelled; the unit has been decided all the same
         unit.done.set_exception(error)

@@ -1,6 +1,6 @@
 """Search in PostgreSQL: postings and vectors are read as of one moment, and made when a store is first searched.
 
-What keeps them in line with the records is in `indexing`: it happens in the transaction of each write, so a search has
+What keeps them in line with the records is in `indexer`: it happens in the transaction of each write, so a search has
 nothing to catch up with. Only the first one has, and one after `reindex`: it walks the records in short transactions,
 each of which holds the row of `store` as a writer does, while others write and keep up what they write.
 """
@@ -12,20 +12,17 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from ...core.families import CATALOGUE, COLLECTION, ITEM, SEARCHABLE, VECTORS, Family
-from ...core.records import BODY, KEY, Identity, Key, Leg, Match, Page, Row, Tell, Wanted
-from ...encoding import json_codec as codec
+from ...core.records import BODY, KEY, Key, Page, RecordId, Row
+from ...core.searchable import IndexQuery, Leg, Match, OnCount, VectorSpace
+from ...encoding import json_codec
 from ...encoding.packer import Packer
-from ...search.tokenizers import sought
-from ...search.vectors import Space
-from ...sql import postgres_fts as sql
-from ...sql import postgres_vectors as embedding
-from ...sql import statements as render
+from ...search.tokenizers import query_terms
+from ...sql import postgres_fts as sql, postgres_vectors, statements
 from ...sql.dialect import Dialect
-from . import indexer as indexing
-from . import knn as nearness
-from .dictionary_table import TableShelf
+from . import indexer, knn
+from .dictionary_table import PostgresDictionaries
 from .driver import Connection
-from .pgvector import Extension, Vectors
+from .pgvector import Extension, VectorTable
 from .pool import Pool
 
 T = TypeVar("T")
@@ -38,18 +35,24 @@ _STATE = (
 )
 
 
-class Index:
+class PostgresIndex:
     """The index of one handle's store; `check` raises where the handle may not be used."""
 
     def __init__(
-        self, pool: Pool, d: Dialect, shelf: TableShelf, packer: Packer, vectors: Vectors, check: Callable[[], None]
+        self,
+        pool: Pool,
+        d: Dialect,
+        shelf: PostgresDictionaries,
+        packer: Packer,
+        vectors: VectorTable,
+        check: Callable[[], None],
     ) -> None:
         self._pool, self._d, self._shelf, self._packer = pool, d, shelf, packer
         self._vectors, self._check = vectors, check
 
     # -- searching
 
-    async def match(self, wanted: Wanted) -> list[Match]:
+    async def match(self, wanted: IndexQuery) -> list[Match]:
         """As `kernel.Searchable` says."""
         near = None if wanted.query.wanted else wanted.near
 
@@ -60,12 +63,12 @@ class Index:
             return await self._with_rows(run, await leg)
 
         leg, rows = await self._find(work, near and near.space)
-        unpacked: dict[Identity, Row] = {}
+        unpacked: dict[RecordId, Row] = {}
         for family, found in rows.items():
             unpacked |= {(family, row[KEY:]): row for row in await self._shelf.rows_of(family, found)}
         return [Match(identity[0], score, unpacked[identity]) for identity, score in leg if identity in unpacked]
 
-    async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+    async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says."""
 
         async def work(run: Connection, extension: Extension | None, tokenizer: str) -> tuple[Leg, Leg]:
@@ -73,7 +76,7 @@ class Index:
 
         return await self._find(work, wanted.near and wanted.near.space)
 
-    async def _find(self, work: Work[T], space: Space | None = None) -> T:
+    async def _find(self, work: Work[T], space: VectorSpace | None = None) -> T:
         """What is read of one moment, at which the index is there."""
         while True:
             self._check()
@@ -82,33 +85,33 @@ class Index:
                 return found[0]
             await self._make(space is not None)
 
-    async def _as_of(self, run: Connection, work: Work[T], space: Space | None) -> tuple[T] | None:
+    async def _as_of(self, run: Connection, work: Work[T], space: VectorSpace | None) -> tuple[T] | None:
         async with run.transaction(isolation="repeatable_read", readonly=True):
-            state = _STATE.format(told=indexing.told(self._d), schema=self._d.schema)
+            state = _STATE.format(told=indexer.told(self._d), schema=self._d.schema)
             postings, embeddings, choice, *_ = await run.fetchrow(state)
             extension = None
-            if space is not None and space.dimension <= embedding.MOST:
+            if space is not None and space.dimension <= postgres_vectors.MOST:
                 extension = await self._vectors.there(run)
                 made = embeddings > 0 if extension else self._vectors.refused
                 if not made:
                     return None
             if postings <= 0:
                 return None
-            return (await work(run, extension, await indexing.tokenizer(run, self._d, self._packer, choice)),)
+            return (await work(run, extension, await indexer.tokenizer(run, self._d, self._packer, choice)),)
 
     async def _with_rows(self, run: Connection, leg: Leg) -> tuple[Leg, dict[Family, list[Any]]]:
         rows = {}
         for family in {family for (family, _), _ in leg}:
             keys = [key for (other, key), _ in leg if other is family]
             columns = [list(column) for column in zip(*keys, strict=True)]
-            rows[family] = await run.fetch(render.fetch_many(family, self._d), *columns)
+            rows[family] = await run.fetch(statements.fetch_many(family, self._d), *columns)
         return leg, rows
 
-    async def _near(self, run: Connection, wanted: Wanted, extension: Extension | None) -> Leg:
-        return await nearness.nearest(run, self._d, self._packer, extension, wanted, _families(wanted))
+    async def _near(self, run: Connection, wanted: IndexQuery, extension: Extension | None) -> Leg:
+        return await knn.nearest(run, self._d, self._packer, extension, wanted, _families(wanted))
 
-    async def _text(self, run: Connection, wanted: Wanted, tokenizer: str) -> Leg:
-        query, families = sought(wanted.query, tokenizer), _families(wanted)
+    async def _text(self, run: Connection, wanted: IndexQuery, tokenizer: str) -> Leg:
+        query, families = query_terms(wanted.query, tokenizer), _families(wanted)
         terms, unwanted = sql.terms(query.wanted), sql.terms(query.unwanted)
         if not terms or not families:
             return []
@@ -122,7 +125,7 @@ class Index:
 
     # -- making the index
 
-    async def reindex(self, tell: Tell) -> int:
+    async def reindex(self, tell: OnCount) -> int:
         """Drop the index and build it anew; until it is there, a search waits for it, and writes keep up their own."""
         self._check()
         count = await self._build("posting", tell, anew=True)
@@ -143,13 +146,13 @@ class Index:
         kept = await run.fetchval(f"SELECT embeddings FROM {self._d.schema}store")
         return bool(kept) and await self._vectors.there(run) is not None
 
-    async def _spaces(self) -> list[Space]:
+    async def _spaces(self) -> list[VectorSpace]:
         page = Page(COLLECTION)
-        text, bound = render.scan("rows", render.shape(page), self._d), render.bind(page, self._d)
+        text, bound = statements.scan("rows", statements.shape(page), self._d), statements.bind(page, self._d)
         rows = await self._pool.read("reading", lambda run: run.fetch(text, *bound))
-        documents = ((row[KEY], codec.loads(row[BODY])) for row in await self._shelf.rows_of(COLLECTION, rows))
+        documents = ((row[KEY], json_codec.loads(row[BODY])) for row in await self._shelf.rows_of(COLLECTION, rows))
         return [
-            Space(name, document["dimension"], document["metric"])
+            VectorSpace(name, document["dimension"], document["metric"])
             for name, document in documents
             if "dimension" in document
         ]
@@ -160,7 +163,7 @@ class Index:
         if near and await self._vectors.make(self._pool) is not None:
             await self._build("embedding", lambda done: None)
 
-    async def _build(self, table: str, tell: Tell, *, anew: bool = False) -> int:
+    async def _build(self, table: str, tell: OnCount, *, anew: bool = False) -> int:
         """Take in all that a table of the index lacks; how many records that were."""
         number = await self._pool.read("indexing", lambda run: self._begin(run, table, anew))
         if number > 0:
@@ -190,9 +193,9 @@ class Index:
 
     async def _portion(self, run: Connection, family: Family, after: Key) -> tuple[int, Key | None]:
         async with run.transaction(isolation="read_committed"):
-            text = f"SELECT {indexing.told(self._d)} FROM {self._d.schema}store FOR UPDATE"
+            text = f"SELECT {indexer.told(self._d)} FROM {self._d.schema}store FOR UPDATE"
             kept = await self._vectors.kept(run, self._packer, *await run.fetchrow(text))
-            return await indexing.portion(run, self._d, self._packer, kept, family, after)
+            return await indexer.portion(run, self._d, self._packer, kept, family, after)
 
     async def _end(self, run: Connection, table: str, number: int) -> None:
         """The table is made, unless another making of it has begun."""
@@ -204,19 +207,19 @@ class Index:
 _FAMILIES = {"posting": SEARCHABLE, "embedding": tuple(VECTORS.values())}
 
 
-def _families(wanted: Wanted) -> tuple[Family, ...]:
+def _families(wanted: IndexQuery) -> tuple[Family, ...]:
     """Those of the families that can have what is searched for."""
     if not wanted.prefix:
         return wanted.families
     return tuple(family for family in wanted.families if family.owner and (wanted.part is None or family is ITEM))
 
 
-async def problems(run: Connection, d: Dialect, vectors: Vectors) -> list[str]:
+async def problems(run: Connection, d: Dialect, vectors: VectorTable) -> list[str]:
     """One line for each thing that the index lacks, has too much or of another version; none of what is not made."""
     lines = []
     postings, embeddings = await run.fetchrow(f"SELECT postings, embeddings FROM {d.schema}store")
     if postings > 0:
-        lines += await indexing.problems(run, d, "posting", _FAMILIES["posting"])
+        lines += await indexer.problems(run, d, "posting", _FAMILIES["posting"])
     if embeddings > 0 and await vectors.there(run) is not None:
-        lines += await indexing.problems(run, d, "embedding", _FAMILIES["embedding"])
+        lines += await indexer.problems(run, d, "embedding", _FAMILIES["embedding"])
     return lines

@@ -15,22 +15,21 @@ import orjson
 
 from ...core.families import CATALOGUE, OWNED, STATE, TOKENIZER, Family
 from ...core.records import BODY, KEY, PLACE, VERSION, Drop, Key, Row, Write
+from ...encoding import vector_codec
 from ...encoding.packer import Packer, UnknownDictionary
-from ...errors import Corrupt
+from ...errors import CorruptError
 from ...search import tokenizers
-from ...search import vectors as floats
 from ...search.text import part_of, text_of
-from ...sql import postgres_fts as postings
-from ...sql import postgres_vectors as embeddings
+from ...sql import postgres_fts, postgres_vectors
 from ...sql.dialect import Dialect
-from . import dictionary_table as dictionaries
+from . import dictionary_table
 from .driver import Connection
 from .write_batch import key_of
 
 ROWS, BYTES = 1_000, 4 * 1024 * 1024  # in one statement, at most
 
 
-class Kept(NamedTuple):
+class IndexState(NamedTuple):
     """What a store has of an index: postings, and embeddings in the type of pgvector, whose schema this is."""
 
     postings: bool = False
@@ -64,15 +63,15 @@ async def forget_postings(run: Connection, d: Dialect) -> None:
     await run.execute(f"DELETE FROM {d.schema}posting")
 
 
-async def take(run: Connection, d: Dialect, kept: Kept, family: Family, rows: Sequence[Row]) -> None:
+async def take(run: Connection, d: Dialect, kept: IndexState, family: Family, rows: Sequence[Row]) -> None:
     """Take in records, or vectors, as they have just been stored."""
     if family.text and kept.postings:
-        await _send(run, postings.post(d), (_posting(family, row, kept.tokenizer) for row in rows))
+        await _send(run, postgres_fts.post(d), (_posting(family, row, kept.tokenizer) for row in rows))
     elif family.of and kept.embeddings:
-        await _send(run, embeddings.embed(kept.embeddings, d), (_embedding(family, row) for row in rows))
+        await _send(run, postgres_vectors.embed(kept.embeddings, d), (_embedding(family, row) for row in rows))
 
 
-async def forget(run: Connection, d: Dialect, kept: Kept, family: Family, prefixes: Sequence[Key]) -> None:
+async def forget(run: Connection, d: Dialect, kept: IndexState, family: Family, prefixes: Sequence[Key]) -> None:
     """Let go of what drops remove: branches of one family, all equally deep, and what they own."""
     gone = (family, *OWNED[family])
     for table, wanted, names in (
@@ -81,7 +80,7 @@ async def forget(run: Connection, d: Dialect, kept: Kept, family: Family, prefix
     ):
         if wanted and names:
             columns = _columns(prefixes, family)
-            await run.execute(postings.remove(table, len(columns), d), names, *columns)
+            await run.execute(postgres_fts.remove(table, len(columns), d), names, *columns)
 
 
 def _columns(prefixes: Sequence[Key], family: Family) -> list[list[str]]:
@@ -96,24 +95,24 @@ def _posting(family: Family, row: Row, kind: str) -> tuple[Any, ...]:
     body, part = row[BODY], part_of(family, row[BODY])
     if part is not None and "\0" in part:  # no namespace that anybody can ask for, and no text of PostgreSQL
         part = None
-    words = postings.plain(text_of(family, body), kind)
-    told = (part, row[VERSION], floats.print_of(body))
-    return (family.name, *postings.keys_of(row[KEY:]), row[PLACE] or 0, *told, words)
+    words = postgres_fts.plain(text_of(family, body), kind)
+    told = (part, row[VERSION], vector_codec.content_digest(body))
+    return (family.name, *postgres_fts.keys_of(row[KEY:]), row[PLACE] or 0, *told, words)
 
 
 def _embedding(family: Family, row: Row) -> tuple[Any, ...]:
     try:
-        vector = floats.stored(row[BODY])
+        vector = vector_codec.decode_vector(row[BODY])
     except ValueError:
-        vector = floats.Vector("", b"", b"")
+        vector = vector_codec.StoredVector("", b"", b"")
     numbers = text_of_numbers(vector.numbers)
-    space = embeddings.number_of(vector.space, len(vector.numbers) // 4) if numbers else None
-    return (family.of, *postings.keys_of(row[KEY:]), row[VERSION], space, vector.of, numbers)
+    space = postgres_vectors.number_of(vector.space, len(vector.numbers) // 4) if numbers else None
+    return (family.of, *postgres_fts.keys_of(row[KEY:]), row[VERSION], space, vector.of, numbers)
 
 
 def text_of_numbers(vector: bytes) -> str | None:
     """A vector as pgvector reads it; None where it would not."""
-    if len(vector) % 4 or not 0 < len(vector) <= 4 * embeddings.MOST:
+    if len(vector) % 4 or not 0 < len(vector) <= 4 * postgres_vectors.MOST:
         return None
     text = orjson.dumps(struct.unpack(f"<{len(vector) // 4}f", vector)).decode()
     return None if "null" in text else text  # NaN or infinite
@@ -138,7 +137,7 @@ def _parts(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 
 async def portion(
-    run: Connection, d: Dialect, packer: Packer, kept: Kept, family: Family, after: Key
+    run: Connection, d: Dialect, packer: Packer, kept: IndexState, family: Family, after: Key
 ) -> tuple[int, Key | None]:
     """Take in some of the records that the index lacks; how many, and the key to go on behind (None: that was all).
 
@@ -147,7 +146,7 @@ async def portion(
     table = "embedding" if family.of else "posting"
     found: list[Any] = []
     size = 0
-    async for row in run.cursor(postings.lacking(family, table, d), *after, prefetch=50):
+    async for row in run.cursor(postgres_fts.lacking(family, table, d), *after, prefetch=50):
         found.append(row)
         size += len(row[-1])
         if len(found) >= ROWS or size >= BYTES // 4:
@@ -166,8 +165,8 @@ async def _body(run: Connection, d: Dialect, packer: Packer, packed: bytes) -> b
     try:
         return packer.unpack(packed)
     except UnknownDictionary:
-        packer.learn(await dictionaries.rows(run, d, packer.latest))
-    except Corrupt:
+        packer.learn(await dictionary_table.rows(run, d, packer.latest))
+    except CorruptError:
         return b""
     return packer.readable(packed) or b""
 
@@ -179,9 +178,9 @@ async def problems(run: Connection, d: Dialect, table: str, families: Sequence[F
     for family in families:
         base = CATALOGUE[family.of or family.name]
         name = base.name
-        async for row in run.cursor(postings.lacking(family, table, d), *postings.before_all(family)):
+        async for row in run.cursor(postgres_fts.lacking(family, table, d), *postgres_fts.before_all(family)):
             lines.append(f"{name}({', '.join(map(repr, row[: len(family.key)]))}): the index of {what} lacks it")
-        async for row in run.cursor(postings.left_over(family, table, d)):
+        async for row in run.cursor(postgres_fts.left_over(family, table, d)):
             key = [value for value in row if value]
             lines.append(f"{name}({', '.join(map(repr, key))}): the index of {what} has it, the store does not")
     return lines

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ...core.families import CATALOGUE, VECTORS, Family
-from ...core.records import Leg, Near, Wanted
+from ...core.searchable import IndexQuery, Leg, VectorQuery, VectorSpace
 from ...encoding.packer import Packer
-from ...errors import Corrupt
-from ...search.vectors import Space, load_numpy
+from ...errors import CorruptError
+from ...search.vectors import load_numpy
 from ...sql import postgres_vectors as sql
 from ...sql.dialect import Dialect
 from ...sql.postgres_fts import key_of
@@ -28,7 +28,7 @@ async def nearest(
     d: Dialect,
     packer: Packer,
     extension: Extension | None,
-    wanted: Wanted,
+    wanted: IndexQuery,
     families: Sequence[Family],
 ) -> Leg:
     """A page of the nearest, as of the transaction that `run` is in."""
@@ -43,7 +43,7 @@ async def nearest(
 
 
 async def _compared(
-    run: Connection, d: Dialect, extension: Extension, wanted: Wanted, families: Sequence[Family], end: int | None
+    run: Connection, d: Dialect, extension: Extension, wanted: IndexQuery, families: Sequence[Family], end: int | None
 ) -> Leg:
     """The nearest up to `end`, by pgvector.
 
@@ -69,12 +69,12 @@ async def _compared(
     return _leg([*found, *(row for row in others if tuple(row[:3]) not in known)])
 
 
-def _whole(near: Near, wanted: Wanted) -> bool:
+def _whole(near: VectorQuery, wanted: IndexQuery) -> bool:
     """Whether a search is of a whole space, so that an index of the space leaves out none of what it finds."""
     return not near.exact and wanted.part is None and (not wanted.prefix or wanted.prefix[0] == near.space.name)
 
 
-async def _indexed(run: Connection, d: Dialect, extension: Extension, space: Space) -> bool:
+async def _indexed(run: Connection, d: Dialect, extension: Extension, space: VectorSpace) -> bool:
     """Whether the space has an HNSW index; the transaction is set to search it then."""
     if not await run.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{d.schema}{sql.index_name(space)}"):
         return False
@@ -100,7 +100,7 @@ def _leg(rows: Sequence[Any]) -> Leg:
     return [((family, key_of(family, row[1], row[2])), -row[3]) for family, row in named]
 
 
-async def _scanned(run: Connection, d: Dialect, packer: Packer, wanted: Wanted, families: Sequence[Family]) -> Leg:
+async def _scanned(run: Connection, d: Dialect, packer: Packer, wanted: IndexQuery, families: Sequence[Family]) -> Leg:
     """All that is near, the nearest first."""
     near = wanted.near
     assert near is not None, "asked for only where there is a vector"
@@ -120,7 +120,9 @@ async def _scanned(run: Connection, d: Dialect, packer: Packer, wanted: Wanted, 
     return [((family, key_of(family, outer, inner)), score) for family, outer, inner, score in named]
 
 
-def _scored(packer: Packer, family: Family, near: Near, rows: Sequence[Any]) -> list[tuple[float, str, str, str]]:
+def _scored(
+    packer: Packer, family: Family, near: VectorQuery, rows: Sequence[Any]
+) -> list[tuple[float, str, str, str]]:
     numpy = load_numpy()
     some = [(row, vector) for row in rows if (vector := _vector(packer, near, row[2], row[3])) is not None]
     if not some:
@@ -131,11 +133,11 @@ def _scored(packer: Packer, family: Family, near: Near, rows: Sequence[Any]) -> 
     return [(score, family.name, row[0], row[1]) for score, (row, _) in zip(scores.tolist(), some, strict=True)]
 
 
-def _vector(packer: Packer, near: Near, packed: bytes, print: bytes) -> bytes | None:
+def _vector(packer: Packer, near: VectorQuery, packed: bytes, print: bytes) -> bytes | None:
     """The numbers in a stored body, where they are of the space and of what the record says."""
     try:
         vector = packer.vector(packed)
-    except Corrupt:  # reading it tells, and `verify`
+    except CorruptError:  # reading it tells, and `verify`
         return None
     counts = vector.space == near.space.name and vector.of == print
     return vector.numbers if counts and len(vector.numbers) == 4 * near.space.dimension else None

@@ -6,15 +6,14 @@ from typing import Any
 
 from ...core.families import FAMILIES
 from ...core.records import Page
-from ...encoding.packer import Packer, damaged
-from ...errors import Corrupt
-from ...sql import REVISION
-from ...sql import statements as render
+from ...encoding.dictionaries import damaged
+from ...encoding.packer import Packer
+from ...errors import CorruptError
+from ...sql import REVISION, statements
 from ...sql.dialect import Dialect
-from . import dictionary_table as dictionaries
-from . import index as searching
+from . import dictionary_table, index
 from .driver import Connection
-from .pgvector import Vectors
+from .pgvector import VectorTable
 from .single_put import row_of
 
 RISKS = {
@@ -31,7 +30,7 @@ async def sweep(run: Connection, d: Dialect, now: int, limit: int) -> int:
         await run.execute(f"UPDATE {d.schema}store SET commits = commits + 1, latest = greatest(latest, $1)", now)
         for family in FAMILIES:
             if family.expires and left:
-                status = await run.execute(render.sweep(family, d), now, left)  # "DELETE 3"
+                status = await run.execute(statements.sweep(family, d), now, left)  # "DELETE 3"
                 left -= int(status.rpartition(" ")[2])
     return limit - left
 
@@ -40,7 +39,7 @@ async def counts(run: Connection, d: Dialect, now: int) -> list[tuple[int, int]]
     """Live records with a body and without, a pair for each family."""
     found = []
     for family in FAMILIES:
-        row = await run.fetchrow(render.count(family, d), *((now,) if family.expires else ()))
+        row = await run.fetchrow(statements.count(family, d), *((now,) if family.expires else ()))
         found.append((int(row[0]), int(row[1])))
     return found
 
@@ -51,7 +50,7 @@ async def size(run: Connection, namespace: str) -> int:
     return int(await run.fetchval(f"SELECT sum(pg_total_relation_size(c.oid)) {tables} AND c.relkind = 'r'", namespace))
 
 
-async def details(run: Connection, namespace: str, vectors: Vectors) -> dict[str, Any]:
+async def details(run: Connection, namespace: str, vectors: VectorTable) -> dict[str, Any]:
     """What health and statistics tell of a store."""
     version = await run.fetchval("SHOW server_version")
     told = await vectors.told(run)
@@ -71,19 +70,19 @@ async def warnings(run: Connection) -> list[str]:
     return [f"{row[0]} is off: {RISKS[row[0]]}" for row in sorted(rows) if row[1] == "off"]
 
 
-async def verify(run: Connection, d: Dialect, packer: Packer, vectors: Vectors) -> list[str]:
+async def verify(run: Connection, d: Dialect, packer: Packer, vectors: VectorTable) -> list[str]:
     """Read every dictionary and body and check its seal, and the index against them; streams, whatever the size."""
     async with run.transaction(readonly=True, isolation="repeatable_read"):
-        kept = await dictionaries.rows(run, d, 0)
+        kept = await dictionary_table.rows(run, d, 0)
         packer.learn(kept)
         problems = damaged(kept)
         for family in FAMILIES:
             page = Page(family, partial=True)
-            text = render.scan("rows", render.shape(page), d)
-            async for row in run.cursor(text, *render.bind(page, d), prefetch=50):
+            text = statements.scan("rows", statements.shape(page), d)
+            async for row in run.cursor(text, *statements.bind(page, d), prefetch=50):
                 try:
                     row_of(packer, family, row)
-                except Corrupt as problem:
+                except CorruptError as problem:
                     problems.append(str(problem))
-        problems += await searching.problems(run, d, vectors)
+        problems += await index.problems(run, d, vectors)
     return problems

@@ -6,15 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...core.searchable import VectorSpace
 from ...encoding.packer import Packer
 from ...errors import LodestoreError
-from ...search.vectors import Space
 from ...sql import postgres_vectors as sql
 from ...sql.dialect import Dialect
-from . import driver
-from . import indexer as indexing
+from . import driver, indexer
 from .driver import Connection
-from .indexer import Kept
+from .indexer import IndexState
 from .pool import Pool
 from .schema import quoted
 
@@ -59,7 +58,7 @@ async def extension(run: Connection) -> Extension | None:
     return None if row is None else Extension(quoted(row[0]), row[1])
 
 
-class Vectors:
+class VectorTable:
     """What one handle knows of pgvector in its store."""
 
     def __init__(self, d: Dialect, namespace: str) -> None:
@@ -73,11 +72,13 @@ class Vectors:
             self._found = await extension(run)
         return self._found
 
-    async def kept(self, run: Connection, packer: Packer, postings: int, embeddings: int, choice: bytes | None) -> Kept:
-        """What index a write must keep up, as the row of `store` says it (`indexing.told`)."""
+    async def kept(
+        self, run: Connection, packer: Packer, postings: int, embeddings: int, choice: bytes | None
+    ) -> IndexState:
+        """What index a write must keep up, as the row of `store` says it (`indexer.told`)."""
         found = await self.there(run) if embeddings else None
-        tokenizer = await indexing.tokenizer(run, self._d, packer, choice)
-        return Kept(postings != 0, found.schema if found else None, tokenizer)
+        tokenizer = await indexer.tokenizer(run, self._d, packer, choice)
+        return IndexState(postings != 0, found.schema if found else None, tokenizer)
 
     async def told(self, run: Connection) -> str:
         """How vectors are searched, for health."""
@@ -125,7 +126,7 @@ class Vectors:
             for who, what in await run.fetch(_RIGHTS, f"{self._d.schema}posting"):
                 await run.execute(f"GRANT {what} ON {self._d.schema}embedding TO {who}")
 
-    async def index(self, run: Connection, spaces: Sequence[Space]) -> int:
+    async def index(self, run: Connection, spaces: Sequence[VectorSpace]) -> int:
         """Make the HNSW indexes that large spaces lack, if the table is this role's own; how many."""
         found = await self.there(run)
         if found is None or not await run.fetchval(_OWNED, f"{self._d.schema}embedding"):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ...errors import Unavailable
+from ...errors import UnavailableError
 from . import driver
 
 T = TypeVar("T")
@@ -28,14 +28,14 @@ class Pool:
         self._idle: list[tuple[driver.Connection, float]] = []
         self._born: dict[driver.Connection, float] = {}
 
-    def connection(self) -> Lease:
+    def connection(self) -> PooledConnection:
         """A connection for an `async with`: alive just now, and thrown away when left inside a transaction."""
-        return Lease(self)
+        return PooledConnection(self)
 
     async def read(self, doing: str, work: Callable[[driver.Connection], Awaitable[T]], *, writes: bool = False) -> T:
         """Run `work`, which may be done twice: once more when its connection is gone, or a rival made it fail.
 
-        With `writes` it commits, so that a failure whose outcome nobody knows is Unknown.
+        With `writes` it commits, so that a failure whose outcome nobody knows is OutcomeUnknownError.
         """
         lost = False
         try:
@@ -50,7 +50,7 @@ class Pool:
             return await self._once(work)
         except driver.Error as error:
             raise driver.renamed(error, doing, committing=writes) from error
-        except Unavailable as error:
+        except UnavailableError as error:
             if lost and writes:
                 raise driver.unknown(f"{doing}: {error}") from error
             raise
@@ -99,7 +99,9 @@ class Pool:
             async with asyncio.timeout(self._wait):
                 await self._slots.acquire()
         except TimeoutError:
-            raise Unavailable(f"no connection became free within {self._wait:g} seconds: raise `pool_size`") from None
+            raise UnavailableError(
+                f"no connection became free within {self._wait:g} seconds: raise `pool_size`"
+            ) from None
 
     async def _take(self) -> driver.Connection:
         while self._idle:
@@ -129,7 +131,7 @@ class Pool:
             connection.terminate()
 
 
-class Lease:
+class PooledConnection:
     """The time during which a task has a connection. Plain, for a generator costs as much as a read's own work."""
 
     __slots__ = ("_connection", "_pool")

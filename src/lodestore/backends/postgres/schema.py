@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 
-from ...errors import Corrupt, Refused, Unsupported
+from ...errors import CorruptError, InvalidInputError, UnsupportedError
 from ...sql import REVISION, revision_name
 from ...sql.resources import tree
-from .driver import Address, Connection
+from .driver import Connection, PostgresAddress
 
 
 def quoted(name: str) -> str:
@@ -16,17 +16,17 @@ def quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-async def prepare(run: Connection, address: Address, namespace: str) -> None:
+async def prepare(run: Connection, address: PostgresAddress, namespace: str) -> None:
     """Create the store where there is none, upgrade an older one, refuse what this lodestore cannot read."""
     if await run.fetchval("SHOW server_encoding") != "UTF8":
-        raise Refused("the database does not keep text as UTF-8: create one WITH ENCODING 'UTF8'")
+        raise InvalidInputError("the database does not keep text as UTF-8: create one WITH ENCODING 'UTF8'")
     number = await revision(run, namespace)
     if number is None:
         await _create(run, namespace)
         number = await revision(run, namespace)
     if number is None or number > REVISION:
         found = "none" if number is None else revision_name(number)
-        raise Unsupported(
+        raise UnsupportedError(
             f"namespace {namespace} has schema {found}, this lodestore knows {revision_name()}: upgrade lodestore"
         )
     if number < REVISION:
@@ -46,7 +46,7 @@ async def revision(run: Connection, namespace: str) -> int | None:
     if not names:
         return 0
     if len(names) > 1 or not names[0].isdigit():
-        raise Refused(f"namespace {namespace} holds another application's tables: choose another ?namespace=")
+        raise InvalidInputError(f"namespace {namespace} holds another application's tables: choose another ?namespace=")
     return int(names[0])
 
 
@@ -60,7 +60,9 @@ async def _create(run: Connection, namespace: str) -> None:
         if not await run.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = $1", namespace):
             await run.execute(f"CREATE SCHEMA {schema}")
         elif taken := await run.fetchval("SELECT tablename FROM pg_tables WHERE schemaname = $1", namespace):
-            raise Refused(f"namespace {namespace} has tables that are no lodestore store ({taken}): choose another")
+            raise InvalidInputError(
+                f"namespace {namespace} has tables that are no lodestore store ({taken}): choose another"
+            )
         await run.execute(f"SET LOCAL search_path TO {schema}")
         await run.execute(schema_text())
 
@@ -79,5 +81,5 @@ async def latest(run: Connection, schema: str) -> int:
     """The newest time any write has carried."""
     found = await run.fetchval(f"SELECT latest FROM {schema}store")
     if found is None:
-        raise Corrupt("the table `store` has lost its row: restore a backup")
+        raise CorruptError("the table `store` has lost its row: restore a backup")
     return int(found)

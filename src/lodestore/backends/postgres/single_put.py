@@ -8,9 +8,9 @@ from typing import Any
 from ...core.families import STATE, Family
 from ...core.records import BODY, KEY, Put, Row, Write, name_of
 from ...encoding.packer import Packer
-from ...errors import Corrupt
+from ...errors import CorruptError
 from ...search import tokenizers
-from ...sql import statements as render
+from ...sql import statements
 from ...sql.dialect import Dialect
 from .driver import Connection
 
@@ -27,12 +27,12 @@ async def put_alone(run: Connection, d: Dialect, packer: Packer, put: Put) -> in
     """Advance the commit sequence and store one record, in one statement."""
     expiry = (put.expires_at,) if put.family.expires else ()
     values = (*put.key, packer.pack(put.family, put.body), put.written_at, *expiry)
-    return int(await run.fetchval(render.put_alone(put.family, d), *values))
+    return int(await run.fetchval(statements.put_alone(put.family, d), *values))
 
 
 def row_of(packer: Packer, family: Family, found: Sequence[Any]) -> Row:
     """A row as `kernel` knows it, its body unpacked."""
     try:
         return (packer.unpack(found[BODY]), *found[1:])
-    except Corrupt as problem:  # or the kind that the newest dictionaries may heal
+    except CorruptError as problem:  # or the kind that the newest dictionaries may heal
         raise type(problem)(f"{name_of(family, tuple(found[KEY:]))}: {problem}") from None

@@ -27,14 +27,14 @@ from ...core.records import (
 )
 from ...sql.postgres_bulk import ADD, COPY, OWN, PUT
 
-Entry = tuple[str, Row]  # how the row is to be stored (see `sets.insert`), and the row
+NamedRow = tuple[str, Row]  # how the row is to be stored (see `sets.insert`), and the row
 
 
-class Draft:
+class PostgresWriteBatch:
     """Rows to store, by family; `write` does as `kernel` says."""
 
     def __init__(self) -> None:
-        self.rows: dict[Family, dict[Key, Entry]] = {}
+        self.rows: dict[Family, dict[Key, NamedRow]] = {}
         self._tops: dict[tuple[Family, Key], int] = {}  # the next free place within an outer key
         self._stood: dict[tuple[Family, Key], tuple[int | None, int | None, int | None]] = {}
         self._holders: dict[tuple[Family, Key, int], Any] = {}  # the innermost key at a place

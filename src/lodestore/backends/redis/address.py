@@ -11,9 +11,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ...core.server_urls import Server, server
-from ...errors import Refused
+from ...errors import InvalidInputError
 
-Place = tuple[str, int] | None  # host and port; None for a socket in the file system
+HostPort = tuple[str, int] | None  # host and port; None for a socket in the file system
 
 _KINDS: dict[str, type[AbstractConnection]] = {
     "redis": Connection,
@@ -23,7 +23,7 @@ _KINDS: dict[str, type[AbstractConnection]] = {
 }
 
 
-class Address:
+class RedisAddress:
     """The servers a URL names. `connection` makes a connection, not yet made, to the first or to a place."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Address:
     ) -> None:
         scheme = url.partition(":")[0]
         if scheme not in _KINDS:
-            raise Refused("the URL of a Redis store is redis://user:password@host:6379/0 or unix:///path")
+            raise InvalidInputError("the URL of a Redis store is redis://user:password@host:6379/0 or unix:///path")
         found = server(url)
         self._kind = _KINDS[scheme]
         self._options: dict[str, Any] = {"username": found.user or None, "password": found.password}
@@ -42,7 +42,7 @@ class Address:
         else:
             self.seeds, self.db = _seeds(found), _database(found.path, db)
         if scheme == "redis+cluster" and self.db:
-            raise Refused("a cluster has no database but 0")
+            raise InvalidInputError("a cluster has no database but 0")
         if ca_file:
             self._options["ssl_ca_certs"] = _authorities(scheme, os.fspath(ca_file))
         # What is sent twice may be done twice: retrying is decided in one place, and not in the driver.
@@ -50,39 +50,41 @@ class Address:
         self._options |= {"db": self.db, "protocol": 3, "retry": retry, "socket_timeout": None}
         self._options["socket_connect_timeout"] = timeout
 
-    def connection(self, place: Place) -> AbstractConnection:
+    def connection(self, place: HostPort) -> AbstractConnection:
         """A connection that has yet to be opened."""
         where: dict[str, Any] = {} if place is None else {"host": place[0], "port": place[1]}
         return self._kind(**self._options, **where)
 
 
-def _socket(found: Server, options: dict[str, Any]) -> list[Place]:
+def _socket(found: Server, options: dict[str, Any]) -> list[HostPort]:
     if found.places != [("", None)] or not found.path:
-        raise Refused("unix: expected the path of a socket, as in unix:///run/redis.sock")
+        raise InvalidInputError("unix: expected the path of a socket, as in unix:///run/redis.sock")
     options["path"] = f"/{found.path}"
     return [None]
 
 
-def _seeds(found: Server) -> list[Place]:
+def _seeds(found: Server) -> list[HostPort]:
     if not all(host for host, _ in found.places):
-        raise Refused("the URL of a Redis store names a host, as in redis://host:6379/0")
+        raise InvalidInputError("the URL of a Redis store names a host, as in redis://host:6379/0")
     return [(host, port or 6379) for host, port in found.places]
 
 
 def _database(path: str, db: int | None) -> int:
     if path and not (path.isascii() and path.isdigit() and len(path) < 10):
-        raise Refused("behind the host of a Redis store stands the number of a database, as in redis://host:6379/0")
+        raise InvalidInputError(
+            "behind the host of a Redis store stands the number of a database, as in redis://host:6379/0"
+        )
     named = int(path) if path else None
     if named is not None and db is not None and named != db:
-        raise Refused(f"db: the URL says {named}, the setting {db}")
+        raise InvalidInputError(f"db: the URL says {named}, the setting {db}")
     return db or 0 if named is None else named
 
 
 def _authorities(scheme: str, ca_file: str) -> str:
     if scheme != "rediss":
-        raise Refused(f"ca_file: proves the server of a rediss: URL, and this is {scheme}:")
+        raise InvalidInputError(f"ca_file: proves the server of a rediss: URL, and this is {scheme}:")
     try:  # the driver would fail at each connection, and not say at what
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
     except (OSError, ValueError) as error:
-        raise Refused(f"ca_file: {ca_file} cannot be used: {error}") from None
+        raise InvalidInputError(f"ca_file: {ca_file} cannot be used: {error}") from None
     return ca_file

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.backend import Backend, Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import Backend, Key, Page, Put, Row, Vitals, Write, alive, conflict
-from ...encoding.dictionary_training import FIRST, Trainer
-from ...encoding.packer import Packer, damaged
-from ...errors import Corrupt, Refused, Unavailable, Unsupported
-from ..lifecycle import Turns
-from . import wire_format as rows
-from .address import Address
-from .client import Door
-from .dictionary_table import HashShelf
+from ...core.records import Key, Page, Put, Row, Write, alive, conflict
+from ...encoding.dictionaries import damaged
+from ...encoding.dictionary_training import FIRST, DictionaryTrainer
+from ...encoding.packer import Packer
+from ...errors import CorruptError, InvalidInputError, UnavailableError, UnsupportedError
+from ..lifecycle import Lifecycle
+from . import wire_format
+from .address import RedisAddress
+from .client import Client
+from .dictionary_table import RedisDictionaries
 from .health import inspect, run_of
-from .scripts import APPLY, FETCH, FORMAT, PAGE, VITALS
+from .scripts import APPLY, FETCH, FORMAT, PAGE, STATS
 
 _STEP = 500  # rows verified per question
 _SWEEP = 1000  # records one script call removes, so that the server is never long busy with it
@@ -47,20 +49,20 @@ class RedisBackend(Backend):
         dictionaries: bool = True,
     ) -> None:
         if not namespace or set(namespace) & set("{}"):
-            raise Refused(f"namespace: expected text without braces, not {namespace!r}")
+            raise InvalidInputError(f"namespace: expected text without braces, not {namespace!r}")
         if max_connections < 1:
-            raise Refused(f"max_connections: expected 1 or more, not {max_connections}")
-        self._address = Address(url, password, ca_file, db, timeout)
+            raise InvalidInputError(f"max_connections: expected 1 or more, not {max_connections}")
+        self._address = RedisAddress(url, password, ca_file, db, timeout)
         self._connections, self._timeout, self._strict = max_connections, timeout, strict
         self._tag = f"{{{namespace}}}"
         self._dictionaries = dictionaries
-        self._door: Door | None = None
-        self._turns = Turns()
+        self._door: Client | None = None
+        self._turns = Lifecycle()
 
     async def open(self) -> int:
         async with self._turns.turn():
             if self._door is None:
-                door = Door(self._address, self._connections, self._timeout)
+                door = Client(self._address, self._connections, self._timeout)
                 try:
                     latest = await self._welcome(door)
                     await self._prepare(door)
@@ -71,20 +73,20 @@ class RedisBackend(Backend):
                 return latest
             return await self._welcome(self._door)
 
-    async def _welcome(self, door: Door) -> int:
+    async def _welcome(self, door: Client) -> int:
         written, latest, identity = await door.ask("HMGET", f"{self._tag}:meta", "format", "latest", "id")
         if written is not None and written != b"%d" % FORMAT:
-            raise Unsupported(f"the store has format {written.decode(errors='replace')}, this lodestore {FORMAT}")
+            raise UnsupportedError(f"the store has format {written.decode(errors='replace')}, this lodestore {FORMAT}")
         if self._strict and (warnings := (await inspect(door))["warnings"]):
-            raise Refused(f"strict: {'; '.join(warnings)}")
+            raise InvalidInputError(f"strict: {'; '.join(warnings)}")
         door.meet(identity)
         return int(latest or 0)
 
-    async def _prepare(self, door: Door) -> None:
+    async def _prepare(self, door: Client) -> None:
         self._packer = Packer(use=self._dictionaries)
-        self._shelf = HashShelf(door, self._tag, self._packer)
+        self._shelf = RedisDictionaries(door, self._tag, self._packer)
         await self._shelf.learn()
-        self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
+        self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
 
     async def close(self) -> None:
@@ -94,7 +96,7 @@ class RedisBackend(Backend):
                 await self._turns.finish(door.close(self.trainer.close))
 
     async def exists(self) -> bool:
-        door = Door(self._address, self._connections, self._timeout)
+        door = Client(self._address, self._connections, self._timeout)
         try:
             return bool(await door.ask("EXISTS", f"{self._tag}:meta"))
         finally:
@@ -104,14 +106,14 @@ class RedisBackend(Backend):
         run = await run_of(self._opened())
         return None if run is None else f"{run} {self._address.db} {self._tag}"
 
-    def _opened(self) -> Door:
+    def _opened(self) -> Client:
         if self._door is None:
-            raise Unavailable("the store is not open: await store.initialize() first")
+            raise UnavailableError("the store is not open: await store.initialize() first")
         return self._door
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         door = self._opened()
-        done, *told = await door.run(APPLY, self._tag, rows.words_of(self._packer, writes), writes=True)
+        done, *told = await door.run(APPLY, self._tag, wire_format.words_of(self._packer, writes), writes=True)
         if not done:
             put = writes[told[0]]
             assert isinstance(put, Put)
@@ -119,13 +121,13 @@ class RedisBackend(Backend):
         door.meet(told[1])
         if self._packer.due:
             self.trainer.wake()
-        return rows.results_of(told[0])
+        return wire_format.results_of(told[0])
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         door = self._opened()
         if not keys:
             return []
-        places = [rows.places(key) for key in keys]
+        places = [wire_format.places(key) for key in keys]
         if len({outer for outer, _ in places}) == 1:
             inner = [inner for _, inner in places]
             stored = await door.ask("HMGET", f"{self._tag}:r:{family.name}:{places[0][0]}", *inner)
@@ -133,31 +135,31 @@ class RedisBackend(Backend):
             stored = await door.run(FETCH, self._tag, [family.name, *(part for place in places for part in place)])
         there = [(key, row) for key, row in zip(keys, stored, strict=True) if row is not None]
         named, held = [key for key, _ in there], [row for _, row in there]
-        found = iter(await self._shelf.unpacking(lambda: rows.rows(self._packer, family, named, held)))
+        found = iter(await self._shelf.unpacking(lambda: wire_format.rows(self._packer, family, named, held)))
         return [None if row is None else next(found) for row in stored]
 
     async def scan(self, page: Page) -> list[Row]:
         if len(page.prefix) == len(page.family.key):
             return await _record(self, page)
         answer = await self._ask(page, "rows")
-        return await self._shelf.unpacking(lambda: rows.rows_of(self._packer, page, answer))
+        return await self._shelf.unpacking(lambda: wire_format.rows_of(self._packer, page, answer))
 
     async def keys(self, page: Page) -> list[Key]:
         if len(page.prefix) == len(page.family.key):
             return await super().keys(page)
-        return rows.keys_of(page, await self._ask(page, "keys"))
+        return wire_format.keys_of(page, await self._ask(page, "keys"))
 
     async def bodies(self, page: Page) -> list[bytes]:
         if len(page.prefix) == len(page.family.key):
             return await super().bodies(page)
         answer = await self._ask(page, "bodies")
-        return await self._shelf.unpacking(lambda: rows.bodies_of(self._packer, page, answer))
+        return await self._shelf.unpacking(lambda: wire_format.bodies_of(self._packer, page, answer))
 
     async def sequence(self) -> int:
         return int(await self._opened().ask("HGET", f"{self._tag}:meta", "commits") or 0)
 
     async def _ask(self, page: Page, what: str) -> list[bytes]:
-        answer: list[bytes] = await self._opened().run(PAGE, self._tag, rows.question(page, what))
+        answer: list[bytes] = await self._opened().run(PAGE, self._tag, wire_format.question(page, what))
         return answer
 
     async def sweep(self, now: int, limit: int) -> int:
@@ -165,7 +167,7 @@ class RedisBackend(Backend):
         while removed < limit:
             asked = min(limit - removed, _SWEEP)
             _, answer, _ = await door.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
-            [swept] = rows.results_of(answer)
+            [swept] = wire_format.results_of(answer)
             removed += swept
             if swept < asked:
                 break
@@ -173,7 +175,7 @@ class RedisBackend(Backend):
 
     async def vitals(self, now: int) -> Vitals:
         names = [family.name for family in FAMILIES]
-        told = await self._opened().run(VITALS, self._tag, [now, *names])
+        told = await self._opened().run(STATS, self._tag, [now, *names])
         held = dict(zip(names, zip(*(iter(told),) * 4, strict=True), strict=True))
         counts = {name: n - partial - dead for name, (n, partial, _, dead) in held.items()}
         partial = {name: partial for name, (_, partial, _, _) in held.items()}
@@ -197,7 +199,7 @@ class RedisBackend(Backend):
             while page is not None:
                 try:
                     page = await _look_at(self, page, problems)
-                except Corrupt as problem:
+                except CorruptError as problem:
                     problems.append(str(problem))
                     page = None
         return problems
@@ -214,19 +216,19 @@ async def _record(store: RedisBackend, page: Page) -> list[Row]:
 
 async def _look_at(store: RedisBackend, page: Page, problems: list[str]) -> Page | None:
     """Add what is wrong with the rows of a page; the page after it."""
-    keys, stored = rows.split(page, await store._ask(page, "rows"))
+    keys, stored = wire_format.split(page, await store._ask(page, "rows"))
     await store._shelf.learn()
     for key, row in zip(keys, stored, strict=True):
         try:
-            rows.rows(store._packer, page.family, [key], [row])
-        except Corrupt as problem:
+            wire_format.rows(store._packer, page.family, [key], [row])
+        except CorruptError as problem:
             problems.append(str(problem))
     return page._replace(after=await _order(store._opened(), store._tag, page.family, keys[-1])) if keys else None
 
 
-async def _order(door: Door, tag: str, family: Family, key: Key) -> Key:
+async def _order(door: Client, tag: str, family: Family, key: Key) -> Key:
     """Where a row stands, also when it is broken."""
     if not family.placed:
         return key
-    outer, inner = rows.places(key)
+    outer, inner = wire_format.places(key)
     return (*key[:-1], int(await door.ask("ZSCORE", f"{tag}:o:{family.name}:{outer}", inner)))

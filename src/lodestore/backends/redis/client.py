@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from redis import exceptions as said
 from redis.asyncio.connection import AbstractConnection
 
-from ...errors import Refused, Unavailable
-from .address import Address, Place
-from .errors import ANSWERS, NETWORK, Unsent, answered, lacks_right, lost, lost_store, not_yet, unreachable
+from ...errors import InvalidInputError, UnavailableError
+from .address import HostPort, RedisAddress
+from .errors import ANSWERS, NETWORK, NotSent, answered, lacks_right, lost, lost_store, not_yet, unreachable
 from .limits import Limits
-from .scripts import RIGHTS, Script
+from .scripts import PERMISSIONS, Script
 from .wire_format import Word
 
 PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between tries while nothing has been sent
@@ -30,15 +30,15 @@ class Request(NamedTuple):
     seconds: float
 
 
-class Door:
+class Client:
     """One handle's connections. A write is sent once: when its answer is lost, nobody knows, and it says so."""
 
-    def __init__(self, address: Address, connections: int, timeout: float) -> None:
+    def __init__(self, address: RedisAddress, connections: int, timeout: float) -> None:
         self._address, self._timeout = address, timeout
         self._limits = Limits()
         self._room = asyncio.Semaphore(connections)
         self._idle: list[AbstractConnection] = []
-        self._place: Place = address.seeds[0]
+        self._place: HostPort = address.seeds[0]
         self._busy = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -46,7 +46,7 @@ class Door:
         self._store = b"?" + secrets.token_hex(8).encode()  # what scripts are told of the store that is open
 
     def meet(self, identity: bytes | None) -> None:
-        """The store is this one from now on; Corrupt where another one was open, or there is none any more."""
+        """The store is this one from now on; CorruptError where another one was open, or there is none any more."""
         if identity != self._store and not self._store.startswith(b"?"):
             raise lost_store()
         self._store = identity or self._store
@@ -80,7 +80,7 @@ class Door:
     def _accepted(self) -> Iterator[None]:
         """What was accepted is finished before the door closes, whatever number of questions it takes."""
         if self._shut:
-            raise Unavailable("the store is not open: await store.initialize() first")
+            raise UnavailableError("the store is not open: await store.initialize() first")
         self._busy += 1
         self._quiet.clear()
         try:
@@ -92,9 +92,9 @@ class Door:
 
     async def _prove_rights(self, tag: str) -> None:
         """Once for each handle, before its first write."""
-        refusals = [text.decode() for text in await self._run(RIGHTS, tag, [], False)]
+        refusals = [text.decode() for text in await self._run(PERMISSIONS, tag, [], False)]
         if lacking := [text for text in refusals if lacks_right(text)]:
-            raise Refused(f"the server refuses: {lacking[0]}")
+            raise InvalidInputError(f"the server refuses: {lacking[0]}")
         self._may_write = not refusals
 
     async def _run(self, script: Script, tag: str, words: list[Word], writes: bool) -> Any:
@@ -113,7 +113,7 @@ class Door:
         for pause in (*PATIENCE, None):
             try:
                 return await self._once(request)
-            except Unsent as unsent:
+            except NotSent as unsent:
                 if pause is None:
                     raise unsent.error from None
                 await asyncio.sleep(pause)
@@ -133,10 +133,10 @@ class Door:
             async with asyncio.timeout(self._timeout):
                 await self._room.acquire()
         except TimeoutError:
-            raise Unavailable("every connection is busy; raise max_connections") from None
+            raise UnavailableError("every connection is busy; raise max_connections") from None
 
     async def _on_a_connection(self, request: Request) -> Any:
-        asked: Place = None
+        asked: HostPort = None
         for _ in range(_MOVES):
             connection = await self._connected(asked or self._place)
             try:
@@ -147,13 +147,13 @@ class Door:
                     self._place, asked = place, None
                 else:
                     asked = place
-        raise Unsent(Unavailable("the cluster sends from node to node"))
+        raise NotSent(UnavailableError("the cluster sends from node to node"))
 
     def _host(self) -> str:
         """Where a node that does not know its own name is."""
         return self._place[0] if self._place else "localhost"
 
-    async def _connected(self, place: Place) -> AbstractConnection:
+    async def _connected(self, place: HostPort) -> AbstractConnection:
         """A connection that was alive a moment ago."""
         while self._idle:
             connection = self._idle.pop()
@@ -169,10 +169,10 @@ class Door:
         except (*NETWORK, said.ResponseError) as error:
             await connection.disconnect(nowait=True)
             renamed = unreachable(error)
-            if isinstance(renamed, Refused):
+            if isinstance(renamed, InvalidInputError):
                 raise renamed from None
             self._look_elsewhere()
-            raise Unsent(renamed) from None
+            raise NotSent(renamed) from None
         return connection
 
     async def _leave(self) -> None:
@@ -206,11 +206,11 @@ class Door:
             else:
                 whole = True
             renamed = answered(error, request.writes)
-            raise (Unsent(renamed) if not_yet(error) else renamed) from None
+            raise (NotSent(renamed) if not_yet(error) else renamed) from None
         except NETWORK as error:
             if request.writes:
                 raise lost(error, request.writes) from None
-            raise Unsent(lost(error, request.writes)) from None
+            raise NotSent(lost(error, request.writes)) from None
         finally:
             if whole and not self._shut:
                 self._idle.append(connection)
@@ -228,7 +228,7 @@ def packed(words: Sequence[Word]) -> list[bytes]:
     return parts
 
 
-def _goes_to(connection: Any, place: Place) -> bool:
+def _goes_to(connection: Any, place: HostPort) -> bool:
     return place is None or (connection.host, connection.port) == place
 
 

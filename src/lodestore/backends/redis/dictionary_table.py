@@ -12,12 +12,14 @@ from typing import TypeVar
 
 from ...core.families import FAMILIES, Family
 from ...core.records import BODY, KEY, VERSION, Page, Row, following
+from ...encoding.body_format import MAX_DICTIONARIES
+from ...encoding.dictionaries import Dictionary, close_dictionary
 from ...encoding.dictionary_training import distinct
-from ...encoding.packer import MOST, Dictionary, Packer, UnknownDictionary, close_dictionary
-from ...errors import Corrupt
-from . import wire_format as rows
-from .client import Door
-from .scripts import KEEP, PAGE, REPACK, VITALS
+from ...encoding.packer import Packer, UnknownDictionary
+from ...errors import CorruptError
+from . import wire_format
+from .client import Client
+from .scripts import PAGE, REPACK, SAVE_DICTIONARY, STATS
 from .wire_format import Word
 
 T = TypeVar("T")
@@ -26,10 +28,10 @@ STEP_ROWS = 256  # looked at in one question
 STEPS = 16  # of these a sample may take
 
 
-class HashShelf:
+class RedisDictionaries:
     """The hash of dictionaries, for the trainer and for reading."""
 
-    def __init__(self, door: Door, tag: str, packer: Packer) -> None:
+    def __init__(self, door: Client, tag: str, packer: Packer) -> None:
         self._door = door
         self._tag = tag
         self._packer = packer
@@ -40,7 +42,7 @@ class HashShelf:
 
     async def kept(self, after: int) -> list[Dictionary]:
         """The dictionaries with numbers above `after`."""
-        numbers = range(after + 1, MOST + 1)
+        numbers = range(after + 1, MAX_DICTIONARIES + 1)
         if not numbers:
             return []
         found = zip(numbers, await self._door.ask("HMGET", f"{self._tag}:d", *numbers), strict=True)
@@ -69,7 +71,7 @@ class HashShelf:
 
     async def held(self, family: Family) -> int:
         """Bytes of a family's bodies as they are stored."""
-        told = await self._door.run(VITALS, self._tag, [0, family.name])
+        told = await self._door.run(STATS, self._tag, [0, family.name])
         return int(told[2])
 
     async def keep(self, family: Family, after: int, covered: int, pressed: bytes) -> bool:
@@ -77,10 +79,10 @@ class HashShelf:
         await self.learn()
         newest, number = self._packer.newest(family), self._packer.latest + 1
         won = False
-        if (newest.number if newest else 0) == after and number <= MOST:
+        if (newest.number if newest else 0) == after and number <= MAX_DICTIONARIES:
             # Whoever was quicker, with whatever family, has taken the number.
             value = b"%b %d\n%b" % (family.name.encode(), covered, close_dictionary(number, pressed))
-            won = bool(await self._door.run(KEEP, self._tag, [number, value], writes=True))
+            won = bool(await self._door.run(SAVE_DICTIONARY, self._tag, [number, value], writes=True))
         await self.learn()
         return won
 
@@ -97,7 +99,7 @@ class HashShelf:
         return count
 
     async def _rows(self, page: Page) -> list[Row]:
-        return rows.stored_rows(page, await self._door.run(PAGE, self._tag, rows.question(page, "rows")))
+        return wire_format.stored_rows(page, await self._door.run(PAGE, self._tag, wire_format.question(page, "rows")))
 
     async def _replace(self, words: list[Word]) -> int:
         return int(await self._door.run(REPACK, self._tag, words, writes=True))
@@ -113,12 +115,12 @@ class HashShelf:
         for row in found:
             body = self._packer.readable(row[BODY])
             if body and (again := self._packer.repack(family, row[BODY], body)):
-                yield [*rows.places(row[KEY:]), row[VERSION], again]
+                yield [*wire_format.places(row[KEY:]), row[VERSION], again]
 
 
 def _dictionary(number: int, value: bytes) -> Dictionary:
     head, _, stored = value.partition(b"\n")
     family, _, covered = head.partition(b" ")
     if not covered.isdigit():
-        raise Corrupt(f"dictionary {number} is damaged: it does not say of what")
+        raise CorruptError(f"dictionary {number} is damaged: it does not say of what")
     return Dictionary(number, family.decode(errors="replace"), int(covered), stored)

@@ -6,7 +6,15 @@ import ssl
 
 from redis import exceptions as said
 
-from ...errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
+from ...errors import (
+    CorruptError,
+    InvalidInputError,
+    LodestoreError,
+    OutcomeUnknownError,
+    StorageFullError,
+    UnavailableError,
+    UnsupportedError,
+)
 
 ANSWERS = (said.ResponseError, said.BusyLoadingError, said.AuthenticationError)  # all errors a server answers with
 NETWORK = (said.ConnectionError, said.TimeoutError, OSError, TimeoutError)
@@ -26,7 +34,7 @@ _NO_PASSWORD = (
 _NO_RIGHT = ("ACL failure in script", "can't run this command", "can't access at least one of the keys")
 
 
-class Unsent(Exception):
+class NotSent(Exception):
     """Nothing was asked of the server, or it did nothing; `error` is what to raise when patience ends."""
 
     def __init__(self, error: LodestoreError) -> None:
@@ -37,18 +45,18 @@ class Unsent(Exception):
 def unreachable(error: BaseException) -> LodestoreError:
     """No connection: nothing was sent."""
     if "NOAUTH" in f"{getattr(error, 'status_code', '')} {error}" or "called without any password" in str(error):
-        return Refused(_NO_PASSWORD)
+        return InvalidInputError(_NO_PASSWORD)
     if isinstance(error, said.AuthenticationError):
-        return Refused(f"the server refuses the user or the password: {error}")
+        return InvalidInputError(f"the server refuses the user or the password: {error}")
     if "DB index" in str(error) or "SELECT is not allowed" in str(error):
-        return Refused(f"the server has no such database: {error}")
+        return InvalidInputError(f"the server has no such database: {error}")
     if isinstance(error, (said.ResponseError, said.BusyLoadingError)):
         return answered(error, False)
     if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return Refused(f"the server's certificate is not to be trusted: {error}")
+        return InvalidInputError(f"the server's certificate is not to be trusted: {error}")
     if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) or "certificate" in str(error):
-        return Unavailable(f"no TLS with the server: {error}")
-    return Unavailable(f"the server cannot be reached: {reason(error)}")
+        return UnavailableError(f"no TLS with the server: {error}")
+    return UnavailableError(f"the server cannot be reached: {reason(error)}")
 
 
 def reason(error: BaseException) -> str:
@@ -71,13 +79,13 @@ def lacks_right(text: str) -> bool:
 def lost(error: BaseException, writes: bool) -> LodestoreError:
     """Asked, but not answered."""
     if writes:
-        return Unknown(f"the server was asked to write and did not answer: {reason(error)}")
-    return Unavailable(f"the server did not answer: {reason(error)}")
+        return OutcomeUnknownError(f"the server was asked to write and did not answer: {reason(error)}")
+    return UnavailableError(f"the server did not answer: {reason(error)}")
 
 
-def lost_store() -> Corrupt:
+def lost_store() -> CorruptError:
     """There is nothing left of the store a handle had open, or another one in its place."""
-    return Corrupt("the server has lost the store this handle had open: open it again")
+    return CorruptError("the server has lost the store this handle had open: open it again")
 
 
 def answered(error: said.RedisError, writes: bool) -> LodestoreError:
@@ -86,21 +94,21 @@ def answered(error: said.RedisError, writes: bool) -> LodestoreError:
     if isinstance(error, said.AuthenticationError):
         return unreachable(error)
     if isinstance(error, said.OutOfMemoryError) or "OOM" in text:
-        return Full(f"the server is out of memory: {text}")
+        return StorageFullError(f"the server is out of memory: {text}")
     if isinstance(error, said.NoPermissionError) or text.startswith("NOPERM"):
-        return Refused(f"the server refuses: {text}")
+        return InvalidInputError(f"the server refuses: {text}")
     if "Protocol error" in text:
-        return Refused(f"the server takes no request of this size: {text}")
+        return InvalidInputError(f"the server takes no request of this size: {text}")
     if lacks_right(text) and not writes:
-        return Refused(f"the server refuses: {text}")
+        return InvalidInputError(f"the server refuses: {text}")
     if isinstance(error, _NOT_YET) or text.startswith(_LATER):
-        return Unavailable(f"the server does not write now: {text}")
+        return UnavailableError(f"the server does not write now: {text}")
     if text.startswith("LOST "):
         return lost_store()
     if "WRONGTYPE" in text:
-        return Corrupt(f"a key of the store is not what lodestore made: {text}")
+        return CorruptError(f"a key of the store is not what lodestore made: {text}")
     if "unknown command" in text or "Unknown Redis command" in text:
-        return Unsupported(f"lodestore needs Redis 7.0 or newer: {text}")
+        return UnsupportedError(f"lodestore needs Redis 7.0 or newer: {text}")
     if writes:
-        return Unknown(f"the server failed at a write: {text}")
-    return Unavailable(f"the server failed: {text}")
+        return OutcomeUnknownError(f"the server failed at a write: {text}")
+    return UnavailableError(f"the server failed: {text}")

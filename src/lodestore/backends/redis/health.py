@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import LodestoreError, Unavailable
-from .client import Door
+from ...errors import LodestoreError, UnavailableError
+from .client import Client
 
 
-async def inspect(door: Door) -> dict[str, Any]:
+async def inspect(door: Client) -> dict[str, Any]:
     """What the server says of its memory and its disk, with a warning for each way to lose a write."""
     told = _parse(await door.ask("INFO", "everything"))
     details: dict[str, Any] = {
@@ -21,11 +21,11 @@ async def inspect(door: Door) -> dict[str, Any]:
     return {"warnings": _warnings(told, details), **details}
 
 
-async def run_of(door: Door) -> str | None:
+async def run_of(door: Client) -> str | None:
     """The server's name for itself, another after each start; None where it does not say."""
     try:
         return _parse(await door.ask("INFO", "server")).get("run_id")
-    except Unavailable:
+    except UnavailableError:
         raise
     except LodestoreError:  # not everybody may ask
         return None
@@ -47,11 +47,11 @@ def _warnings(told: dict[str, str], details: dict[str, Any]) -> list[str]:
     return warnings
 
 
-async def _appendfsync(door: Door) -> str | None:
+async def _appendfsync(door: Client) -> str | None:
     """None where the server does not let us ask, as hosted ones do."""
     try:
         found = await door.ask("CONFIG", "GET", "appendfsync")
-    except Unavailable:
+    except UnavailableError:
         raise
     except LodestoreError:
         return None

@@ -37,6 +37,6 @@ def _traits(family: Family) -> str:
 
 
 APPLY = Script("validate", "apply")
-PAGE, FETCH, VITALS, RIGHTS, KEEP, REPACK = map(
+PAGE, FETCH, STATS, PERMISSIONS, SAVE_DICTIONARY, REPACK = map(
     Script, ("page", "fetch", "stats", "permissions", "save_dictionary", "repack")
 )

@@ -9,7 +9,7 @@ from struct import Struct, unpack_from
 from ...core.families import VECTORS, Family
 from ...core.records import KEY, Append, Copy, Drop, Key, Page, Put, Row, Write, name_of
 from ...encoding.packer import Packer
-from ...errors import Corrupt, Refused
+from ...errors import CorruptError, InvalidInputError
 
 Word = str | bytes | int
 
@@ -42,7 +42,7 @@ def _copied(packer: Packer, write: Copy) -> tuple[str, bytes]:
     body, version, created, written, ends, place = write.row[:KEY]
     head = (version or 0, created, written, -1 if ends is None else ends, -1 if place is None else place)
     if max(head) > _MOST:
-        raise Refused(f"{name_of(write.family, write.row[KEY:])}: a version, time or place above 2**53")
+        raise InvalidInputError(f"{name_of(write.family, write.row[KEY:])}: a version, time or place above 2**53")
     return str(write.row[-1]), _HEAD.pack(*head) + packer.pack(write.family, body)
 
 
@@ -112,10 +112,10 @@ def split(page: Page, answer: Sequence[bytes]) -> tuple[list[Key], Sequence[byte
 
 
 def rows(packer: Packer, family: Family, keys: Sequence[Key], stored: Sequence[bytes]) -> list[Row]:
-    """Rows from what is stored under `keys`; Corrupt, naming the record, where it is not what was written."""
+    """Rows from what is stored under `keys`; CorruptError, naming the record, where it is not what was written."""
     try:
         bodies = packer.unpack_all([row[_HEAD.size :] for row in stored])
-    except Corrupt:
+    except CorruptError:
         for key, row in zip(keys, stored, strict=True):
             packer.unpack(row[_HEAD.size :], name_of(family, key))
         raise
@@ -130,7 +130,7 @@ def stored_rows(page: Page, answer: Sequence[bytes]) -> list[Row]:
 
 def _head(family: Family, key: Key, row: bytes) -> Iterator[int | None]:
     if len(row) < _HEAD.size:
-        raise Corrupt(f"{name_of(family, key)}: the stored record is cut short")
+        raise CorruptError(f"{name_of(family, key)}: the stored record is cut short")
     version, created, written, ends, place = _HEAD.unpack_from(row)
     yield from (version, created, written)
     yield from (ends if ends >= 0 else None, place if place >= 0 else None)
@@ -140,7 +140,7 @@ def bodies_of(packer: Packer, page: Page, answer: Sequence[bytes]) -> list[bytes
     """The bodies in the answer to a question for bodies."""
     try:
         return packer.unpack_all([row[_HEAD.size :] for row in answer])
-    except Corrupt as problem:
+    except CorruptError as problem:
         where = ", ".join(map(str, page.prefix))
         raise type(problem)(f"{page.family.name}({where}): {problem}; verify() names the record") from None
 
@@ -149,12 +149,12 @@ def _text(family: Family, name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError:
-        raise Corrupt(f"{family.name}: the key {name!r} is no text") from None
+        raise CorruptError(f"{family.name}: the key {name!r} is no text") from None
 
 
 def _inner(family: Family, name: bytes) -> str | int:
     if not family.log:
         return _text(family, name)
     if not name.isdigit():
-        raise Corrupt(f"{family.name}: the position {name!r} is no number")
+        raise CorruptError(f"{family.name}: the position {name!r} is no number")
     return int(name)

@@ -8,29 +8,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...core.backend import PORTION, Backend, Vitals
 from ...core.families import CACHE, FAMILIES, Family
-from ...core.records import PORTION, Backend, Key, Page, Row, Vitals, Write, following
-from ...encoding.dictionary_training import Trainer
+from ...core.records import Key, Page, Row, Write, following
+from ...encoding.dictionary_training import DictionaryTrainer
 from ...encoding.packer import Packer
-from ...sql import statements as render
-from ..lifecycle import Turns
-from . import sql_console as door
+from ...sql import statements
+from ..lifecycle import Lifecycle
+from . import sql_console
 from .cache.coherence import MAX_STALENESS
-from .cache.hot_cache import HOT_BYTES, Hot
+from .cache.hot_cache import HOT_BYTES, HotCache
 from .connections import Connections
-from .engine import driver
-from .engine import store_file as creation
-from .group_commit import Writer
-from .maintenance import compaction as sealing
-from .maintenance import operations as maintenance
-from .maintenance.dictionary_table import TableShelf
-from .maintenance.eviction import Bound
-from .records import body_io as packing
-from .records import writes as execute
-from .search import indexer as indexing
-from .search.index import Index
+from .engine import driver, store_file
+from .group_commit import GroupCommit
+from .maintenance import compaction, operations
+from .maintenance.dictionary_table import SQLiteDictionaries
+from .maintenance.eviction import Evictor
+from .records import body_io, reads
+from .search import indexer
+from .search.index import SQLiteIndex
 from .search.searcher import VECTOR_BYTES
-from .snapshot import Snapshot
+from .snapshot import SQLiteSnapshot
 
 T = TypeVar("T")
 
@@ -51,8 +49,8 @@ class SQLiteBackend(Backend):
     """
 
     name = "sqlite"
-    hot: Hot | None = None
-    index: Index | None = None
+    hot: HotCache | None = None
+    index: SQLiteIndex | None = None
 
     def __init__(
         self,
@@ -69,11 +67,11 @@ class SQLiteBackend(Backend):
         dictionaries: bool = True,
     ) -> None:
         self.path = Path(path).absolute()
-        self._site = creation.Site(self.path, key, timeout, cache)
+        self._site = store_file.StoreFile(self.path, key, timeout, cache)
         self._durability = durability
         self._hot_bytes, self._max_staleness, self._max_cache_bytes = hot_bytes, max_staleness, max_cache_bytes
         self._vector_bytes = vector_bytes
-        self._turns = Turns()
+        self._turns = Lifecycle()
         self._check = self._turns.check
         self._dictionaries = dictionaries
 
@@ -89,29 +87,29 @@ class SQLiteBackend(Backend):
                 except BaseException:
                     await asyncio.shield(self._connections.close())
                     raise
-            return await self._scanning.run("reading", maintenance.latest)
+            return await self._scanning.run("reading", operations.latest)
 
     async def _begin(self) -> None:
         self._scanning, self._reading = self._connections.scanning, self._connections.reading
-        await self._scanning.run("reading", maintenance.latest)  # makes the log, whose identity is looked at next
-        self._identity = creation.Identity(self.path)
+        await self._scanning.run("reading", operations.latest)  # makes the log, whose identity is looked at next
+        self._identity = store_file.FileIdentity(self.path)
         writing, power = self._connections.writing, self._durability == "power"
         run = driver.cursor(writing.connection, self._packer)
         if self._hot_bytes:
-            self.hot = Hot(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
-        self._writer = Writer(run, writing.post, self._identity.check, power=power, hot=self.hot)
-        self._bound: Bound | None = None
+            self.hot = HotCache(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
+        self._writer = GroupCommit(run, writing.post, self._identity.check, power=power, hot=self.hot)
+        self._bound: Evictor | None = None
         if limit := self._max_cache_bytes:
-            self._bound = Bound(limit, lambda: maintenance.size(self.path), self._scanning, self._writer)
-        await self._scanning.run("reading", lambda c: packing.learn(c, self._packer))
-        self._shelf = TableShelf(self._packer, self._scanning, self._writer, self._identity.check)
-        self.trainer = Trainer(self._packer, self._shelf, use=self._dictionaries)
+            self._bound = Evictor(limit, lambda: operations.size(self.path), self._scanning, self._writer)
+        await self._scanning.run("reading", lambda c: body_io.learn(c, self._packer))
+        self._shelf = SQLiteDictionaries(self._packer, self._scanning, self._writer, self._identity.check)
+        self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open()
         checks = (self._check, self._identity.check)
-        self.index = self._index = Index(
+        self.index = self._index = SQLiteIndex(
             self._reading, self._scanning, self._writer, self._packer, self._vector_bytes, *checks
         )
-        if indexing.waits(self._reading):
+        if indexer.waits(self._reading):
             self._index.wake()
         self._turns.opened()
 
@@ -139,7 +137,7 @@ class SQLiteBackend(Backend):
         if len(keys) > SHORT_PAGE:
             return await self._fetch_many(hot, family, keys)
         try:
-            rows = execute.fetch_all(self._reading, family, keys)
+            rows = reads.fetch_all(self._reading, family, keys)
         except driver.Error as error:
             raise driver.renamed(error, "reading") from error
         if hot is not None:
@@ -147,44 +145,44 @@ class SQLiteBackend(Backend):
                 hot.keep(str(key[0]), row)
         return rows
 
-    async def _fetch_many(self, hot: Hot | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+    async def _fetch_many(self, hot: HotCache | None, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         state = hot.state if hot is not None else None
-        read = partial(execute.fetch_all, family=family, keys=keys)
-        moment = await self._scanning.run("reading", lambda c: execute.as_of(driver.cursor(c, self._packer), read))
+        read = partial(reads.fetch_all, family=family, keys=keys)
+        moment = await self._scanning.run("reading", lambda c: reads.as_of(driver.cursor(c, self._packer), read))
         sequence, rows = moment
         if hot is not None:
             hot.keep_all(state, sequence, [str(key[0]) for key in keys], rows)
         return rows
 
     async def scan(self, page: Page) -> list[Row]:
-        return await self._page(execute.scan, page)
+        return await self._page(reads.scan, page)
 
     async def keys(self, page: Page) -> list[Key]:
-        return await self._page(execute.keys, page)
+        return await self._page(reads.keys, page)
 
     async def bodies(self, page: Page) -> list[bytes]:
         self._check()
         short = page.limit is not None and page.limit <= SHORT_PAGE
         # A branch is nearly always a conversation: read it here, without the hop, unless it turns out to be large.
         if page.prefix and (short or page.limit is None):
-            read, run = execute.bodies if short else execute.few_bodies, self._reading
+            read, run = reads.bodies if short else reads.few_bodies, self._reading
             with driver.renaming("reading"):
                 found = read(run, page) if self.hot is None else self.hot.through(run, read, page)
             if found is not None:
                 return found
-        return await self._page(execute.bodies, page)
+        return await self._page(reads.bodies, page)
 
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
-        while rows := await self._page(partial(execute.portion, size=size), page):
+        while rows := await self._page(partial(reads.portion, size=size), page):
             page = following(page, rows[-1])
             yield rows
             del rows  # or it is held while the next one is read
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> SQLiteSnapshot:
         """The store as it stands now, to be entered with `async with` and read while others write."""
         self._check()
         self._identity.check()
-        return Snapshot(self._site, self._packer)
+        return SQLiteSnapshot(self._site, self._packer)
 
     async def _page(self, read: Callable[[driver.Cursor, Page], list[T]], page: Page) -> list[T]:
         self._check()
@@ -198,55 +196,55 @@ class SQLiteBackend(Backend):
     async def sweep(self, now: int, limit: int) -> int:
         self._check()
         self._identity.check()
-        return await self._writer.chore(lambda c: maintenance.sweep(c, now, limit), "sweeping")
+        return await self._writer.chore(lambda c: operations.sweep(c, now, limit), "sweeping")
 
     async def vitals(self, now: int) -> Vitals:
         self._check()
-        counts, details = await self._scanning.run("counting", lambda c: (_counts(c, now), maintenance.details(c)))
+        counts, details = await self._scanning.run("counting", lambda c: (_counts(c, now), operations.details(c)))
         whole, partial = ({f.name: pair[i] for f, pair in counts.items()} for i in (0, 1))
-        return Vitals(whole, partial, maintenance.size(self.path), {"path": str(self.path), **details})
+        return Vitals(whole, partial, operations.size(self.path), {"path": str(self.path), **details})
 
     async def probe(self) -> dict[str, Any]:
         await self.apply([])
         self._identity.check()
-        warnings = [*maintenance.warnings(self.path), *self.trainer.problems]
-        return {"warnings": warnings, **await self._scanning.run("reading", maintenance.details)}
+        warnings = [*operations.warnings(self.path), *self.trainer.problems]
+        return {"warnings": warnings, **await self._scanning.run("reading", operations.details)}
 
     async def verify(self) -> list[str]:
         self._check()
         self._identity.check()
-        return await self._scanning.run("verifying", lambda c: maintenance.verify(c, self._packer))
+        return await self._scanning.run("verifying", lambda c: operations.verify(c, self._packer))
 
     async def backup(self, path: str) -> None:
         self._check()
         self._identity.check()
-        await asyncio.to_thread(maintenance.backup, self._site, Path(path))
+        await asyncio.to_thread(operations.backup, self._site, Path(path))
 
     async def compact(self) -> dict[str, int]:
         self._check()
         self._identity.check()
-        before = maintenance.size(self.path)
+        before = operations.size(self.path)
         trained = await self.trainer.train()
-        sealed = await sealing.walk(self._writer, self._packer, self._identity.check)
+        sealed = await compaction.walk(self._writer, self._packer, self._identity.check)
         packed = await self._shelf.repack() if self._dictionaries else 0
         await self._index.settle()
-        await self._connections.writing.run("compacting", maintenance.compact)
-        after = maintenance.size(self.path)
+        await self._connections.writing.run("compacting", operations.compact)
+        after = operations.size(self.path)
         done = {"dictionaries": trained, "sealed": sealed, "packed": packed}
         return {"bytes_before": before, "bytes_after": after, **done}
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Column names and rows of one reading SQL statement; Refused for anything else."""
+        """Column names and rows of one reading SQL statement; InvalidInputError for anything else."""
         self._check()
         async with self._turns.turn():
             asking = await self._connections.asking()
         try:
-            return await asking.run("asking", lambda c: door.ask(c, statement, parameters))
+            return await asking.run("asking", lambda c: sql_console.ask(c, statement, parameters))
         except asyncio.CancelledError:
             asking.connection.interrupt()  # a question nobody waits for would keep the next one waiting
             raise
 
 
 def _counts(connection: driver.Connection, now: int) -> dict[Family, tuple[int, int]]:
-    found = {f: connection.execute(render.count(f), (now,) if f.expires else ()).fetchone() for f in FAMILIES}
+    found = {f: connection.execute(statements.count(f), (now,) if f.expires else ()).fetchone() for f in FAMILIES}
     return {family: (whole, partial) for family, (whole, partial) in found.items()}

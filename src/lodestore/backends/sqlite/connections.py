@@ -6,25 +6,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ...encoding.packer import Packer
-from . import sql_console as door
+from . import sql_console
 from .engine import driver
-from .engine.store_file import Site
-from .engine.worker_thread import Thread
+from .engine.store_file import StoreFile
+from .engine.worker_thread import WorkerThread
 
 
 class Connections:
     """Opened together, closed together, also when opening fails half-way."""
 
-    writing: Thread
-    scanning: Thread
+    writing: WorkerThread
+    scanning: WorkerThread
     reading: driver.Cursor
     looking: driver.Cursor  # on the connection of `reading`
 
-    def __init__(self, site: Site, packer: Packer) -> None:
+    def __init__(self, site: StoreFile, packer: Packer) -> None:
         self._site = site
         self._packer = packer
-        self._threads: list[Thread] = []
-        self._asking: Thread | None = None
+        self._threads: list[WorkerThread] = []
+        self._asking: WorkerThread | None = None
 
     async def open(self) -> None:
         """Connect all but the door for SQL, which the first question opens."""
@@ -38,10 +38,10 @@ class Connections:
             await asyncio.shield(self._stop())
             raise
 
-    async def asking(self) -> Thread:
+    async def asking(self) -> WorkerThread:
         """The guarded connection that SQL from outside runs on."""
         if self._asking is None:
-            self._asking = await self._start(lambda: door.guard(self._site.reader(), self._packer))
+            self._asking = await self._start(lambda: sql_console.guard(self._site.reader(), self._packer))
         return self._asking
 
     async def close(self, *endings: Callable[[], Awaitable[None]]) -> None:
@@ -51,8 +51,8 @@ class Connections:
         self.reading.connection.close()
         await self._stop()
 
-    async def _start(self, connect: Callable[[], driver.Connection]) -> Thread:
-        thread = Thread(connect)
+    async def _start(self, connect: Callable[[], driver.Connection]) -> WorkerThread:
+        thread = WorkerThread(connect)
         self._threads.append(thread)
         await thread.start()
         return thread

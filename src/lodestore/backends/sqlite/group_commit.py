@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...core.records import VERSION, Copy, Write
 from ...errors import LodestoreError
-from .cache.coherence import LOST, Commit, Watch
+from .cache.coherence import CoherentCache
 from .engine import driver
+from .engine.commits import LOST, Commit
 from .records.writes import execute
 
 T = TypeVar("T")
@@ -26,14 +27,14 @@ T = TypeVar("T")
 BATCH = 4096  # units in one transaction at most
 
 
-class Unit(NamedTuple):
+class CommitRequest(NamedTuple):
     """Writes that stand or fall together, and the future that waits for them."""
 
     writes: Sequence[Write]
     done: asyncio.Future[list[int]]
 
 
-class Writer:
+class GroupCommit:
     """Owns the writing connection, by a cursor with a packer; `post` runs a function in its thread.
 
     `hot` is told of every commit.
@@ -46,7 +47,7 @@ class Writer:
         check: Callable[[], None] = lambda: None,
         *,
         power: bool,
-        hot: Watch | None = None,
+        hot: CoherentCache | None = None,
     ) -> None:
         self._connection = run.connection
         self._cursor = run
@@ -54,8 +55,8 @@ class Writer:
         self._power = power  # whether records must survive a power cut
         self._synced = True  # PRAGMA synchronous is FULL now
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Unit] = deque()  # on the loop, until the end of its turn
-        self._queue: deque[Unit] = deque()  # between the loop and the thread
+        self._waiting: deque[CommitRequest] = deque()  # on the loop, until the end of its turn
+        self._queue: deque[CommitRequest] = deque()  # between the loop and the thread
         self._lock = threading.Lock()
         self._draining = False
         self._check = check  # may refuse a batch before it begins
@@ -68,7 +69,7 @@ class Writer:
         done: asyncio.Future[list[int]] = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._flush)
-        self._waiting.append(Unit(writes, done))
+        self._waiting.append(CommitRequest(writes, done))
         if self._hot is not None:
             self._hot.hand_over()
         return done
@@ -131,7 +132,7 @@ class Writer:
         for outcome in outcomes:
             _settle(*outcome)
 
-    def _commit(self, batch: list[Unit]) -> list[_Outcome]:
+    def _commit(self, batch: list[CommitRequest]) -> list[_Outcome]:
         try:
             return self._transact(batch, guarded=False)
         except _Lost as lost:
@@ -143,7 +144,7 @@ class Writer:
             # A full disk and some I/O errors end a transaction as a whole: each unit gets a last try alone.
             return [outcome for unit in batch for outcome in self._commit([unit])]
 
-    def _transact(self, batch: list[Unit], *, guarded: bool) -> list[_Outcome]:
+    def _transact(self, batch: list[CommitRequest], *, guarded: bool) -> list[_Outcome]:
         run = self._cursor.execute
         if reason := self._begin(batch):
             return [(unit.done, None, reason) for unit in batch]
@@ -166,7 +167,7 @@ class Writer:
         done = [unit.writes for unit, outcome in zip(batch, outcomes, strict=True) if outcome[2] is None]
         return self._end(outcomes, Commit(before, commits, list(chain.from_iterable(done))))
 
-    def _begin(self, batch: list[Unit]) -> LodestoreError | None:
+    def _begin(self, batch: list[CommitRequest]) -> LodestoreError | None:
         synced = self._power and any(_lasting(unit) for unit in batch)
         try:
             self._check()
@@ -180,10 +181,10 @@ class Writer:
             return driver.renamed(error, "starting a transaction")
         return None
 
-    def _unit(self, unit: Unit, version: int) -> _Outcome:
+    def _unit(self, unit: CommitRequest, version: int) -> _Outcome:
         return unit.done, [execute(self._cursor, write, version) for write in unit.writes], None
 
-    def _guarded(self, unit: Unit, version: int) -> _Outcome:
+    def _guarded(self, unit: CommitRequest, version: int) -> _Outcome:
         run = self._cursor.execute
         run("SAVEPOINT unit")
         try:
@@ -225,12 +226,12 @@ class _Lost(Exception):
         self.reason = reason
 
 
-def _lasting(unit: Unit) -> bool:
+def _lasting(unit: CommitRequest) -> bool:
     """Whether a unit holds anything but cache entries; an empty one is a probe of the disk."""
     return not unit.writes or any(not write.family.expires for write in unit.writes)
 
 
-def _advance(unit: Unit, commits: int, latest: int) -> tuple[int, int]:
+def _advance(unit: CommitRequest, commits: int, latest: int) -> tuple[int, int]:
     for write in unit.writes:
         if type(write) is Copy:
             commits = max(commits, write.row[VERSION] or 0)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
+from ...core.backend import PORTION
 from ...core.families import Family
-from ...core.records import PORTION, Key, Page, Row, following
+from ...core.records import Key, Page, Row, following
 from ...encoding.packer import Packer
-from ...sql import statements as render
+from ...sql import statements
 from .engine import driver
-from .engine.store_file import Site
-from .engine.worker_thread import Thread
-from .records import writes as execute
+from .engine.store_file import StoreFile
+from .engine.worker_thread import WorkerThread
+from .records import reads
 
 
-class Snapshot:
+class SQLiteSnapshot:
     """Reads inside one transaction, on a connection of its own.
 
     Writers go on meanwhile; the log keeps what they write until the snapshot ends. `sequence` numbers the last commit
@@ -24,11 +25,11 @@ class Snapshot:
 
     sequence: int
 
-    def __init__(self, site: Site, packer: Packer) -> None:
-        self._thread = Thread(site.reader)
+    def __init__(self, site: StoreFile, packer: Packer) -> None:
+        self._thread = WorkerThread(site.reader)
         self._packer = packer
 
-    async def __aenter__(self) -> Snapshot:
+    async def __aenter__(self) -> SQLiteSnapshot:
         with driver.renaming("opening"):
             await self._thread.start()
         try:
@@ -43,11 +44,11 @@ class Snapshot:
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         """The rows under whole keys."""
-        return await self._thread.run("reading", lambda c: [execute.fetch(self._run(c), family, key) for key in keys])
+        return await self._thread.run("reading", lambda c: [reads.fetch(self._run(c), family, key) for key in keys])
 
     async def keys(self, page: Page) -> list[Key]:
         """The keys of a page."""
-        return await self._thread.run("reading", lambda c: execute.keys(self._run(c), page))
+        return await self._thread.run("reading", lambda c: reads.keys(self._run(c), page))
 
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
         """The rows of a page in portions."""
@@ -58,8 +59,8 @@ class Snapshot:
 
     async def changed(self, family: Family, since: int, size: int = PORTION) -> AsyncIterator[list[Row]]:
         """The rows written by commits after number `since`, in portions, in no order."""
-        cursor = await self._thread.run("reading", lambda c: self._run(c).execute(render.changed(family), (since,)))
-        while rows := await self._thread.run("reading", lambda _: execute.taken(cursor, family, size, since)):
+        cursor = await self._thread.run("reading", lambda c: self._run(c).execute(statements.changed(family), (since,)))
+        while rows := await self._thread.run("reading", lambda _: reads.taken(cursor, family, size, since)):
             yield rows
             del rows
 
@@ -67,11 +68,11 @@ class Snapshot:
         """How many records there are, owners without body included, without what has expired by `now`."""
         bound = (now,) if family.expires else ()
         return await self._thread.run(
-            "counting", lambda c: sum(self._run(c).execute(render.count(family), bound).fetchone())
+            "counting", lambda c: sum(self._run(c).execute(statements.count(family), bound).fetchone())
         )
 
     def _portion(self, page: Page, size: int, connection: driver.Connection) -> list[Row]:
-        return execute.portion(self._run(connection), page, size)
+        return reads.portion(self._run(connection), page, size)
 
     def _run(self, connection: driver.Connection) -> driver.Cursor:
         return driver.cursor(connection, self._packer)

@@ -15,11 +15,10 @@ import orjson
 
 from ...core.families import FAMILIES, Family
 from ...encoding.packer import Packer
-from ...errors import Corrupt, LodestoreError, Refused
-from ...sql import sqlite_logs as logs
+from ...errors import CorruptError, InvalidInputError, LodestoreError
+from ...sql import sqlite_logs
 from .engine import driver
-from .records import body_io as packing
-from .records import chunk_format as chunks
+from .records import body_io, chunk_format
 
 _VIEWS = {
     "conversation": "conversations",
@@ -59,15 +58,15 @@ def _iso(milliseconds: str) -> str:
 def _select_log(family: Family) -> str:
     """Messages in rows, and messages in chunks."""
     key, position = family.key
-    rows = f"main.{family.owner} AS o CROSS JOIN main.{family.name} AS r ON {logs.OF_OWNER}"
+    rows = f"main.{family.owner} AS o CROSS JOIN main.{family.name} AS r ON {sqlite_logs.OF_OWNER}"
     written = _iso("coalesce(r.written_at, r.created_at)")
     return f"""
-        SELECT o.{key}, {logs.POSITION} AS {position}, {_iso("r.created_at")} AS created_at, {written} AS written_at,
-            r.version, unpack(r.body) AS data
+        SELECT o.{key}, {sqlite_logs.POSITION} AS {position}, {_iso("r.created_at")} AS created_at,
+            {written} AS written_at, r.version, unpack(r.body) AS data
         FROM {rows} WHERE r.sealed IS NULL
         UNION ALL
-        SELECT o.{key}, ({logs.POSITION}) + 1 - r.sealed + m.key, {_iso("(m.value ->> 1)")}, {_iso("(m.value ->> 2)")},
-            m.value ->> 0, m.value ->> 3
+        SELECT o.{key}, ({sqlite_logs.POSITION}) + 1 - r.sealed + m.key, {_iso("(m.value ->> 1)")},
+            {_iso("(m.value ->> 2)")}, m.value ->> 0, m.value ->> 3
         FROM {rows} CROSS JOIN json_each(messages(r.body, r.sealed)) AS m WHERE r.sealed IS NOT NULL"""
 
 
@@ -93,11 +92,11 @@ def _authorize(action: int, first: str | None, second: str | None, *_: object) -
 def _unpack(run: driver.Cursor, packed: Any) -> str | None:
     if not packed:
         return None  # an owner without a document
-    return packing.unpack(run, bytes(packed)).decode()
+    return body_io.unpack(run, bytes(packed)).decode()
 
 
 def _messages(run: driver.Cursor, packed: Any, sealed: int) -> str:
-    found = chunks.messages(packing.unpack(run, bytes(packed)), sealed, "messages")
+    found = chunk_format.messages(body_io.unpack(run, bytes(packed)), sealed, "messages")
     return orjson.dumps([[*numbers, body.decode()] for body, *numbers in found]).decode()
 
 
@@ -111,16 +110,18 @@ def ask(
     except (driver.Error, driver.Warning) as error:
         raise _refusal(error) from None
     except (OverflowError, TypeError, ValueError) as error:  # what the driver says of parameters it cannot bind
-        raise Refused(f"SQL: {error}") from None
+        raise InvalidInputError(f"SQL: {error}") from None
     return [column[0] for column in cursor.description or ()], rows
 
 
 def _refusal(error: Exception) -> LodestoreError:
     code = getattr(error, "sqlite_errorcode", None)
     if "user-defined function" in str(error):
-        return Corrupt("unpack: a body this statement reads fails its checksum; `lodestore verify` names the record")
+        return CorruptError(
+            "unpack: a body this statement reads fails its checksum; `lodestore verify` names the record"
+        )
     if code == codes.SQLITE_AUTH or "prohibited" in str(error):
-        return Refused(f"only reading SQL is allowed here: {error}")
+        return InvalidInputError(f"only reading SQL is allowed here: {error}")
     if code in (None, codes.SQLITE_ERROR, codes.SQLITE_MISMATCH, codes.SQLITE_RANGE):
-        return Refused(f"SQL: {error}")
+        return InvalidInputError(f"SQL: {error}")
     return driver.renamed(error, "asking")

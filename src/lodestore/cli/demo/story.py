@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.clock import system_clock
-from ...errors import Refused, Unavailable
+from ...errors import InvalidInputError, UnavailableError
 from ...store.opening import open as open_store
 from ...transfer.export import export, open_output
 from ...transfer.importers import import_files
@@ -49,9 +49,9 @@ def _folder(at: str | None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise Refused(f"--at: {folder} is not empty; name a new folder")
+            raise InvalidInputError(f"--at: {folder} is not empty; name a new folder")
     except OSError as error:
-        raise Unavailable(f"--at: {folder}: {error.strerror or error}") from error
+        raise UnavailableError(f"--at: {folder}: {error.strerror or error}") from error
     return folder
 
 

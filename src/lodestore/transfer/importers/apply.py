@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from ...core.backend import Backend
 from ...core.families import AGENT, CONVERSATION, Family, owner_of
-from ...core.records import BODY, EXPIRES_AT, KEY, Append, Backend, Copy, Drop, Key, Page, Put, Write, alive, name_of
-from .records import Broken, Bundle
+from ...core.records import BODY, EXPIRES_AT, KEY, Append, Copy, Drop, Key, Page, Put, Write, alive, name_of
+from .records import BrokenRecord, Bundle
 
 MAX_LISTED = 1_000  # problems named in a report; a file of nothing but garbage must not fill the memory
 
-There = dict[tuple[Family, Key], bytes]
+StoredBodies = dict[tuple[Family, Key], bytes]
 _LOGS = {CONVERSATION: "messages", AGENT: "chains"}
 
 
@@ -49,7 +50,7 @@ class ImportReport:
             self.omitted += 1
 
 
-class Absorber:
+class BundleWriter:
     """Compares bundles with a store and writes what is new, one `apply` for each batch."""
 
     def __init__(self, backend: Backend, report: ImportReport, now: int, overwrite: bool) -> None:
@@ -67,10 +68,10 @@ class Absorber:
         if writes:
             await self._backend.apply(writes)
 
-    def refuse(self, broken: Broken) -> None:
+    def refuse(self, broken: BrokenRecord) -> None:
         self._report.note(self._report.broken, f"{broken.where}: {broken.reason}")
 
-    async def _look_up(self, bundles: Sequence[Bundle]) -> There:
+    async def _look_up(self, bundles: Sequence[Bundle]) -> StoredBodies:
         """The bodies that are there under the keys of the bundles; of a log one more than the bundle has."""
         owners = {id(bundle): _owner(bundle) for bundle in bundles if bundle.log}
         wanted = [(single.family, key_of(single)) for bundle in bundles for single in bundle.singles]
@@ -81,23 +82,23 @@ class Absorber:
             await self._look_further(bundle.log[0], there)
         return there
 
-    async def _look_further(self, log: Append, there: There) -> None:
+    async def _look_further(self, log: Append, there: StoredBodies) -> None:
         """A log whose beginning was removed is not an empty one: mark it as another than any bundle's."""
         first = (log.family, (*log.prefix, 0))
         if first not in there and await self._backend.keys(Page(log.family, log.prefix, limit=1)):
             there[first] = b""
 
-    async def _fetch(self, wanted: Iterable[tuple[Family, Key]]) -> There:
+    async def _fetch(self, wanted: Iterable[tuple[Family, Key]]) -> StoredBodies:
         by_family: dict[Family, list[Key]] = defaultdict(list)
         for family, key in wanted:
             by_family[family].append(key)
-        there: There = {}
+        there: StoredBodies = {}
         for family, keys in by_family.items():
             rows = await self._backend.fetch(family, keys)
             there.update({(family, row[KEY:]): row[BODY] for row in rows if row and alive(row, self._now)})
         return there
 
-    async def _decide(self, bundle: Bundle, there: There) -> list[Write]:
+    async def _decide(self, bundle: Bundle, there: StoredBodies) -> list[Write]:
         singles = [single for single in bundle.singles if self._lives(single)]
         if not singles and not bundle.log:
             self._report.expired += bool(bundle.singles)
@@ -117,7 +118,7 @@ class Absorber:
     def _lives(self, single: Put | Copy) -> bool:
         return self._now < (expires_of(single) or self._now + 1)
 
-    def _state(self, single: Put | Copy, there: There) -> bool | None:
+    def _state(self, single: Put | Copy, there: StoredBodies) -> bool | None:
         """Whether the store holds the same; None where it holds nothing (an owner without body counts as nothing)."""
         key, body = key_of(single), body_of(single)
         if single.family.log and (single.family, key[:-1]) in self._restarted:
@@ -194,7 +195,7 @@ def _log_keys(bundle: Bundle) -> list[tuple[Family, Key]]:
     return [(log.family, (*log.prefix, position)) for position in range(count + 1)]
 
 
-def _stored_log(bundle: Bundle, there: There) -> list[bytes] | None:
+def _stored_log(bundle: Bundle, there: StoredBodies) -> list[bytes] | None:
     """The part of the bundle's log that the store holds already; None where the store holds another one."""
     stored: list[bytes] = []
     if not bundle.log:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...errors import Refused
+from ...errors import InvalidInputError
 from .json_arrays import elements
-from .records import Bundle, Item, Source, attempt, conversation, id_of, made_id, object_of, without
+from .records import Bundle, ImportSource, Item, attempt, conversation, id_of, made_id, object_of, without
 from .sources import parse
 
 
-def read(source: Source) -> Iterator[Item]:
+def read(source: ImportSource) -> Iterator[Item]:
     for index, text in elements(source.stream):
         yield attempt(f"{source.label}[{index}]", _bundle, text, source)
 
 
-def _bundle(where: str, text: bytes, source: Source) -> Bundle:
+def _bundle(where: str, text: bytes, source: ImportSource) -> Bundle:
     record = object_of(parse(text))
     mapping = object_of(record.get("mapping"), "mapping")
     live = _live_branch(mapping, record.get("current_node"))
@@ -34,7 +34,7 @@ def _live_branch(mapping: dict[str, Any], node: Any) -> dict[str, None]:
     live: dict[str, None] = {}
     while isinstance(node, str) and node in mapping:
         if node in walked:
-            raise Refused(f"mapping: the node {node!r} is its own ancestor")
+            raise InvalidInputError(f"mapping: the node {node!r} is its own ancestor")
         walked.add(node)
         entry = object_of(mapping[node], f"mapping.{node}")
         if isinstance(entry.get("message"), dict):

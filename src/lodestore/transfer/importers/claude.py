@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .json_arrays import elements
-from .records import Bundle, Item, Source, attempt, conversation, id_of, list_of, object_of, without
+from .records import Bundle, ImportSource, Item, attempt, conversation, id_of, list_of, object_of, without
 from .sources import parse
 
 
-def read(source: Source) -> Iterator[Item]:
+def read(source: ImportSource) -> Iterator[Item]:
     for index, text in elements(source.stream):
         yield attempt(f"{source.label}[{index}]", _bundle, text, source)
 
 
-def _bundle(where: str, text: bytes, source: Source) -> Bundle:
+def _bundle(where: str, text: bytes, source: ImportSource) -> Bundle:
     record = object_of(parse(text))
     messages = list_of(record.get("chat_messages"), "chat_messages")
     name = id_of(record.get("uuid"), "uuid")

@@ -12,13 +12,13 @@ from typing import Any
 from ...core.families import CONVERSATION, RAW_MESSAGE
 from ...core.records import Append, Put
 from ...encoding.json_codec import MAX_BODY
-from ...errors import Refused
+from ...errors import InvalidInputError
 from .json_arrays import members
 from .records import (
-    Broken,
+    BrokenRecord,
     Bundle,
+    ImportSource,
     Item,
-    Source,
     attempt,
     conversation,
     encoded,
@@ -33,21 +33,21 @@ from .sources import MAX_TEXT, parse
 MAX_SESSION = 4 * MAX_BODY  # one session is stored at once, so it is held in memory
 
 
-def read(source: Source) -> Iterator[Item]:
+def read(source: ImportSource) -> Iterator[Item]:
     if "loglines" in members(source.stream.head()):
         yield attempt(source.label, _document, source)
     else:
         yield from _lines(source)
 
 
-def _document(where: str, source: Source) -> Bundle:
+def _document(where: str, source: ImportSource) -> Bundle:
     record = object_of(parse(source.stream.read(MAX_TEXT + 1)))
     entries = [object_of(entry, f"loglines[{n}]") for n, entry in enumerate(list_of(record["loglines"], "loglines"))]
     document = without(record, "loglines")
     return conversation(where, _name(source, entries), document, entries, source.moment(document, entries))
 
 
-def _lines(source: Source) -> Iterator[Item]:
+def _lines(source: ImportSource) -> Iterator[Item]:
     bodies: list[bytes] = []
     marks: list[dict[str, Any]] = []  # what names the session, of each line that says it
     began, size = None, 0
@@ -55,20 +55,20 @@ def _lines(source: Source) -> Iterator[Item]:
         try:
             entry = object_of(parse(line))
             bodies.append(encoded(entry))
-        except Refused as error:
-            yield Broken(where, str(error))
+        except InvalidInputError as error:
+            yield BrokenRecord(where, str(error))
             continue
         began = told_time(entry) if began is None else began
         _mark(marks, entry)
         size += len(bodies[-1])
         if size > MAX_SESSION:
-            yield Broken(where, f"the session is longer than the cap of {MAX_SESSION:,} bytes")
+            yield BrokenRecord(where, f"the session is longer than the cap of {MAX_SESSION:,} bytes")
             return
     if bodies:
         yield attempt(source.label, _session, source, bodies, marks, source.moment(began and began / 1000))
 
 
-def _session(where: str, source: Source, bodies: list[bytes], marks: list[dict[str, Any]], at: int) -> Bundle:
+def _session(where: str, source: ImportSource, bodies: list[bytes], marks: list[dict[str, Any]], at: int) -> Bundle:
     name = _name(source, marks)
     key = (name,)
     document = Put(CONVERSATION, key, encoded({"sessionId": name}), at)
@@ -81,7 +81,7 @@ def _mark(marks: list[dict[str, Any]], entry: dict[str, Any]) -> None:
         marks.append(mark)
 
 
-def _name(source: Source, entries: list[dict[str, Any]]) -> str:
+def _name(source: ImportSource, entries: list[dict[str, Any]]) -> str:
     """The session's id; but the file's name for a helper's log, and where lines of an older session lead a new one."""
     named = [entry for entry in entries if isinstance(entry.get("sessionId"), str)]
     if not named or named[0].get("isSidechain") is True or any(entry["sessionId"] == source.stem for entry in named):

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from ...core.families import AGENT, CACHE, CHUNK_INFO, CONVERSATION, MEMORY, RAW_MESSAGE, REASONING_CHAIN, STATE, Family
 from ...core.records import Append, Key, Put
-from ...errors import Corrupt, Refused
-from .records import Bundle, Item, Source, attempt, check_text, encoded, told_time
+from ...errors import CorruptError, InvalidInputError
+from .records import Bundle, ImportSource, Item, attempt, check_text, encoded, told_time
 from .sources import parse
 
 MAGIC = b"SQLite format 3\0"
@@ -36,7 +36,7 @@ def connect(path: Path) -> Any:
         connection.text_factory = bytes
         return connection
     except dbapi2.Error as error:
-        raise Corrupt(f"cannot be opened ({error})") from None
+        raise CorruptError(f"cannot be opened ({error})") from None
 
 
 def tables(path: Path) -> set[str]:
@@ -48,7 +48,7 @@ def tables(path: Path) -> set[str]:
         database.close()
 
 
-def read(source: Source) -> Iterator[Item]:
+def read(source: ImportSource) -> Iterator[Item]:
     database = _Database(cast(Path, source.path))
     try:
         for conversation_id in database.owners("conversations", "conversation_id", _OWNED):
@@ -67,7 +67,7 @@ def read(source: Source) -> Iterator[Item]:
     source.consumed = cast(Path, source.path).stat().st_size
 
 
-def _place(source: Source, family: Family, key: Any) -> str:
+def _place(source: ImportSource, family: Family, key: Any) -> str:
     name = key.decode(errors="replace") if isinstance(key, bytes) else key
     return f"{source.label}: {family.name}({name!r})"
 
@@ -102,10 +102,10 @@ class _Database:
         try:
             yield from self._connection.execute(statement, arguments)
         except dbapi2.Error as error:
-            raise Corrupt(f"SQLite cannot read it ({error})") from None
+            raise CorruptError(f"SQLite cannot read it ({error})") from None
 
 
-def _conversation(where: str, conversation_id: Any, database: _Database, source: Source) -> Bundle:
+def _conversation(where: str, conversation_id: Any, database: _Database, source: ImportSource) -> Bundle:
     key = (check_text(conversation_id, "conversation_id"),)
     bundle = Bundle(where, CONVERSATION, key)
     here = "WHERE conversation_id = ? ORDER BY "
@@ -123,29 +123,29 @@ def _conversation(where: str, conversation_id: Any, database: _Database, source:
     return bundle
 
 
-def _chains(where: str, agent_id: Any, database: _Database, source: Source) -> Bundle:
+def _chains(where: str, agent_id: Any, database: _Database, source: ImportSource) -> Bundle:
     key = (check_text(agent_id, "agent_id"),)
     rest = "WHERE agent_id = ? ORDER BY rowid"
     chains = database.rows("reasoning_chains", "chain_data, created_at", rest, *key)
     return Bundle(where, AGENT, key, [], _log(REASONING_CHAIN, key, chains, source))
 
 
-def _single(where: str, family: Family, row: tuple[Any, ...], source: Source) -> Bundle:
+def _single(where: str, family: Family, row: tuple[Any, ...], source: ImportSource) -> Bundle:
     name, data, created, expires = row
     key = (check_text(name, family.key[0]),)
     put = _put(family, key, data, created, source)
     if expires is not None:
         if (expires_at := told_time(_decoded(expires))) is None:
-            raise Refused(f"expires_at: {expires!r} is no time")
+            raise InvalidInputError(f"expires_at: {expires!r} is no time")
         put = put._replace(expires_at=expires_at)
     return Bundle(where, family, key, [put])
 
 
-def _put(family: Family, key: Key, data: Any, created: Any, source: Source) -> Put:
+def _put(family: Family, key: Key, data: Any, created: Any, source: ImportSource) -> Put:
     return Put(family, key, _body(data, family.name), source.moment(_decoded(created)))
 
 
-def _log(family: Family, key: Key, rows: Iterator[tuple[Any, Any]], source: Source) -> list[Append]:
+def _log(family: Family, key: Key, rows: Iterator[tuple[Any, Any]], source: ImportSource) -> list[Append]:
     """Appends of neighbours of one age, so that each record keeps its own."""
     records = ((source.moment(_decoded(created)), _body(data, family.name)) for data, created in rows)
     runs = groupby(records, key=lambda record: record[0])
@@ -154,7 +154,7 @@ def _log(family: Family, key: Key, rows: Iterator[tuple[Any, Any]], source: Sour
 
 def _body(data: Any, name: str) -> bytes:
     if not isinstance(data, bytes):
-        raise Refused(f"{name}: expected a JSON text, not {type(data).__name__}")
+        raise InvalidInputError(f"{name}: expected a JSON text, not {type(data).__name__}")
     return encoded(parse(data), name)
 
 

@@ -17,8 +17,8 @@ from ...core.families import AGENT, CACHE, CHUNK_INFO, MEMORY, REASONING_CHAIN, 
 from ...core.records import Append, Put
 from ...core.validation import check_id
 from ...encoding.json_codec import MAX_BODY
-from ...errors import Corrupt, Refused
-from .records import Bundle, Item, Source, attempt, conversation, encoded, id_of, list_of, object_of, told_time
+from ...errors import CorruptError, InvalidInputError
+from .records import Bundle, ImportSource, Item, attempt, conversation, encoded, id_of, list_of, object_of, told_time
 from .sources import parse
 
 FOLDERS = ("conversations", "agents", "cache", "system")
@@ -28,7 +28,7 @@ _CHAINS = "reasoning_chains.json"
 _BACKUP = re.compile(r"\.\d{8}_\d{6}\.backup\.json$")
 
 
-def read(source: Source) -> Iterator[Item]:
+def read(source: ImportSource) -> Iterator[Item]:
     root = cast(Path, source.path)
     for folder, names in _walk(root / "conversations"):
         if _CONVERSATION_FILES & names:
@@ -55,34 +55,34 @@ def _walk(top: Path) -> Iterator[tuple[Path, set[str]]]:
 
 def _unreadable(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
-        raise Corrupt(f"{error.filename}: cannot be read ({error.strerror})")
+        raise CorruptError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
-def _place(source: Source, path: Path) -> str:
+def _place(source: ImportSource, path: Path) -> str:
     return f"{source.label}/{path.relative_to(cast(Path, source.path)).as_posix()}"
 
 
-def _load(path: Path, source: Source) -> dict[str, Any]:
-    """A file's document; Refused, naming the file, when it is torn."""
+def _load(path: Path, source: ImportSource) -> dict[str, Any]:
+    """A file's document; InvalidInputError, naming the file, when it is torn."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE:
-            raise Refused(f"{path.name}: {size:,} bytes, above the cap of {MAX_FILE:,}")
+            raise InvalidInputError(f"{path.name}: {size:,} bytes, above the cap of {MAX_FILE:,}")
         text = path.read_bytes()
     except OSError as error:
-        raise Refused(f"{path.name}: cannot be read ({error.strerror})") from None
+        raise InvalidInputError(f"{path.name}: cannot be read ({error.strerror})") from None
     source.consumed += size
     try:
         return object_of(parse(text))
-    except Refused as error:
-        raise Refused(f"{path.name}: {error}") from None
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path.name}: {error}") from None
 
 
 def _age(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _conversation(where: str, folder: Path, names: set[str], source: Source) -> Bundle:
+def _conversation(where: str, folder: Path, names: set[str], source: ImportSource) -> Bundle:
     name = folder.relative_to(cast(Path, source.path) / "conversations").as_posix()
     document, messages, at = None, [], None
     if "current.json" in names:
@@ -101,7 +101,7 @@ def _conversation(where: str, folder: Path, names: set[str], source: Source) -> 
     return bundle
 
 
-def _memories(folder: Path, conversation_id: str, source: Source) -> list[Put]:
+def _memories(folder: Path, conversation_id: str, source: ImportSource) -> list[Put]:
     """Memories by their ids: of two with one id the first gives the place and the age, the last what it says."""
     file = _load(folder / "memories.json", source)
     kept: dict[str, Put] = {}
@@ -113,13 +113,13 @@ def _memories(folder: Path, conversation_id: str, source: Source) -> list[Put]:
     return list(kept.values())
 
 
-def _chunks(folder: Path, conversation_id: str, source: Source) -> Put:
+def _chunks(folder: Path, conversation_id: str, source: ImportSource) -> Put:
     chunks = _load(folder / "chunks.json", source)
     at = source.moment(chunks.pop("_metadata", None), chunks, _age(folder / "chunks.json"))
     return Put(CHUNK_INFO, (conversation_id,), encoded(chunks, "chunks"), at)
 
 
-def _chains(where: str, folder: Path, source: Source) -> Bundle:
+def _chains(where: str, folder: Path, source: ImportSource) -> Bundle:
     name = check_id(folder.relative_to(cast(Path, source.path) / "agents").as_posix(), "agent_id")
     file = _load(folder / _CHAINS, source)
     age = _age(folder / _CHAINS)
@@ -130,24 +130,24 @@ def _chains(where: str, folder: Path, source: Source) -> Bundle:
     return bundle
 
 
-def _entries(source: Source, top: str, build: Callable[..., Bundle]) -> Iterator[Item]:
+def _entries(source: ImportSource, top: str, build: Callable[..., Bundle]) -> Iterator[Item]:
     for folder, names in _walk(cast(Path, source.path) / top):
         for name in sorted(names):
             if name.endswith(".json") and not _BACKUP.search(name):
                 yield attempt(_place(source, folder / name), build, folder / name, source)
 
 
-def _cache(where: str, path: Path, source: Source) -> Bundle:
+def _cache(where: str, path: Path, source: ImportSource) -> Bundle:
     entry = _load(path, source)
     key = (id_of(entry.get("cache_key"), "cache_key"),)
     at = source.moment(entry.get("stored_at"), _age(path))
     expires_at = None
     if entry.get("expires_at") is not None and (expires_at := told_time(entry["expires_at"])) is None:
-        raise Refused(f"expires_at: {entry['expires_at']!r} is no time")
+        raise InvalidInputError(f"expires_at: {entry['expires_at']!r} is no time")
     return Bundle(where, CACHE, key, [Put(CACHE, key, encoded(entry.get("data")), at, expires_at)])
 
 
-def _state(where: str, path: Path, source: Source) -> Bundle:
+def _state(where: str, path: Path, source: ImportSource) -> Bundle:
     entry = _load(path, source)
     key = (id_of(entry.get("state_key"), "state_key"),)
     at = source.moment(entry.get("stored_at"), _age(path))

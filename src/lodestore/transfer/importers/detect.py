@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import Corrupt, Refused
+from ...errors import CorruptError, InvalidInputError
 from . import connectome_db, connectome_tree
 from .json_arrays import members
-from .records import Source
+from .records import ImportSource
 from .sources import parse
 
 # Inside a text the quotes are escaped, so these find names of members only.
@@ -20,18 +20,18 @@ _CHATS = re.compile(rb'"chats"\s*:')
 _SESSION = {"sessionId", "timestamp", "message", "leafUuid"}  # a line of a session has a type and one of these
 
 
-def detect(source: Source, formats: Sequence[str]) -> str:
-    """The name of the format; Refused, naming the formats there are, where it is none of them."""
+def detect(source: ImportSource, formats: Sequence[str]) -> str:
+    """The name of the format; InvalidInputError, naming the formats there are, where it is none of them."""
     if found := _folder(source.path) if source.path and source.path.is_dir() else _file(source):
         return found
-    raise Refused(f"{source.label}: none of the formats lodestore imports: {', '.join(formats)}")
+    raise InvalidInputError(f"{source.label}: none of the formats lodestore imports: {', '.join(formats)}")
 
 
 def _folder(path: Path) -> str | None:
     return "connectome-tree" if any((path / name).is_dir() for name in connectome_tree.FOLDERS) else None
 
 
-def _file(source: Source) -> str | None:
+def _file(source: ImportSource) -> str | None:
     head = source.stream.head()
     if head.startswith(connectome_db.MAGIC):
         return "connectome-db" if source.path and _has_tables(source.path) else None
@@ -47,7 +47,7 @@ def _has_tables(path: Path) -> bool:
     """Whether Connectome's tables are in the file, or it is too damaged to tell: then its reader reports that."""
     try:
         return bool(connectome_db.tables(path))
-    except Corrupt:
+    except CorruptError:
         return True
 
 
@@ -56,7 +56,7 @@ def _array(head: bytes) -> str | None:
     return min(hits)[1] if hits else "chatgpt" if head[1:].lstrip().startswith(b"]") else None
 
 
-def _lines(head: bytes, source: Source) -> str | None:
+def _lines(head: bytes, source: ImportSource) -> str | None:
     """The format that the first whole line of JSON tells; lines before it may be broken."""
     lines = head.splitlines()
     for line in lines:
@@ -68,11 +68,11 @@ def _lines(head: bytes, source: Source) -> str | None:
 def _names(line: bytes) -> set[str]:
     try:
         return set(parse(line))
-    except Refused:
+    except InvalidInputError:
         return set()
 
 
-def _document(head: bytes, source: Source) -> str | None:
+def _document(head: bytes, source: ImportSource) -> str | None:
     """The format of the one document that the file is, or that it begins with on a line longer than the head."""
     names = set(members(head)) if head.startswith(b"{") else set()
     if "messages" in names and b"\n" in head.strip():
@@ -80,7 +80,7 @@ def _document(head: bytes, source: Source) -> str | None:
     return _object(names, head, source, alone=True)
 
 
-def _object(names: set[str], text: bytes, source: Source, alone: bool) -> str | None:
+def _object(names: set[str], text: bytes, source: ImportSource, alone: bool) -> str | None:
     if "lodestore" in names:
         return "lodestore"
     if "loglines" in names:
@@ -92,6 +92,6 @@ def _object(names: set[str], text: bytes, source: Source, alone: bool) -> str | 
     return "claude-code" if "type" in names and names & _SESSION else None
 
 
-def _says_lines(source: Source) -> bool:
+def _says_lines(source: ImportSource) -> bool:
     """Whether the file's name says JSON lines: one such line alone looks like a Typingcloud document."""
     return source.path is None or bool({".jsonl", ".ndjson"} & set(source.path.suffixes))

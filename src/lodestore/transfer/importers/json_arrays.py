@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from ...errors import Corrupt
+from ...errors import CorruptError
 from .sources import CHUNK, MAX_TEXT, parse
 
 _BLANK = re.compile(rb"[ \t\r\n]*")
@@ -16,7 +16,7 @@ _SCALAR_END = re.compile(rb'[\s,\]}:"\[{]')
 _QUOTE, _OPENING, _CLOSING = b'"'[0], b"{[", b"}]"
 
 
-class Scanner:
+class ArrayScanner:
     """Cuts a JSON text into values by their brackets; what is inside them is checked by whoever parses them."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -39,18 +39,18 @@ class Scanner:
 
     def expect(self, wanted: bytes) -> None:
         if (found := self.take()) != wanted:
-            raise Corrupt(f"expected {wanted.decode()}, found {_said(found)}")
+            raise CorruptError(f"expected {wanted.decode()}, found {_said(found)}")
 
     def value(self) -> bytes:
         """The bytes of the next value."""
         first = self.peek()
         if not first:
-            raise Corrupt("the text ends where a value is due")
+            raise CorruptError("the text ends where a value is due")
         end = self._bracket_end() if first in (b'"', b"{", b"[") else self._scalar_end()
         value = self._data[self._at : end]
         self._at = end
         if not value:
-            raise Corrupt(f"expected a value, found {_said(first)}")
+            raise CorruptError(f"expected a value, found {_said(first)}")
         return value
 
     def enter(self, name: str) -> None:
@@ -64,7 +64,7 @@ class Scanner:
             self.value()
             if self.peek() == b",":
                 self.take()
-        raise Corrupt(f"there is no member {name!r}")
+        raise CorruptError(f"there is no member {name!r}")
 
     def _bracket_end(self) -> int:
         depth, seen = 0, 0
@@ -81,7 +81,7 @@ class Scanner:
                     return match.end()
             seen = resume
             if not self._more():
-                raise Corrupt("the text ends in the middle of a value")
+                raise CorruptError("the text ends in the middle of a value")
 
     def _scalar_end(self) -> int:
         while True:
@@ -94,7 +94,7 @@ class Scanner:
         """Read on; as much again as the unfinished value has by now, so that a long one costs no more than twice."""
         held = len(self._data) - self._at
         if held > MAX_TEXT:
-            raise Corrupt(f"a value is longer than the cap of {MAX_TEXT:,} bytes")
+            raise CorruptError(f"a value is longer than the cap of {MAX_TEXT:,} bytes")
         chunk = self._stream.read(max(CHUNK, held))
         self._data = self._data[self._at :] + chunk
         self._at = 0
@@ -108,9 +108,9 @@ def _said(byte: bytes) -> str:
 def elements(stream: BinaryIO, path: tuple[str, ...] = ()) -> Iterator[tuple[int, bytes]]:
     """The bytes of each element of the array found by the member names in `path`, with its index.
 
-    Corrupt, after the elements before it, where the text is not JSON any more.
+    CorruptError, after the elements before it, where the text is not JSON any more.
     """
-    scanner = Scanner(stream)
+    scanner = ArrayScanner(stream)
     for name in path:
         scanner.enter(name)
     scanner.expect(b"[")
@@ -119,13 +119,13 @@ def elements(stream: BinaryIO, path: tuple[str, ...] = ()) -> Iterator[tuple[int
         try:
             yield index, scanner.value()
             separator = scanner.take()
-        except Corrupt as error:
-            raise Corrupt(f"element {index}: {error}") from None
+        except CorruptError as error:
+            raise CorruptError(f"element {index}: {error}") from None
         index += 1
         if separator == b"]":
             return
         if separator != b",":
-            raise Corrupt(f"element {index}: expected a comma, found {_said(separator)}")
+            raise CorruptError(f"element {index}: expected a comma, found {_said(separator)}")
 
 
 def members(head: bytes) -> list[str]:

@@ -8,15 +8,15 @@ from typing import Any
 from ...core.families import CATALOGUE, OWNED, Family
 from ...core.records import Copy, Key
 from ...core.validation import check_id
-from ...errors import Corrupt, Refused
-from .records import Bundle, Item, Source, attempt, encoded, object_of
+from ...errors import CorruptError, InvalidInputError
+from .records import Bundle, ImportSource, Item, attempt, encoded, object_of
 from .sources import parse
 
 VERSION = 1
 _DAY = 86_400_000  # how far ahead the clock of the exporting machine may be
 
 
-def read(source: Source) -> Iterator[Item]:
+def read(source: ImportSource) -> Iterator[Item]:
     rows = source.lines()
     _check_header(next(rows, None))
     for where, line in rows:
@@ -28,19 +28,19 @@ def _check_header(first: tuple[str, bytes] | None) -> None:
         return
     try:
         header = object_of(parse(first[1]))
-    except Refused:
+    except InvalidInputError:
         header = {}
     if header.get("lodestore") != "export":
-        raise Corrupt('the first line is not {"lodestore":"export","version":1}')
+        raise CorruptError('the first line is not {"lodestore":"export","version":1}')
     if header.get("version") != VERSION:
-        raise Corrupt(f"an export of version {header.get('version')!r}; this lodestore reads version {VERSION}")
+        raise CorruptError(f"an export of version {header.get('version')!r}; this lodestore reads version {VERSION}")
 
 
 def _bundle(where: str, line: bytes, now: int) -> Bundle:
     record = object_of(parse(line))
     family = CATALOGUE.get(str(record.get("family")))
     if family is None:
-        raise Refused(f"family: {record.get('family')!r} is none of {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"family: {record.get('family')!r} is none of {', '.join(CATALOGUE)}")
     key = _key(family, record.get("key"))
     created, written = (_time(record, name, now + _DAY) for name in ("created_at", "written_at"))
     expires_at = _time(record, "expires_at", 2**53) if family.expires and "expires_at" in record else None
@@ -50,7 +50,7 @@ def _bundle(where: str, line: bytes, now: int) -> Bundle:
 
 def _key(family: Family, parts: Any) -> Key:
     if not isinstance(parts, list) or len(parts) != len(family.key):
-        raise Refused(f"key: expected [{', '.join(family.key)}]")
+        raise InvalidInputError(f"key: expected [{', '.join(family.key)}]")
     texts = parts[:-1] if family.log else parts
     outer = tuple(check_id(part, name) for part, name in zip(texts, family.key, strict=False))
     return (*outer, _count(parts[-1], family.key[-1])) if family.log else outer
@@ -58,7 +58,7 @@ def _key(family: Family, parts: Any) -> Key:
 
 def _count(value: Any, name: str, most: int = 2**53) -> int:
     if type(value) is not int or not 0 <= value <= most:
-        raise Refused(f"{name}: expected a whole number from 0 to {most}, not {value!r}")
+        raise InvalidInputError(f"{name}: expected a whole number from 0 to {most}, not {value!r}")
     return value
 
 
@@ -71,7 +71,7 @@ def _place(family: Family, key: Key, record: dict[str, Any]) -> int | None:
         return None
     place = _count(record.get("place"), "place")
     if family.log and place != key[-1]:
-        raise Refused(f"place: {place} is not the position {key[-1]}")
+        raise InvalidInputError(f"place: {place} is not the position {key[-1]}")
     return place
 
 

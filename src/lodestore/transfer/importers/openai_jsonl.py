@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .records import Bundle, Item, Source, attempt, conversation, id_of, list_of, made_id, object_of, without
+from .records import Bundle, ImportSource, Item, attempt, conversation, id_of, list_of, made_id, object_of, without
 from .sources import parse
 
 
-def read(source: Source) -> Iterator[Item]:
+def read(source: ImportSource) -> Iterator[Item]:
     for where, line in source.lines():
         yield attempt(where, _bundle, line, source)
 
 
-def _bundle(where: str, line: bytes, source: Source) -> Bundle:
+def _bundle(where: str, line: bytes, source: ImportSource) -> Bundle:
     record = object_of(parse(line))
     messages = list_of(record.get("messages"), "messages")
     name = made_id("openai", record) if record.get("id") is None else id_of(record["id"])

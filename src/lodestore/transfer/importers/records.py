@@ -13,7 +13,7 @@ from ...core.families import CONVERSATION, RAW_MESSAGE, STATE, Family
 from ...core.records import Append, Copy, Key, Put
 from ...core.validation import check_id, check_unreserved
 from ...encoding.json_codec import encode
-from ...errors import Refused
+from ...errors import InvalidInputError
 from .sources import Input, lines, open_input
 
 # Where sources say how old something is, the surest first.
@@ -53,17 +53,17 @@ class Bundle:
         return [body for append in self.log for body in append.bodies]
 
 
-class Broken(NamedTuple):
+class BrokenRecord(NamedTuple):
     """Something that cannot be imported: where it stands and what is wrong with it."""
 
     where: str
     reason: str
 
 
-Item = Bundle | Broken
+Item = Bundle | BrokenRecord
 
 
-class Source:
+class ImportSource:
     """One file, folder or standard input, with what its readers need to know of it.
 
     `modified` stands in for times the source does not give. No time is later than `now`: a record from the future
@@ -131,21 +131,21 @@ def attempt(where: str, build: Callable[..., Bundle], *arguments: Any) -> Item:
         if bundle.family is STATE:
             check_unreserved(str(bundle.key[0]))
         return bundle
-    except Refused as error:
-        return Broken(where, str(error))
+    except InvalidInputError as error:
+        return BrokenRecord(where, str(error))
 
 
 def object_of(value: Any, what: str = "record") -> dict[str, Any]:
-    """`value` if it is an object, else Refused."""
+    """`value` if it is an object, else InvalidInputError."""
     if not isinstance(value, dict):
-        raise Refused(f"{what}: expected an object, not {_kind(value)}")
+        raise InvalidInputError(f"{what}: expected an object, not {_kind(value)}")
     return value
 
 
 def list_of(value: Any, what: str) -> list[Any]:
-    """`value` if it is a list, else Refused."""
+    """`value` if it is a list, else InvalidInputError."""
     if not isinstance(value, list):
-        raise Refused(f"{what}: expected a list, not {_kind(value)}")
+        raise InvalidInputError(f"{what}: expected a list, not {_kind(value)}")
     return value
 
 
@@ -154,16 +154,16 @@ def _kind(value: Any) -> str:
 
 
 def id_of(value: Any, name: str = "id") -> str:
-    """An id as text: a number becomes its text. Refused where it is neither."""
+    """An id as text: a number becomes its text. InvalidInputError where it is neither."""
     return check_id(str(value) if type(value) in (int, float) else value, name)
 
 
 def check_text(value: Any, name: str) -> str:
-    """An id that comes as bytes of UTF-8; Refused where it is anything else."""
+    """An id that comes as bytes of UTF-8; InvalidInputError where it is anything else."""
     try:
         return check_id(value.decode() if isinstance(value, bytes) else value, name)
     except UnicodeDecodeError:
-        raise Refused(f"{name}: an id is text, and these bytes are not UTF-8") from None
+        raise InvalidInputError(f"{name}: an id is text, and these bytes are not UTF-8") from None
 
 
 def made_id(prefix: str, document: Any) -> str:

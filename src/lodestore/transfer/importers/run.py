@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ...core.records import Backend
-from ...errors import Corrupt, Refused
-from . import chatgpt, claude, claude_code, connectome_db, connectome_tree, openai_jsonl, typingcloud
-from . import lodestore_jsonl as own
-from .apply import Absorber, ImportReport, body_of
+from ...core.backend import Backend
+from ...errors import CorruptError, InvalidInputError
+from . import chatgpt, claude, claude_code, connectome_db, connectome_tree, lodestore_jsonl, openai_jsonl, typingcloud
+from .apply import BundleWriter, ImportReport, body_of
 from .detect import detect
-from .records import Broken, Bundle, Item, Source
+from .records import BrokenRecord, Bundle, ImportSource, Item
 
 Progress = Callable[[int, "int | None", str], None]
 
-_READERS: dict[str, Callable[[Source], Iterator[Item]]] = {
+_READERS: dict[str, Callable[[ImportSource], Iterator[Item]]] = {
     "openai-jsonl": openai_jsonl.read,
     "chatgpt": chatgpt.read,
     "claude": claude.read,
@@ -24,7 +23,7 @@ _READERS: dict[str, Callable[[Source], Iterator[Item]]] = {
     "typingcloud": typingcloud.read,
     "connectome-tree": connectome_tree.read,
     "connectome-db": connectome_db.read,
-    "lodestore": own.read,
+    "lodestore": lodestore_jsonl.read,
 }
 FORMATS: tuple[str, ...] = ("auto", *_READERS)
 ON_CONFLICT = ("skip", "overwrite")
@@ -49,12 +48,13 @@ async def import_files(
     Running it again adds nothing: a bundle that is there is left alone, a conversation that has grown gets its tail,
     one that differs is a conflict, skipped or overwritten. What is broken is reported and never stops the rest.
     `now` is in milliseconds; `progress` is told the bytes read, the bytes there are (None where unknown) and a label.
-    Refused, before anything is written, for a format that is not known or cannot be told, and for a missing file.
+    InvalidInputError, before anything is written, for a format that is not known or cannot be told, and for a missing
+    file.
     """
     _check_choice("format", format, FORMATS)
     _check_choice("on_conflict", on_conflict, ON_CONFLICT)
     report = ImportReport()
-    absorber = Absorber(backend, report, now, overwrite=on_conflict == "overwrite")
+    absorber = BundleWriter(backend, report, now, overwrite=on_conflict == "overwrite")
     sources = [_source(path, now) for path in paths]
     formats = [_format(source, format) for source in sources]
     total = _total(sources)
@@ -77,48 +77,48 @@ async def import_files(
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise Refused(f"{name}: {value!r} is none of {', '.join(choices)}")
+        raise InvalidInputError(f"{name}: {value!r} is none of {', '.join(choices)}")
 
 
-def _source(path: str | Path, now: int) -> Source:
+def _source(path: str | Path, now: int) -> ImportSource:
     if str(path) == "-":
-        return Source(None, "stdin", now)
+        return ImportSource(None, "stdin", now)
     try:
-        return Source(Path(path), Path(path).name or str(path), now)
+        return ImportSource(Path(path), Path(path).name or str(path), now)
     except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror})") from None
+        raise InvalidInputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _format(source: Source, format: str) -> str:
+def _format(source: ImportSource, format: str) -> str:
     """The format as named or told. A damaged file goes to the plainest reader, which will report the damage."""
     folder = source.path is not None and source.path.is_dir()
     try:
         name = detect(source, tuple(_READERS)) if format == "auto" else format
-    except Corrupt as error:
+    except CorruptError as error:
         if source.path is None:
-            raise Refused(str(error)) from None
+            raise InvalidInputError(str(error)) from None
         name = "openai-jsonl"
     finally:
         source.close()
     if folder != (name == "connectome-tree"):
-        raise Refused(f"{source.label}: {name} is read from {'a file' if folder else 'a folder'}")
+        raise InvalidInputError(f"{source.label}: {name} is read from {'a file' if folder else 'a folder'}")
     if source.path is None and name == "connectome-db":
-        raise Refused(f"{source.label}: {name} is read from a file")
+        raise InvalidInputError(f"{source.label}: {name} is read from a file")
     return name
 
 
-def _total(sources: Sequence[Source]) -> int | None:
+def _total(sources: Sequence[ImportSource]) -> int | None:
     if any(source.path is None for source in sources):
         return None
     paths = [source.path for source in sources if source.path is not None]
     return sum(connectome_tree.total_bytes(path) if path.is_dir() else path.stat().st_size for path in paths)
 
 
-def _read(source: Source, name: str) -> Iterator[Item]:
+def _read(source: ImportSource, name: str) -> Iterator[Item]:
     try:
         yield from _READERS[name](source)
-    except Corrupt as error:
-        yield Broken(source.label, str(error).removeprefix(f"{source.label}: "))
+    except CorruptError as error:
+        yield BrokenRecord(source.label, str(error).removeprefix(f"{source.label}: "))
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -148,9 +148,9 @@ def _weight(bundle: Bundle) -> tuple[int, int]:
     return count, size + count * _OVERHEAD
 
 
-async def _absorb(absorber: Absorber, batch: list[Item]) -> None:
+async def _absorb(absorber: BundleWriter, batch: list[Item]) -> None:
     for item in batch:
-        if isinstance(item, Broken):
+        if isinstance(item, BrokenRecord):
             absorber.refuse(item)
     await absorber.absorb([item for item in batch if isinstance(item, Bundle)])
     await asyncio.sleep(0)

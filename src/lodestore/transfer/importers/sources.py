@@ -1,6 +1,6 @@
 """Files of text as they come: plain, gzip or zstd, cut short, damaged, endless.
 
-Nothing here reads a whole file. A cut or damaged one ends in Corrupt instead of passing for a shorter one.
+Nothing here reads a whole file. A cut or damaged one ends in CorruptError instead of passing for a shorter one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import orjson
 import zstandard
 
 from ...encoding.json_codec import MAX_BODY
-from ...errors import Corrupt, Refused
+from ...errors import CorruptError, InvalidInputError
 
 CHUNK = 256 * 1024
 MAX_TEXT = MAX_BODY + 64 * 1024  # a body at its cap still fits the line that carries it
@@ -53,14 +53,14 @@ class Input(io.BufferedReader):
 def open_input(path: str | Path) -> Input:
     """Open a file, or standard input for `-`; gzip and zstd are known by their first bytes.
 
-    Refused where there is no such file, or none that may be read.
+    InvalidInputError where there is no such file, or none that may be read.
     """
     if str(path) == "-":
         return Input(sys.stdin.buffer, "standard input")
     try:
         return Input(open(path, "rb"), Path(path).name)
     except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror})") from None
+        raise InvalidInputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 class _Meter(io.RawIOBase):
@@ -96,7 +96,7 @@ class _Guard(io.RawIOBase):
         try:
             data = self._file.read(len(buffer))
         except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            raise Corrupt(f"{self._label}: damaged or cut short ({error})") from None
+            raise CorruptError(f"{self._label}: damaged or cut short ({error})") from None
         buffer[: len(data)] = data
         return len(data)
 
@@ -109,7 +109,7 @@ def _unpacked(packed: Any, label: str) -> Any:
     try:
         magic = packed.peek(4)[:4]
     except OSError as error:
-        raise Refused(f"{label}: cannot be read ({error.strerror})") from None
+        raise InvalidInputError(f"{label}: cannot be read ({error.strerror})") from None
     if magic.startswith(_GZIP):
         return gzip.GzipFile(fileobj=packed, mode="rb")
     if magic == _ZSTD or _ZSTD_SKIPPABLE.fullmatch(magic):
@@ -165,16 +165,16 @@ def _skip_line(stream: BinaryIO) -> None:
 
 
 def parse(text: bytes) -> Any:
-    """The value of a JSON text, exactly; Refused where it is none or would lose something on the way."""
+    """The value of a JSON text, exactly; InvalidInputError where it is none or would lose something on the way."""
     if len(text) > MAX_TEXT:
-        raise Refused(f"longer than the cap of {MAX_TEXT:,} bytes")
+        raise InvalidInputError(f"longer than the cap of {MAX_TEXT:,} bytes")
     try:
         # orjson rounds whole numbers beyond 64 bits to floats; the slower reader keeps them, and `encode` refuses.
         if _LONG_NUMBER.search(text):
             return json.loads(text.decode(), parse_constant=_no_constant)
         return orjson.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"not JSON ({error})") from None
+        raise InvalidInputError(f"not JSON ({error})") from None
 
 
 def _no_constant(name: str) -> Any:

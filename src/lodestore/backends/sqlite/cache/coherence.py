@@ -15,31 +15,17 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import NamedTuple
 
 from ....core.records import Write
 from ..engine import driver
+from ..engine.commits import Commit
 
 MAX_STALENESS = 1.0  # milliseconds
 
 
-class Commit(NamedTuple):
-    """What the writer tells of one commit: the sequence around it, and what was written.
-
-    `writes` of None: nobody knows.
-    """
-
-    before: int
-    after: int
-    writes: Sequence[Write] | None
-
-
-LOST = Commit(-1, -1, None)  # a commit of which nobody knows whether it happened
-
-
-class Watch(ABC):
+class CoherentCache(ABC):
     """What holds a part of the file in the process. Lives on the event loop alone.
 
     `check` raises where the handle may not be used; `staleness` is in milliseconds, 0 looks before every read.

@@ -10,15 +10,16 @@ from sys import getsizeof
 from time import monotonic
 from typing import Any
 
+from ....core.backend import MISS
 from ....core.clock import Clock
 from ....core.families import CACHE, OWNED, Family
-from ....core.records import BODY, EXPIRES_AT, KEY, MISS, Append, Copy, Drop, Key, Page, Row, Write
-from ....encoding import json_codec as codec
+from ....core.records import BODY, EXPIRES_AT, KEY, Append, Copy, Drop, Key, Page, Row, Write
+from ....encoding import json_codec
 from ..engine import driver
-from ..records import writes as execute
-from .coherence import Watch
-from .log_tail import MOST, Tail
-from .lru import Recent
+from ..records import reads
+from .coherence import CoherentCache
+from .log_tail import MOST, LogTail
+from .lru import LRUCache
 
 HOT_BYTES = 32 * 1024 * 1024
 SHARE = 8  # an entry larger than this part of the tier is not worth the others
@@ -26,10 +27,10 @@ ENTRY = 200  # bytes an entry takes beside its key and value: a slot of a table 
 ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
-Read = Callable[[driver.Cursor, Page], list[bytes] | None]
+ReadBodies = Callable[[driver.Cursor, Page], list[bytes] | None]
 
 
-class Hot(Watch):
+class HotCache(CoherentCache):
     """Recently used cache entries and logs, at most `limit` bytes of them."""
 
     def __init__(self, reading: driver.Cursor, check: Callable[[], None], limit: int, staleness: float) -> None:
@@ -38,7 +39,7 @@ class Hot(Watch):
         # Of the cache, under its key: a flat document is a dict, bytes are a body nobody has asked for yet, a tuple of
         # one holds the body of a nested document, which is decoded for each who asks; None: there is no such entry. One
         # that expires is a pair, of the time and any of these. Of a log, under its family and owner: a Tail.
-        self._recent = Recent(limit, _size)
+        self._recent = LRUCache(limit, _size)
 
     # -- the cache
 
@@ -65,8 +66,8 @@ class Hot(Watch):
 
     def _decode(self, key: str, found: Any, ends: int | None) -> Any:
         if type(found) is tuple:
-            return codec.loads(found[0])
-        document = codec.loads(found)
+            return json_codec.loads(found[0])
+        document = json_codec.loads(found)
         flat = ATOMS.issuperset(map(type, document.values()))
         self._put(key, document.copy() if flat else (found,), ends)
         return document
@@ -96,14 +97,14 @@ class Hot(Watch):
         tail = self._recent.get((family, *prefix))
         return None if tail is MISS else tail.newest(count)
 
-    def through(self, run: driver.Cursor, read: Read, page: Page) -> list[bytes] | None:
+    def through(self, run: driver.Cursor, read: ReadBodies, page: Page) -> list[bytes] | None:
         """What `read` reads, on the loop; the end of a log is kept."""
         if not page.tail:
             return read(run, page)
-        sequence, bodies = execute.as_of(run, lambda run: read(run, page))
+        sequence, bodies = reads.as_of(run, lambda run: read(run, page))
         if bodies is not None and self.fits(sequence):
             key, whole = (page.family, *page.prefix), page.limit is None or len(bodies) < page.limit
-            self._add(key, Tail(reversed(bodies) if page.newest else bodies, whole=whole))
+            self._add(key, LogTail(reversed(bodies) if page.newest else bodies, whole=whole))
         return bodies
 
     # -- what was written
@@ -152,7 +153,7 @@ class Hot(Watch):
 
     def _add(self, key: Any, kept: Any) -> None:
         size = _size(key, kept)
-        if size > self._largest or (type(kept) is Tail and size > MOST):
+        if size > self._largest or (type(kept) is LogTail and size > MOST):
             self._recent.remove(key)
         else:
             self._recent.put(key, kept)

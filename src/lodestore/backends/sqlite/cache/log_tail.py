@@ -14,7 +14,7 @@ from sys import getsizeof
 MOST = 1_000_000  # bytes of text; a log beyond takes too long to parse on the event loop
 
 
-class Tail:
+class LogTail:
     """The newest messages of a log, all of them where it is `whole`."""
 
     __slots__ = ("_ends", "_text", "whole")

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ....core.records import MISS
+from ....core.backend import MISS
 
 
-class Recent:
+class LRUCache:
     """At most `limit` bytes of entries, none above half of it, by what `size` says of a key and its value.
 
     The most recently used ones are there, as many as half the limit holds.

@@ -17,7 +17,15 @@ from urllib.parse import quote
 import sqlcipher3.dbapi2 as sqlcipher
 
 from ....encoding.packer import Packer
-from ....errors import Corrupt, Full, LodestoreError, Refused, Unavailable, Unknown, Unsupported
+from ....errors import (
+    CorruptError,
+    InvalidInputError,
+    LodestoreError,
+    OutcomeUnknownError,
+    StorageFullError,
+    UnavailableError,
+    UnsupportedError,
+)
 
 Connection = Any  # sqlcipher3 ships no types
 Cursor = Any  # one with a packer, from `cursor`
@@ -37,10 +45,10 @@ UNSYNCED_PAGES = 4000
 MAPPED_BYTES = 1 << 30  # of the file at most
 
 _CLASSES: dict[int, type[LodestoreError]] = {
-    codes.SQLITE_CORRUPT: Corrupt,
-    codes.SQLITE_NOTADB: Corrupt,
-    codes.SQLITE_FULL: Full,
-    codes.SQLITE_TOOBIG: Refused,
+    codes.SQLITE_CORRUPT: CorruptError,
+    codes.SQLITE_NOTADB: CorruptError,
+    codes.SQLITE_FULL: StorageFullError,
+    codes.SQLITE_TOOBIG: InvalidInputError,
 }
 
 
@@ -48,7 +56,9 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
     """A connection to a file that is there, in autocommit mode, for any thread; `key` unlocks it."""
     if sqlcipher.sqlite_version_info < OLDEST_SAFE:
         found, wanted = sqlcipher.sqlite_version, ".".join(map(str, OLDEST_SAFE))
-        raise Unsupported(f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer")
+        raise UnsupportedError(
+            f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer"
+        )
     with renaming(f"opening {path}"):
         # mode=rw never creates: a store that is gone must not come back empty.
         connection = sqlcipher.connect(
@@ -122,12 +132,12 @@ def renamed(error: Exception, doing: str, *, committing: bool = False) -> Lodest
     text = f"{doing}: {error} ({name})"
     primary = code & 0xFF
     if primary == codes.SQLITE_IOERR and committing:
-        return Unknown(f"{text}: the commit may or may not have reached the disk; run the same write again")
+        return OutcomeUnknownError(f"{text}: the commit may or may not have reached the disk; run the same write again")
     if primary == codes.SQLITE_ERROR:
-        return Corrupt(f"{text}: the tables are not those lodestore made")
+        return CorruptError(f"{text}: the tables are not those lodestore made")
     if primary in (codes.SQLITE_BUSY, codes.SQLITE_LOCKED):
-        return Unavailable(f"{text}: another process holds the write lock; try again, or raise `timeout`")
-    return _CLASSES.get(primary, Unavailable)(text)
+        return UnavailableError(f"{text}: another process holds the write lock; try again, or raise `timeout`")
+    return _CLASSES.get(primary, UnavailableError)(text)
 
 
 @contextmanager

@@ -13,15 +13,15 @@ import secrets
 from contextlib import closing
 from pathlib import Path
 
-from ....errors import Corrupt, LodestoreError, Refused, Unavailable, Unsupported
+from ....errors import CorruptError, InvalidInputError, LodestoreError, UnavailableError, UnsupportedError
 from ....sql import APPLICATION_ID, REVISION, revision_name
 from ....sql.resources import tree
 from . import driver
 
-Key = str | bytes | None
+EncryptionKey = str | bytes | None
 
 
-def create(path: Path, key: Key) -> None:
+def create(path: Path, key: EncryptionKey) -> None:
     """Create an empty store at `path`; does nothing when another process was quicker."""
     try:
         _make_folder(path.parent)
@@ -36,7 +36,7 @@ def create(path: Path, key: Key) -> None:
         sync(path.parent)
         _sweep_the_dead(path)
     except OSError as error:
-        raise Unavailable(f"cannot create a store at {path}: {error.strerror or error}") from error
+        raise UnavailableError(f"cannot create a store at {path}: {error.strerror or error}") from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -69,7 +69,7 @@ def _alive(process: str) -> bool:
     return True
 
 
-def _build(draft: Path, key: Key) -> None:
+def _build(draft: Path, key: EncryptionKey) -> None:
     with driver.renaming(f"creating {draft}"):
         connection = driver.connect(str(draft), key, timeout=5)
         try:
@@ -106,7 +106,7 @@ def publish(draft: Path, path: Path) -> None:
             draft.rename(path)
 
 
-def inspect(connection: driver.Connection, path: Path, key: Key) -> int:
+def inspect(connection: driver.Connection, path: Path, key: EncryptionKey) -> int:
     """The schema number of an opened store; an error that says what the file is where it is none of ours."""
     try:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -114,18 +114,18 @@ def inspect(connection: driver.Connection, path: Path, key: Key) -> int:
     except driver.Error as error:
         raise _unreadable(error, path, key) from None
     if application != APPLICATION_ID:
-        raise Refused(
+        raise InvalidInputError(
             f"{path} is a SQLite database but no lodestore store; `lodestore import {path} --into URL` reads one that "
             "Connectome made"
         )
     if number > REVISION:
-        raise Unsupported(
+        raise UnsupportedError(
             f"{path} has schema {revision_name(number)}, this lodestore knows {revision_name()}: upgrade lodestore"
         )
     return int(number)
 
 
-def _unreadable(error: Exception, path: Path, key: Key) -> LodestoreError:
+def _unreadable(error: Exception, path: Path, key: EncryptionKey) -> LodestoreError:
     renamed = driver.renamed(error, f"opening {path}")
     if getattr(error, "sqlite_errorname", "") != "SQLITE_NOTADB":
         return renamed
@@ -134,7 +134,7 @@ def _unreadable(error: Exception, path: Path, key: Key) -> LodestoreError:
         if key is not None
         else "it is encrypted (pass key=, or set LODESTORE_KEY for the command line) or no SQLite file"
     )
-    return Refused(f"{path} cannot be read: {hint}")
+    return InvalidInputError(f"{path} cannot be read: {hint}")
 
 
 def check_file(path: Path) -> bool:
@@ -144,18 +144,22 @@ def check_file(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise Unavailable(f"cannot reach {path}: {error.strerror or error}") from error
+        raise UnavailableError(f"cannot reach {path}: {error.strerror or error}") from error
     if path.is_dir():
-        raise Refused(f"{path} is a directory; a SQLite store is a file (for a folder of JSON use file:///...)")
+        raise InvalidInputError(
+            f"{path} is a directory; a SQLite store is a file (for a folder of JSON use file:///...)"
+        )
     if found.st_size == 0:
-        raise Corrupt(f"{path} exists but is empty, as a truncated store would be: delete it to create a new one there")
+        raise CorruptError(
+            f"{path} exists but is empty, as a truncated store would be: delete it to create a new one there"
+        )
     return True
 
 
-class Site:
+class StoreFile:
     """Where a store is and how to connect to it."""
 
-    def __init__(self, path: Path, key: Key, timeout: float, cache: int = driver.CACHE_MIB) -> None:
+    def __init__(self, path: Path, key: EncryptionKey, timeout: float, cache: int = driver.CACHE_MIB) -> None:
         self.path = path
         self._key = key
         self._timeout = timeout
@@ -192,12 +196,12 @@ class Site:
         """A connection that reads single records."""
         return self.reader() if self._key is not None else driver.mapped(self.reader())
 
-    def copy_at(self, path: Path) -> Site:
+    def copy_at(self, path: Path) -> StoreFile:
         """The same store at another path."""
-        return Site(path, self._key, self._timeout, self._cache)
+        return StoreFile(path, self._key, self._timeout, self._cache)
 
 
-class Identity:
+class FileIdentity:
     """Which file a path led to when the store was opened, to notice that it was replaced under us.
 
     SQLite gives no error when its file is deleted or swapped: commits keep succeeding into a file without a name.
@@ -216,9 +220,9 @@ class Identity:
         return found.st_dev, found.st_ino
 
     def check(self) -> None:
-        """Unavailable when the database or its log is no longer the file that was opened."""
+        """UnavailableError when the database or its log is no longer the file that was opened."""
         for name, seen in zip(self._paths, self._seen, strict=True):
             if self._identify(name) != seen:
-                raise Unavailable(
+                raise UnavailableError(
                     f"{name} was deleted or replaced while the store was open: nothing was written; reopen it"
                 )

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from ....errors import Unavailable
+from ....errors import UnavailableError
 from .driver import Connection, Error, renamed
 
 T = TypeVar("T")
 
 
-class Thread:
+class WorkerThread:
     """One connection and the thread every call on it runs in.
 
     aiosqlite has no public way to run a function of several statements in its thread; the few private names
@@ -48,7 +48,7 @@ class Thread:
             return result
         except ValueError:
             if self._aio._connection is None:  # between two steps of one call
-                raise Unavailable("the store was closed meanwhile") from None
+                raise UnavailableError("the store was closed meanwhile") from None
             raise
         except Error as error:
             raise renamed(error, doing) from error

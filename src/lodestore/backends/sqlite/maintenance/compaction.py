@@ -13,11 +13,11 @@ from typing import NamedTuple
 from ....core.families import FAMILIES, Family
 from ....encoding.packer import Packer
 from ....sql import sqlite_logs as sql
-from ..cache.coherence import Commit
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
-from ..group_commit import Writer, transacted
-from ..records import chunk_format as chunks
+from ..group_commit import GroupCommit, transacted
+from ..records import chunk_format
 from ..records.body_io import readable
 
 MESSAGES = 50  # in a chunk at most
@@ -25,7 +25,7 @@ BYTES = 64 * 1024  # of packed bodies that go into one chunk, about; larger ones
 ROWS = 1000  # looked at in one transaction
 
 
-class Piece(NamedTuple):
+class LogRow(NamedTuple):
     """A row as it is stored: one message, or a chunk of `sealed` that ends there."""
 
     number: int
@@ -33,7 +33,7 @@ class Piece(NamedTuple):
     size: int
 
 
-async def walk(writer: Writer, packer: Packer, check: Callable[[], None]) -> int:
+async def walk(writer: GroupCommit, packer: Packer, check: Callable[[], None]) -> int:
     """Seal what can be, step by step in the writer's thread; how many messages were. `check` may end it."""
     count = 0
     for family in (family for family in FAMILIES if family.log):
@@ -57,7 +57,7 @@ def _step(
 
 def step(run: Cursor, family: Family, after: int) -> tuple[int, int | None]:
     """Look at some rows after an id and seal what can be: how many messages were, and the id to go on after."""
-    pieces = [Piece(*row) for row in run.execute(sql.outline(family), (after, ROWS)).fetchall()]
+    pieces = [LogRow(*row) for row in run.execute(sql.outline(family), (after, ROWS)).fetchall()]
     groups = list(_groups(pieces))
     left = None
     if len(pieces) == ROWS:
@@ -65,9 +65,9 @@ def step(run: Cursor, family: Family, after: int) -> tuple[int, int | None]:
     return sum(_seal(run, family, group) for group in groups if len(group) > 1), left
 
 
-def _groups(pieces: list[Piece]) -> Iterator[list[Piece]]:
+def _groups(pieces: list[LogRow]) -> Iterator[list[LogRow]]:
     """Pieces that may become one chunk; a group of one stays as it is."""
-    group: list[Piece] = []
+    group: list[LogRow] = []
     count = size = 0
     for piece in pieces:
         if group and not (_follows(group[-1], piece) and count < MESSAGES and size + piece.size <= BYTES):
@@ -75,28 +75,31 @@ def _groups(pieces: list[Piece]) -> Iterator[list[Piece]]:
             group, count, size = [], 0, 0
         group.append(piece)
         count += piece.sealed or 1
-        size += piece.size * (chunks.DENSITY if piece.sealed else 1)
+        size += piece.size * (chunk_format.DENSITY if piece.sealed else 1)
     if group:
         yield group
 
 
-def _follows(last: Piece, piece: Piece) -> bool:
+def _follows(last: LogRow, piece: LogRow) -> bool:
     """Whether a piece is the message right after another one, in the same log."""
     return piece.sealed is None and piece.number == last.number + 1 and piece.number % sql.SPAN != 0
 
 
-def _seal(run: Cursor, family: Family, group: list[Piece]) -> int:
+def _seal(run: Cursor, family: Family, group: list[LogRow]) -> int:
     """Put a chunk in the place of some rows; how many messages went into it that were in none."""
     first, last = group[0].number, group[-1].number
-    messages: list[chunks.Message] = []
+    messages: list[chunk_format.Message] = []
     for number, sealed, packed, *rest in run.execute(sql.stretch(family), (first, last)).fetchall():
         body = readable(run, packed)
         if body is None:
             return 0
-        messages += chunks.messages(body, sealed, f"{family.name} row {number}") if sealed else [(body, *rest)]
-    if not all(chunks.fits(message[0]) for message in messages):
+        messages += chunk_format.messages(body, sealed, f"{family.name} row {number}") if sealed else [(body, *rest)]
+    if not all(chunk_format.fits(message[0]) for message in messages):
         return 0
     run.execute(sql.erase(family), (first, last))
-    chunk, newest = run.packer.pack_densely(family, chunks.seal(messages)), max(message[1] for message in messages)
+    chunk, newest = (
+        run.packer.pack_densely(family, chunk_format.seal(messages)),
+        max(message[1] for message in messages),
+    )
     run.execute(sql.seal(family), (last, chunk, newest, messages[0][2], len(messages)))
     return sum(piece.sealed is None for piece in group)

@@ -7,17 +7,16 @@ from typing import Any, TypeVar
 
 from ....core.families import FAMILIES, Family
 from ....core.records import BODY, KEY, Key, Page, Row, order_of
+from ....encoding.body_format import MAX_DICTIONARIES
+from ....encoding.dictionaries import Dictionary, close_dictionary, damaged
 from ....encoding.dictionary_training import distinct
-from ....encoding.packer import MOST, Dictionary, Packer, close_dictionary, damaged
-from ....sql import dictionaries
-from ....sql import sqlite_logs as logs
-from ....sql import statements as render
-from ..cache.coherence import Commit
+from ....encoding.packer import Packer
+from ....sql import dictionaries, sqlite_logs, statements
 from ..engine import driver
-from ..engine.worker_thread import Thread
-from ..group_commit import Writer, transacted
-from ..records import body_io as packing
-from ..records import chunk_format as chunks
+from ..engine.commits import Commit
+from ..engine.worker_thread import WorkerThread
+from ..group_commit import GroupCommit, transacted
+from ..records import body_io, chunk_format
 
 T = TypeVar("T")
 
@@ -29,10 +28,10 @@ def problems(connection: driver.Connection) -> list[str]:
     return damaged(map(Dictionary._make, connection.execute(dictionaries.learn(), (0,)).fetchall()))
 
 
-class TableShelf:
+class SQLiteDictionaries:
     """The table `dictionary`, for the trainer, which runs on the loop; all the work is done in the threads."""
 
-    def __init__(self, packer: Packer, scanning: Thread, writer: Writer, check: Callable[[], None]) -> None:
+    def __init__(self, packer: Packer, scanning: WorkerThread, writer: GroupCommit, check: Callable[[], None]) -> None:
         self._packer = packer
         self._scanning = scanning
         self._writer = writer
@@ -46,7 +45,7 @@ class TableShelf:
         run, rows = (driver.cursor(connection, self._packer) for _ in range(2))
         rows.execute(dictionaries.sample(family))
         try:
-            return distinct(_messages(filter(None, (packing.readable(run, row[0]) for row in rows))), size)
+            return distinct(_messages(filter(None, (body_io.readable(run, row[0]) for row in rows))), size)
         finally:
             rows.close()  # a statement left open would pin the log
 
@@ -63,16 +62,16 @@ class TableShelf:
         self, connection: driver.Connection, family: Family, after: int, covered: int, pressed: bytes
     ) -> tuple[bool, Commit]:
         def insert() -> bool:
-            packing.learn(connection, self._packer)
+            body_io.learn(connection, self._packer)
             newest, number = self._packer.newest(family), self._packer.latest + 1
-            if (newest.number if newest else 0) != after or number > MOST:
+            if (newest.number if newest else 0) != after or number > MAX_DICTIONARIES:
                 return False
             row = (number, family.name, covered, close_dictionary(number, pressed))
             connection.execute(dictionaries.keep(), row)
             return True
 
         won, commit = transacted(connection, insert)
-        packing.learn(connection, self._packer)  # only now: nobody may pack with what might have been rolled back
+        body_io.learn(connection, self._packer)  # only now: nobody may pack with what might have been rolled back
         return won, commit
 
     async def repack(self) -> int:
@@ -100,7 +99,7 @@ class TableShelf:
         for row in rows.execute(*_stored(family, after)):
             which, last, packed = _parts(family, row)
             size += len(packed)
-            body = packing.readable(run, packed)
+            body = body_io.readable(run, packed)
             if again := self._packer.repack(family, packed, body) if body else None:
                 smaller.append((*which, packed, again))
             if size > STEP_BYTES:
@@ -112,15 +111,15 @@ class TableShelf:
 def _messages(bodies: Iterable[bytes]) -> Iterator[bytes]:
     """Bodies, those in chunks one by one."""
     for body in bodies:
-        yield from chunks.bodies(body) if chunks.sealed(body) else [body]
+        yield from chunk_format.bodies(body) if chunk_format.sealed(body) else [body]
 
 
 def _stored(family: Family, after: Key | None) -> tuple[str, tuple[object, ...]]:
     """The statement that reads rows as they are stored, and what it binds."""
     if family.log:
-        return logs.stored(family), (*(after or (0,)), STEP_ROWS)
+        return sqlite_logs.stored(family), (*(after or (0,)), STEP_ROWS)
     page = Page(family, after=after, limit=STEP_ROWS, partial=True)
-    return render.scan("rows", render.shape(page)), render.bind(page)
+    return statements.scan("rows", statements.shape(page)), statements.bind(page)
 
 
 def _parts(family: Family, row: Row) -> tuple[tuple[Any, ...], Key, bytes]:
@@ -143,4 +142,4 @@ def _replace(family: Family, smaller: list[tuple[Any, ...]]) -> Callable[[driver
 
 
 def _repack(family: Family) -> str:
-    return logs.repack(family) if family.log else dictionaries.repack(family)
+    return sqlite_logs.repack(family) if family.log else dictionaries.repack(family)

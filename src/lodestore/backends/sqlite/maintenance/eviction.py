@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from ....core.families import CACHE
 from ....core.records import Drop, Put, Write
 from ....errors import LodestoreError
-from ..cache.coherence import Commit
 from ..engine import driver
-from ..engine.worker_thread import Thread
-from ..group_commit import Writer
+from ..engine.commits import Commit
+from ..engine.worker_thread import WorkerThread
+from ..group_commit import GroupCommit
 
 PART = 10  # a tenth: what is written between two counts, and what is freed beyond the bound
 CHOSEN = 10_000  # entries chosen at a time
@@ -39,10 +39,10 @@ Victim = tuple[int, int, int]  # row, version, bytes
 _log = logging.getLogger(__name__)
 
 
-class Bound:
+class Evictor:
     """Keeps keys and packed bodies of the cache within about `limit` bytes; `size` gives those of the whole file."""
 
-    def __init__(self, limit: int, size: Callable[[], int], scanning: Thread, writer: Writer) -> None:
+    def __init__(self, limit: int, size: Callable[[], int], scanning: WorkerThread, writer: GroupCommit) -> None:
         self._limit, self._size, self._scanning, self._writer = limit, size, scanning, writer
         self._written = 0  # bytes since the last look, before packing
         self._due = 0  # how many there may be before the next; the first write looks

@@ -12,15 +12,14 @@ from typing import Any
 from ....core.families import FAMILIES
 from ....core.records import Page
 from ....encoding.packer import Packer
-from ....errors import Corrupt, Refused, Unavailable
-from ....sql import sqlite_fts as search
-from ....sql import statements as render
-from ..cache.coherence import Commit
+from ....errors import CorruptError, InvalidInputError, UnavailableError
+from ....sql import sqlite_fts, statements
 from ..engine import driver
-from ..engine.store_file import Site, publish, sync
-from ..records import writes as execute
-from ..search import indexer as indexing
-from . import dictionary_table as dictionaries
+from ..engine.commits import Commit
+from ..engine.store_file import StoreFile, publish, sync
+from ..records import reads
+from ..search import indexer
+from . import dictionary_table
 
 _EXPIRING = [family for family in FAMILIES if family.expires]
 PAGES_A_STEP = 500
@@ -32,14 +31,14 @@ def sweep(connection: driver.Connection, now: int, limit: int) -> tuple[int, Com
 
     The tier need not be told which: it gives nothing out that has expired.
     """
-    if not any(connection.execute(render.sweepable(family), (now,)).fetchone() for family in _EXPIRING):
+    if not any(connection.execute(statements.sweepable(family), (now,)).fetchone() for family in _EXPIRING):
         return 0, None
     left = limit
     connection.execute("BEGIN IMMEDIATE")
     try:
         [before] = connection.execute("SELECT commits FROM store").fetchone()
         for family in _EXPIRING:
-            left -= connection.execute(render.sweep(family), (now, left)).rowcount
+            left -= connection.execute(statements.sweep(family), (now, left)).rowcount
         connection.execute("UPDATE store SET commits = ?, latest = max(latest, ?)", (before + 1, now))
         connection.execute("COMMIT")
     except BaseException:
@@ -53,7 +52,7 @@ def latest(connection: driver.Connection) -> int:
     """The newest time any write has carried."""
     row = connection.execute("SELECT latest FROM store").fetchone()
     if row is None:
-        raise Corrupt("the table `store` has lost its row: restore a backup")
+        raise CorruptError("the table `store` has lost its row: restore a backup")
     return int(row[0])
 
 
@@ -91,31 +90,31 @@ def verify(connection: driver.Connection, packer: Packer) -> list[str]:
     connection read last, and parts that were merged since look like damage.
     """
     run = driver.cursor(connection, packer)
-    return execute.as_of(run, _problems)[1]
+    return reads.as_of(run, _problems)[1]
 
 
 def _problems(run: driver.Cursor) -> list[str]:
     with suppress(driver.Error):  # where it cannot be read the check says more
-        run.execute(search.ANY_POSTED).fetchone()
+        run.execute(sqlite_fts.ANY_POSTED).fetchone()
     problems = [row[0] for row in run.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
     for table, rowid, parent, _ in run.execute("PRAGMA foreign_key_check").fetchall():
         problems.append(f"{table} row {rowid}: its {parent} is missing")
-    problems += dictionaries.problems(run.connection)
+    problems += dictionary_table.problems(run.connection)
     for family in FAMILIES:
-        problems += execute.broken(run, Page(family, partial=True))
+        problems += reads.broken(run, Page(family, partial=True))
     try:
-        problems += indexing.problems(run)
+        problems += indexer.problems(run)
     except driver.Error as error:
         problems.append(f"the index of text cannot be read ({error}): `lodestore reindex` builds it anew")
     return problems
 
 
-def backup(site: Site, path: Path) -> None:
+def backup(site: StoreFile, path: Path) -> None:
     """A compact copy as of now, beside running writes, verified before it gets its name."""
     draft = path.with_name(f"{path.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         if path.exists():
-            raise Refused(f"{path} is there already: a backup never overwrites")
+            raise InvalidInputError(f"{path} is there already: a backup never overwrites")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with driver.renaming(f"copying to {path}"), closing(site.connect()) as connection:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
@@ -125,17 +124,17 @@ def backup(site: Site, path: Path) -> None:
         publish(draft, path)
         sync(path.parent)
     except OSError as error:
-        raise Unavailable(f"cannot write a backup to {path}: {error.strerror or error}") from error
+        raise UnavailableError(f"cannot write a backup to {path}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):  # such as a name too long to be anybody's
             draft.unlink(missing_ok=True)
 
 
-def _check_copy(copied: Site) -> None:
+def _check_copy(copied: StoreFile) -> None:
     with driver.renaming(f"reading {copied.path}"), closing(copied.reader()) as copy:
         problems = verify(copy, Packer())
     if problems:
-        raise Corrupt(f"the backup does not verify and was not kept: {problems[0]}")
+        raise CorruptError(f"the backup does not verify and was not kept: {problems[0]}")
 
 
 def compact(connection: driver.Connection) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from ....core.families import Family
 from ....core.records import Key, name_of
-from ....encoding.packer import Dictionary, Packer, UnknownDictionary
-from ....errors import Corrupt
+from ....encoding.dictionaries import Dictionary
+from ....encoding.packer import Packer, UnknownDictionary
+from ....errors import CorruptError
 from ....sql import dictionaries
 from ..engine import driver
 from ..engine.driver import Connection, Cursor
@@ -23,7 +24,7 @@ def learn(connection: Connection, packer: Packer) -> None:
 
 
 def unpack(run: Cursor, packed: bytes, where: str = "record") -> bytes:
-    """A stored body as it was; Corrupt, naming `where`, where it cannot be had."""
+    """A stored body as it was; CorruptError, naming `where`, where it cannot be had."""
     try:
         return run.packer.unpack(packed, where)  # type: ignore[no-any-return]
     except UnknownDictionary:
@@ -35,8 +36,8 @@ def unpack_named(run: Cursor, packed: bytes, family: Family, key: Key) -> bytes:
     """`unpack`, with the name of the record in what it raises."""
     try:
         return unpack(run, packed)
-    except Corrupt as problem:
-        raise Corrupt(f"{name_of(family, key)}: {problem}") from None
+    except CorruptError as problem:
+        raise CorruptError(f"{name_of(family, key)}: {problem}") from None
 
 
 def unpack_all(run: Cursor, packed: Sequence[bytes]) -> list[bytes] | None:
@@ -47,7 +48,7 @@ def unpack_all(run: Cursor, packed: Sequence[bytes]) -> list[bytes] | None:
         except UnknownDictionary:
             learn(run.connection, run.packer)
         return run.packer.unpack_all(packed)  # type: ignore[no-any-return]
-    except Corrupt:
+    except CorruptError:
         return None
 
 
@@ -55,7 +56,7 @@ def readable(run: Cursor, packed: bytes) -> bytes | None:
     """The body; None where it is broken, which reading the record tells and `verify`, not its upkeep."""
     try:
         return unpack(run, packed)
-    except Corrupt:
+    except CorruptError:
         return None
 
 

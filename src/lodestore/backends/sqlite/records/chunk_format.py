@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 
 import orjson
 
-from ....errors import Corrupt
+from ....errors import CorruptError
 
 Message = tuple[bytes, int, int, int]  # body, version, created_at, written_at
 
@@ -50,7 +50,7 @@ def bodies(chunk: bytes) -> list[bytes]:
 
 
 def messages(chunk: bytes, count: int, where: str) -> list[Message]:
-    """The messages in a chunk; Corrupt, naming `where`, when they are not the `count` that were sealed."""
+    """The messages in a chunk; CorruptError, naming `where`, when they are not the `count` that were sealed."""
     head, *found = chunk.split(b"\n")
     try:
         versions, created, late = orjson.loads(head[1:])
@@ -58,9 +58,9 @@ def messages(chunk: bytes, count: int, where: str) -> list[Message]:
         written = [time + more for time, more in zip(times, late, strict=True)]
         opened = list(zip(found, accumulate(versions), times, written, strict=True))
     except (ValueError, TypeError) as problem:
-        raise Corrupt(f"{where}: the chunk does not open: {problem}") from None
+        raise CorruptError(f"{where}: the chunk does not open: {problem}") from None
     if len(opened) != count:
-        raise Corrupt(f"{where}: {count} messages were sealed, {len(opened)} are there")
+        raise CorruptError(f"{where}: {count} messages were sealed, {len(opened)} are there")
     return opened
 
 

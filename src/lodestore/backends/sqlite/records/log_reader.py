@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 
 from ....core.families import Family
 from ....core.records import BODY, KEY, Key, Page, Row, name_of
-from ....errors import Corrupt
+from ....errors import CorruptError
 from ....sql import sqlite_logs as sql
 from ..engine.driver import Cursor
-from . import chunk_format as chunks
+from . import chunk_format
 from .body_io import another, unpack_all, unpack_named
 
 T = TypeVar("T")
-Stored = tuple[Any, ...]  # how many messages are sealed in it, if several; then a row or a key as the kernel knows it
+StoredRow = tuple[
+    Any, ...
+]  # how many messages are sealed in it, if several; then a row or a key as the kernel knows it
 
 FEW_AT_ONCE = 256  # rows between two looks at how much it has become
 FEW_BYTES = 1_000_000  # about two milliseconds of reading
@@ -92,17 +94,17 @@ def _key_of(row: Row) -> Key:
     return row[KEY:]
 
 
-def _rows(run: Cursor, family: Family, stored: Stored) -> Sequence[Row]:
+def _rows(run: Cursor, family: Family, stored: StoredRow) -> Sequence[Row]:
     sealed, packed, *rest = stored
     *outer, last = key = stored[KEY + 1 :]
     body = unpack_named(run, packed, family, key)
     if sealed is None:
         return ((body, *rest),)
-    messages = chunks.messages(body, sealed, name_of(family, key))
+    messages = chunk_format.messages(body, sealed, name_of(family, key))
     return [(*message, None, at, *outer, at) for at, message in enumerate(messages, last - sealed + 1)]
 
 
-def _keys(stored: Stored) -> Sequence[Key]:
+def _keys(stored: StoredRow) -> Sequence[Key]:
     sealed, *outer, last = stored
     return [(*outer, at) for at in range(last + 1 - (sealed or 1), last + 1)]
 
@@ -119,7 +121,7 @@ def few_bodies(run: Cursor, page: Page) -> list[bytes] | None:
     return found
 
 
-def _bodies(run: Cursor, page: Page, take: Callable[[Cursor, Page], list[Stored] | None]) -> Any:
+def _bodies(run: Cursor, page: Page, take: Callable[[Cursor, Page], list[StoredRow] | None]) -> Any:
     page = _narrowed(page)
     bounded = sql.bounded(page)
     if page.prefix or not bounded:
@@ -133,18 +135,18 @@ def _bodies(run: Cursor, page: Page, take: Callable[[Cursor, Page], list[Stored]
             return None
         found = unpack_all(run, [row[0] for row in stored])
         if found is not None:
-            whole = not bounded and not chunks.any_in(found)
+            whole = not bounded and not chunk_format.any_in(found)
             return found if whole else _opened(page, stored, found)
     return [row[BODY] for row in scan(run, page)]  # where bounds are of several logs, or a body is broken: by name
 
 
-def _all(cursor: Cursor, _: Page) -> list[Stored]:
+def _all(cursor: Cursor, _: Page) -> list[StoredRow]:
     return list(cursor.fetchall())
 
 
-def _enough(cursor: Cursor, page: Page) -> list[Stored]:
+def _enough(cursor: Cursor, page: Page) -> list[StoredRow]:
     """Rows until they hold as many messages as asked."""
-    stored: list[Stored] = []
+    stored: list[StoredRow] = []
     # Where there are bounds the first row is not counted: they may cut off most of it.
     left, counted = page.limit or 0, not sql.bounded(page)
     while left > 0 and (rows := cursor.fetchmany(ENOUGH_AT_ONCE)):
@@ -156,23 +158,25 @@ def _enough(cursor: Cursor, page: Page) -> list[Stored]:
     return stored
 
 
-def _few(cursor: Cursor, _: Page) -> list[Stored] | None:
-    stored: list[Stored] = []
+def _few(cursor: Cursor, _: Page) -> list[StoredRow] | None:
+    stored: list[StoredRow] = []
     size = 0
     while rows := cursor.fetchmany(FEW_AT_ONCE):
         stored += rows
-        size += sum([len(row[0]) if len(row[0]) < SURELY_PACKED else len(row[0]) * chunks.DENSITY for row in rows])
+        size += sum(
+            [len(row[0]) if len(row[0]) < SURELY_PACKED else len(row[0]) * chunk_format.DENSITY for row in rows]
+        )
         if size > FEW_BYTES:
             return None
     return stored
 
 
-def _opened(page: Page, stored: list[Stored], found: list[bytes]) -> list[bytes]:
+def _opened(page: Page, stored: list[StoredRow], found: list[bytes]) -> list[bytes]:
     """The bodies in rows and chunks, without what lies outside the bounds."""
     low, high = int(page.after[0]) + 1 if page.after else 0, int(page.before[0]) if page.before else sql.SPAN
     parts = []
     for row, body in zip(stored, found, strict=True):
-        part = chunks.bodies(body) if chunks.sealed(body) else [body]
+        part = chunk_format.bodies(body) if chunk_format.sealed(body) else [body]
         if sql.bounded(page):
             first = row[-1] + 1 - len(part)
             part = part[max(low - first, 0) : max(high - first, 0)]
@@ -192,5 +196,5 @@ def broken(run: Cursor, page: Page) -> Iterator[str]:
         last = key
         try:
             _rows(run, family, stored)
-        except Corrupt as problem:
+        except CorruptError as problem:
             yield str(problem)

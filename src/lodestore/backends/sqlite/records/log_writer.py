@@ -9,12 +9,10 @@ from typing import Any, cast
 
 from ....core.families import Family, owner_of
 from ....core.records import BODY, CREATED_AT, KEY, VERSION, WRITTEN_AT, Append, Copy, Key, name_of
-from ....errors import Refused
-from ....sql import sqlite_logs as sql
-from ....sql import statements as render
+from ....errors import InvalidInputError
+from ....sql import sqlite_logs as sql, statements
 from ..engine.driver import Cursor, IntegrityError
-from . import chunk_format as chunks
-from . import search_queue as noting
+from . import chunk_format, search_queue
 from .body_io import unpack_named
 
 
@@ -27,11 +25,11 @@ def append(run: Cursor, write: Append, version: int) -> int:
         return position
     base, first = run.execute(sql.end(family), prefix).fetchone() or _own(run, family, prefix, version, at)
     if first + len(bodies) > base + sql.SPAN:
-        raise Refused(f"{name_of(family, prefix)}: the log is full, its last position is {sql.LAST}")
+        raise InvalidInputError(f"{name_of(family, prefix)}: the log is full, its last position is {sql.LAST}")
     rows = [(number, run.packer.pack(family, body), version, at) for number, body in enumerate(bodies, first)]
     run.executemany(sql.insert(family), rows)
     if family.text and rows:
-        noting.note(run, first, first + len(rows) - 1)
+        search_queue.note(run, first, first + len(rows) - 1)
     return cast(int, first - base)
 
 
@@ -43,7 +41,7 @@ def _append_one(run: Cursor, family: Family, values: tuple[Any, ...]) -> int:
         return 0
     number = int(run.lastrowid)
     if family.text:
-        noting.note(run, number, number)
+        search_queue.note(run, number, number)
     return number % sql.SPAN
 
 
@@ -52,12 +50,12 @@ def copy(run: Cursor, write: Copy, version: int) -> int:
     family, row = write
     key, version, at = row[KEY:], row[VERSION] or version, row[WRITTEN_AT]
     if not 0 <= key[-1] <= sql.LAST:
-        raise Refused(f"{name_of(family, key)}: positions in a SQLite store go from 0 to {sql.LAST}")
+        raise InvalidInputError(f"{name_of(family, key)}: positions in a SQLite store go from 0 to {sql.LAST}")
     base, _ = run.execute(sql.end(family), key[:-1]).fetchone() or _own(run, family, key[:-1], version, at)
     _take_apart(run, family, base, key)
     run.execute(sql.copy(family), (base + key[-1], run.packer.pack(family, row[BODY]), version, row[CREATED_AT], at))
     if family.text:
-        noting.note(run, base + key[-1], base + key[-1])
+        search_queue.note(run, base + key[-1], base + key[-1])
     return version
 
 
@@ -65,7 +63,7 @@ def _own(run: Cursor, family: Family, prefix: Key, version: int, at: int) -> tup
     """Make the owner; what `sql.end` finds then."""
     owner = owner_of(family)
     assert owner is not None, "a log has an owner"
-    run.execute(render.own(owner), (*prefix, version, at))
+    run.execute(statements.own(owner), (*prefix, version, at))
     base, first = run.execute(sql.end(family), prefix).fetchone()
     return base, first
 
@@ -77,7 +75,7 @@ def drop(run: Cursor, family: Family, prefix: Key) -> int:
         return _drop_one(run, family, prefix)
     count: int = run.execute(sql.size(family, depth), prefix).fetchone()[0]
     if count:
-        noting.note_drop(run, family, prefix)
+        search_queue.enqueue_drop(run, family, prefix)
         run.execute(sql.drop(family, depth), prefix)
     return count
 
@@ -90,7 +88,7 @@ def _drop_one(run: Cursor, family: Family, key: Key) -> int:
     _take_apart(run, family, found[0], key)
     number = found[0] + position
     if family.text:
-        noting.note(run, number, number)
+        search_queue.note(run, number, number)
     return int(run.execute(sql.erase(family), (number, number)).rowcount)
 
 
@@ -101,7 +99,7 @@ def _take_apart(run: Cursor, family: Family, base: int, key: Key) -> None:
     if found is None:
         return
     last, sealed, packed = found
-    messages = chunks.messages(unpack_named(run, packed, family, key), sealed, name_of(family, key))
+    messages = chunk_format.messages(unpack_named(run, packed, family, key), sealed, name_of(family, key))
     run.execute(sql.erase(family), (last, last))
     rows = [(at, run.packer.pack(family, body), *rest) for at, (body, *rest) in enumerate(messages, last - sealed + 1)]
     run.executemany(sql.copy(family), rows)

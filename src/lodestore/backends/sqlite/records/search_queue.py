@@ -8,8 +8,7 @@ from __future__ import annotations
 from ....core.families import CATALOGUE, OWNED, STATE, Family
 from ....core.records import Key
 from ....search import tokenizers
-from ....sql import sqlite_fts as sql
-from ....sql import statements as render
+from ....sql import sqlite_fts as sql, statements
 from ....sql.sqlite_logs import LAST
 from ..engine.driver import Cursor
 
@@ -19,7 +18,7 @@ def note(run: Cursor, first: int, last: int) -> None:
     run.execute(sql.NOTE, (first, last))
 
 
-def note_put(run: Cursor, family: Family, key: Key) -> None:
+def enqueue_put(run: Cursor, family: Family, key: Key) -> None:
     """Queue a record that was written, no matter of which family; for a vector its record, if there is one.
 
     The choice of a tokenizer queues everything: the index is to be made anew.
@@ -41,10 +40,10 @@ def record_of(family: Family, key: Key) -> tuple[Family, Key]:
     return base, (*key[:-1], int(position) if position.isdecimal() and int(position) <= LAST else -1)
 
 
-def note_drop(run: Cursor, family: Family, prefix: Key) -> None:
+def enqueue_drop(run: Cursor, family: Family, prefix: Key) -> None:
     """Queue what a drop is about to remove from a family and, where foreign keys do that, from those it owns."""
     chooses = family is STATE and prefix in ((), tokenizers.KEY)
-    if chooses and run.execute(render.fetch(STATE), tokenizers.KEY).fetchone():
+    if chooses and run.execute(statements.fetch(STATE), tokenizers.KEY).fetchone():
         note(run, sql.FIRST, sql.END)
     for gone in (family, *(owned for owned in OWNED[family] if not owned.log)):
         if gone.text and not prefix:

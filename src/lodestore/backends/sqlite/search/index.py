@@ -13,20 +13,20 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ....core.records import Append, Drop, Leg, Match, Tell, Wanted, Write
+from ....core.records import Append, Drop, Write
+from ....core.searchable import IndexQuery, Leg, Match, OnCount
 from ....encoding.packer import Packer
 from ....errors import LodestoreError
-from ....sql import sqlite_fts as sql
-from ....sql import sqlite_vectors as vectors
-from ..cache.coherence import Commit
+from ....sql import sqlite_fts as sql, sqlite_vectors
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
-from ..engine.worker_thread import Thread
-from ..group_commit import Writer, transacted
-from ..records import search_queue as noting
-from . import indexer as indexing
-from .ivf_maintenance import Cells
-from .searcher import Looking
+from ..engine.worker_thread import WorkerThread
+from ..group_commit import GroupCommit, transacted
+from ..records import search_queue
+from . import indexer
+from .ivf_maintenance import IVFMaintenance
+from .searcher import Searcher
 
 QUIET = 0.05  # seconds without a write, after which what waits is taken in
 MANY = 2000  # records written and not taken in, from which on that is done beside the writes
@@ -35,21 +35,21 @@ MERGED = 500  # pages of the index merged in one transaction
 _log = logging.getLogger(__name__)
 
 
-class Index:
+class SQLiteIndex:
     """The index of one handle's store. `checks` raise where the handle, or its file, may not be used."""
 
     def __init__(
         self,
         looking: Cursor,
-        scanning: Thread,
-        writer: Writer,
+        scanning: WorkerThread,
+        writer: GroupCommit,
         packer: Packer,
         vector_bytes: int,
         *checks: Callable[[], None],
     ) -> None:
         self._writer, self._packer, self._checks = writer, packer, checks
-        self._look = Looking(looking, scanning, packer, vector_bytes, self._check, self.catch_up)
-        self._cells = Cells(scanning, writer, packer)
+        self._look = Searcher(looking, scanning, packer, vector_bytes, self._check, self.catch_up)
+        self._cells = IVFMaintenance(scanning, writer, packer)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -57,11 +57,11 @@ class Index:
         self._writes = 0  # by this handle, ever
         self._backlog = 0  # records this handle wrote since the last walk through the queue began
 
-    async def match(self, wanted: Wanted) -> list[Match]:
+    async def match(self, wanted: IndexQuery) -> list[Match]:
         """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
         return await self._look.match(wanted)
 
-    async def legs(self, wanted: Wanted) -> tuple[Leg, Leg]:
+    async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
         """As `kernel.Searchable` says, with the same exception."""
         return await self._look.legs(wanted)
 
@@ -123,7 +123,7 @@ class Index:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def catch_up(self, tell: Tell | None = None, *, waking: bool = True) -> int:
+    async def catch_up(self, tell: OnCount | None = None, *, waking: bool = True) -> int:
         """Take in what stood in the queue when this began; how many records were posted.
 
         Without `waking`, nothing of a store that has not been searched yet.
@@ -144,15 +144,15 @@ class Index:
     def _step(self, after: int, waking: bool) -> Callable[[Connection], tuple[tuple[int, int | None], Commit | None]]:
         def work(connection: Connection) -> tuple[tuple[int, int | None], Commit | None]:
             run = driver.cursor(connection, self._packer)
-            if not indexing.waits(run) or (not waking and indexing.sleeps(run)):
+            if not indexer.waits(run) or (not waking and indexer.sleeps(run)):
                 return (0, None), None
-            return transacted(connection, lambda: indexing.step(run, after))
+            return transacted(connection, lambda: indexer.step(run, after))
 
         return work
 
     # -- the whole
 
-    async def reindex(self, tell: Tell) -> int:
+    async def reindex(self, tell: OnCount) -> int:
         """Drop the index and build it anew; until it is there, a search waits for it."""
         self._check()
         await self._writer.chore(lambda c: transacted(c, lambda: _forget(c.cursor())), "reindexing")
@@ -178,9 +178,9 @@ def _records(write: Write) -> int:
 
 def _forget(run: Any) -> None:
     run.execute(sql.UNPOST_ALL)
-    for text in vectors.EMPTY:
+    for text in sqlite_vectors.EMPTY:
         run.execute(text)
-    noting.note(run, sql.FIRST, sql.END)
+    search_queue.note(run, sql.FIRST, sql.END)
 
 
 def _merging(pages: int) -> Callable[[Connection], tuple[bool, Commit | None]]:

@@ -15,17 +15,18 @@ from typing import NamedTuple
 
 from ....core.families import SEARCHABLE, STATE, Family
 from ....core.records import BODY, PLACE, Key, Page, Row
-from ....errors import Corrupt
+from ....core.searchable import Query, Term
+from ....errors import CorruptError
 from ....search import tokenizers
-from ....search.query import Query, Term, expression
+from ....search.query import expression
 from ....search.text import part_of, text_of
 from ....search.tokenizer_setting import tokenizer_in
 from ....sql import sqlite_fts as sql
 from ..engine.driver import Cursor
-from ..records import writes as execute
+from ..records import reads
 from ..records.body_io import another
 from ..records.search_queue import note
-from . import vector_records as nearness
+from . import vector_records
 
 ENTRIES = 1000  # of the queue read at once
 STEP_BYTES = 256 * 1024  # of bodies posted in one transaction, about
@@ -35,7 +36,7 @@ _ASCII = re.compile("[A-Za-z0-9]+")
 _SAMPLE = 100  # newest records of each family whose words `problems` looks for
 
 
-class Stretch(NamedTuple):
+class QueuedRange(NamedTuple):
     """Numbers of one family between which something was written; `begun` is the last entry of the queue in it."""
 
     first: int
@@ -55,7 +56,7 @@ def waits(run: Cursor) -> bool:
 
 def tokenizer(run: Cursor) -> str:
     """What the index is made of, once nothing waits."""
-    return tokenizer_in(execute.fetch(run, STATE, tokenizers.KEY))
+    return tokenizer_in(reads.fetch(run, STATE, tokenizers.KEY))
 
 
 def step(run: Cursor, after: int) -> tuple[int, int | None]:
@@ -79,17 +80,17 @@ def step(run: Cursor, after: int) -> tuple[int, int | None]:
     return posted, min(reached, sql.END) if len(entries) == ENTRIES else None
 
 
-def _stretches(entries: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
+def _stretches(entries: Sequence[tuple[int, int]]) -> Iterator[QueuedRange]:
     """Ranges of the queue, in order, those that meet as one."""
     first, last, begun = sql.FIRST, sql.FIRST - 2, sql.FIRST
     for start, end in entries:
         if start > last + 1:
             if last >= first:
-                yield Stretch(first, last, begun)
+                yield QueuedRange(first, last, begun)
             first, last = start, end
         last, begun = max(last, end), start
     if last >= first:
-        yield Stretch(first, last, begun)
+        yield QueuedRange(first, last, begun)
 
 
 def _post(run: Cursor, first: int, last: int, room: int, kind: str) -> tuple[int, int, int]:
@@ -99,7 +100,7 @@ def _post(run: Cursor, first: int, last: int, room: int, kind: str) -> tuple[int
     owner, outer, last = _place(run, family, first, last)
     rows = _rows(run, family, owner, outer, first, last, room) if outer is not None else []
     used = sum(len(row[BODY]) + _COSTS for row in rows)
-    if rows and (used > room or len(rows) >= execute.MANY):
+    if rows and (used > room or len(rows) >= reads.MANY):
         last = sql.number(family, owner, rows[-1][PLACE])
     beyond = run.execute(sql.POSTED, (first, last, MOST_GONE)).fetchone()
     if beyond is not None:
@@ -108,7 +109,7 @@ def _post(run: Cursor, first: int, last: int, room: int, kind: str) -> tuple[int
     numbered = [(sql.number(family, owner, row[PLACE]), row) for row in rows]
     there = [(number, row) for number, row in numbered if number <= last]
     run.executemany(sql.POST, [(number, *_posting(family, row[BODY], kind)) for number, row in there])
-    used += nearness.take(run, family, owner, (first, last), there)
+    used += vector_records.take(run, family, owner, (first, last), there)
     return len(there), used + _COSTS, last + 1
 
 
@@ -131,14 +132,14 @@ def _rows(run: Cursor, family: Family, owner: int, outer: Key, first: int, last:
     low = sql.place_of(family, first)[1] if first >= sql.number(family, owner, 0) else 0
     page = Page(family, outer, after=(low - 1,), before=(sql.place_of(family, last)[1] + 1,))
     try:
-        return execute.portion(run, page, room)
-    except Corrupt:
+        return reads.portion(run, page, room)
+    except CorruptError:
         return [_readable(run, family, key, place) for key, place in _keys(run, page)]
 
 
 def _keys(run: Cursor, page: Page) -> list[tuple[Key, int]]:
     """Keys and places of the first records of a page."""
-    keys = execute.keys(run, page._replace(limit=execute.MANY))
+    keys = reads.keys(run, page._replace(limit=reads.MANY))
     numbers = ((key, _number(run, page.family, key)) for key in keys)
     return [(key, sql.place_of(page.family, number)[1]) for key, number in numbers if number is not None]
 
@@ -152,8 +153,8 @@ def _number(run: Cursor, family: Family, key: Key) -> int | None:
 def _readable(run: Cursor, family: Family, key: Key, place: int) -> Row:
     """The record, without a body where that is broken, which reading it tells and `verify`."""
     try:
-        row = execute.fetch(run, family, key)
-    except Corrupt:
+        row = reads.fetch(run, family, key)
+    except CorruptError:
         row = None
     return (row[BODY] if row else b"", *(0,) * (PLACE - 1), place, *key)
 
@@ -172,7 +173,7 @@ def problems(run: Cursor) -> list[str]:
     lines += [f"{_named(n)}: the index of text has it, the store does not" for n in left if not _within(queued, n)]
     passed = [*queued, *((n, n) for n in lost)]
     lines += [line for family in SEARCHABLE for line in _unfound(run, family, passed)]
-    return [*lines, *nearness.problems(run, queued)]
+    return [*lines, *vector_records.problems(run, queued)]
 
 
 _IN_ORDER = sorted(SEARCHABLE, key=sql.span)
@@ -213,7 +214,7 @@ def _named(number: int) -> str:
 
 def _unfound(run: Cursor, family: Family, passed: Sequence[tuple[int, int]]) -> Iterator[str]:
     kind = tokenizer(run)
-    for key in execute.keys(run, Page(family, newest=True, limit=_SAMPLE)):
+    for key in reads.keys(run, Page(family, newest=True, limit=_SAMPLE)):
         number = _number(run, family, key)
         if number is None or _within(passed, number):
             continue
@@ -227,4 +228,4 @@ def _first_words(row: Row, family: Family, kind: str) -> str:
     text = text_of(family, row[BODY])
     words = _ASCII.findall(text)[:8] if text.isascii() else []
     terms = tuple(Term((word,), quoted=True) for word in words)
-    return expression(tokenizers.sought(Query(terms), kind))
+    return expression(tokenizers.query_terms(Query(terms), kind))

@@ -7,30 +7,29 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from ....core.searchable import VectorSpace
 from ....encoding.packer import Packer
-from ....search.vectors import Space
-from ....sql import sqlite_fts as sql
-from ....sql import sqlite_vectors as vectors
-from ..cache.coherence import Commit
+from ....sql import sqlite_fts as sql, sqlite_vectors
 from ..engine import driver
+from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
-from ..engine.worker_thread import Thread
-from ..group_commit import Writer, transacted
-from . import vector_records as nearness
+from ..engine.worker_thread import WorkerThread
+from ..group_commit import GroupCommit, transacted
+from . import vector_records
 
 
-class Large(NamedTuple):
+class LargeNamespace(NamedTuple):
     """A namespace that should get cells."""
 
-    space: Space
+    space: VectorSpace
     span: sql.Span
     part: str
 
 
-class Cells:
+class IVFMaintenance:
     """What trains the cells of one store. Sampling reads, training computes in a thread of its own, swapping writes."""
 
-    def __init__(self, scanning: Thread, writer: Writer, packer: Packer) -> None:
+    def __init__(self, scanning: WorkerThread, writer: GroupCommit, packer: Packer) -> None:
         self._scanning, self._writer, self._packer = scanning, writer, packer
 
     async def tend(self, going: Callable[[], bool]) -> int:
@@ -45,37 +44,37 @@ class Cells:
             count += 1
         return count
 
-    def _due(self, connection: Connection) -> list[Large]:
+    def _due(self, connection: Connection) -> list[LargeNamespace]:
         run = driver.cursor(connection, self._packer)
-        if run.execute(vectors.ANY).fetchone() is None:
+        if run.execute(sqlite_vectors.ANY).fetchone() is None:
             return []
-        from ..vectors import ivf_training as training
+        from ..vectors import ivf_training
 
-        found = run.execute(vectors.LARGEST, (training.LARGE,)).fetchall()
+        found = run.execute(sqlite_vectors.LARGEST, (ivf_training.LARGE,)).fetchall()
         large = [_large(run, *row) for row in found]
-        return [one for one in large if one and training.wants_training(run, one.space, one.span, one.part)]
+        return [one for one in large if one and ivf_training.wants_training(run, one.space, one.span, one.part)]
 
-    def _sample(self, large: Large, connection: Connection) -> Any:
-        from ..vectors import ivf_training as training
+    def _sample(self, large: LargeNamespace, connection: Connection) -> Any:
+        from ..vectors import ivf_training
 
-        return training.sample(driver.cursor(connection, self._packer), *large)
+        return ivf_training.sample(driver.cursor(connection, self._packer), *large)
 
-    def _swap(self, large: Large, centres: Any) -> Callable[[Connection], tuple[None, Commit | None]]:
-        from ..vectors import ivf_training as training
+    def _swap(self, large: LargeNamespace, centres: Any) -> Callable[[Connection], tuple[None, Commit | None]]:
+        from ..vectors import ivf_training
 
         def work(connection: Connection) -> tuple[None, Commit | None]:
             run = driver.cursor(connection, self._packer)
-            return transacted(connection, lambda: training.swap(run, *large, centres))
+            return transacted(connection, lambda: ivf_training.swap(run, *large, centres))
 
         return work
 
 
-def _large(run: Cursor, name: str, part: str, number: int) -> Large | None:
-    space = nearness.space_of(run, name)
-    return None if space is None else Large(space, sql.span_of(number), part)
+def _large(run: Cursor, name: str, part: str, number: int) -> LargeNamespace | None:
+    space = vector_records.space_of(run, name)
+    return None if space is None else LargeNamespace(space, sql.span_of(number), part)
 
 
 def _train(sampled: Any, cells: int) -> Any:
-    from ..vectors import ivf_training as training
+    from ..vectors import ivf_training
 
-    return training.train(sampled, cells)
+    return ivf_training.train(sampled, cells)

@@ -8,20 +8,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ....core.families import ITEM, Family
-from ....core.records import Wanted
+from ....core.searchable import IndexQuery
 from ....search.query import expression
-from ....search.tokenizers import sought
+from ....search.tokenizers import query_terms
 from ....search.vectors import load_numpy
 from ....sql import sqlite_fts as sql
-from ..vectors.types import Truth
+from ..vectors.types import ReadVectors
 
 if TYPE_CHECKING:
-    from ..vectors.code_cache import HotCodes
+    from ..vectors.code_cache import CodeCache
 
-Hot: TypeAlias = "HotCodes | None"
+CachedCodes: TypeAlias = "CodeCache | None"
 
 
-def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Span]:
+def spans(wanted: IndexQuery, owner: Callable[[Family], int | None]) -> list[sql.Span]:
     """The numbers to search in; `owner` gives the number of the one that is asked for."""
     if not wanted.prefix:
         return [sql.span(family) for family in wanted.families]
@@ -30,11 +30,11 @@ def spans(wanted: Wanted, owner: Callable[[Family], int | None]) -> list[sql.Spa
     return [sql.span(family, number) for family, number in owners if number is not None]
 
 
-def found(run: Any, wanted: Wanted, spans: Sequence[sql.Span], tokenizer: str) -> list[tuple[int, float]]:
+def found(run: Any, wanted: IndexQuery, spans: Sequence[sql.Span], tokenizer: str) -> list[tuple[int, float]]:
     """A page of the numbers and scores of what text finds, the best first, in an index by a tokenizer."""
     if not spans or not wanted.query.wanted:
         return []
-    words = sql.within(expression(sought(wanted.query, tokenizer)), wanted.part)
+    words = sql.within(expression(query_terms(wanted.query, tokenizer)), wanted.part)
     limit = -1 if wanted.limit is None else wanted.limit
     binds = (words, limit, wanted.offset, *(bound for span in spans for bound in span))
     rows: list[tuple[int, float]] = run.execute(sql.search(len(spans)), binds).fetchall()
@@ -43,11 +43,11 @@ def found(run: Any, wanted: Wanted, spans: Sequence[sql.Span], tokenizer: str) -
 
 def near(
     run: Any,
-    wanted: Wanted,
+    wanted: IndexQuery,
     spans: Sequence[sql.Span],
     queued: Sequence[sql.Span],
-    floats: Callable[[Family], Truth],
-    hot: Hot = None,
+    floats: Callable[[Family], ReadVectors],
+    hot: CachedCodes = None,
 ) -> Iterator[tuple[int, float]]:
     """Numbers and scores of what is near, the nearest first, to the very end; nothing of what is queued.
 

@@ -8,86 +8,91 @@ from contextlib import suppress
 import orjson
 
 from ....core.families import COLLECTION, VECTORS, Family
-from ....core.records import BODY, KEY, Page, Row, Wanted
-from ....encoding import json_codec as codec
+from ....core.records import BODY, KEY, Page, Row
+from ....core.searchable import IndexQuery, VectorSpace
+from ....encoding import json_codec
 from ....encoding.packer import vector_at
-from ....errors import Corrupt
+from ....encoding.vector_codec import content_digest
+from ....errors import CorruptError
 from ....search.text import part_of
-from ....search.vectors import Space, load_numpy, print_of
-from ....sql import sqlite_fts as sql
-from ....sql import sqlite_vectors as vectors
+from ....search.vectors import load_numpy
+from ....sql import sqlite_fts as sql, sqlite_vectors
 from ..engine.driver import Cursor
-from ..records import writes as execute
+from ..records import reads
 from ..records.body_io import another
 from ..records.search_queue import record_of
-from ..vectors.types import Entry, Truth
-from . import rowid_ranges as ranges
+from ..vectors.types import ReadVectors, VectorEntry
+from . import rowid_ranges
 
-Spaces = dict[str, "Space | None"]
+SpacesByName = dict[str, "VectorSpace | None"]
 
 
 def take(run: Cursor, family: Family, owner: int, stretch: sql.Span, rows: Sequence[tuple[int, Row]]) -> int:
     """Bring the index in line with the records that stand in a stretch of numbers; bytes of vectors that were read."""
-    some = bool(rows) and run.execute(vectors.any_of(VECTORS[family])).fetchone() is not None
-    if not some and run.execute(vectors.ANY).fetchone() is None:
+    some = bool(rows) and run.execute(sqlite_vectors.any_of(VECTORS[family])).fetchone() is not None
+    if not some and run.execute(sqlite_vectors.ANY).fetchone() is None:
         return 0
     load_numpy()
-    from ..vectors import index_writer as packed
+    from ..vectors import index_writer
 
     span = sql.span(family, owner or None)
-    packed.remove(run, span, *stretch)
-    spaces: Spaces = {}
-    together: dict[tuple[Space, str], list[Entry]] = {}
+    index_writer.remove(run, span, *stretch)
+    spaces: SpacesByName = {}
+    together: dict[tuple[VectorSpace, str], list[VectorEntry]] = {}
     for number, row in rows if some else ():
         for space, entry in _entry(run, family, number, row, spaces):
             together.setdefault((space, part_of(family, row[BODY]) or ""), []).append(entry)
     for (space, part), entries in together.items():
-        packed.add(run, space, span, part, entries)
+        index_writer.add(run, space, span, part, entries)
     return sum(len(entry.vector) for entries in together.values() for entry in entries)
 
 
-def _entry(run: Cursor, family: Family, number: int, row: Row, spaces: Spaces) -> Iterator[tuple[Space, Entry]]:
+def _entry(
+    run: Cursor, family: Family, number: int, row: Row, spaces: SpacesByName
+) -> Iterator[tuple[VectorSpace, VectorEntry]]:
     """The vector of a record, where it has one that fits its space and what the record says."""
-    found = run.execute(vectors.of_record(VECTORS[family]), tuple(map(str, row[KEY:]))).fetchone()
+    found = run.execute(sqlite_vectors.of_record(VECTORS[family]), tuple(map(str, row[KEY:]))).fetchone()
     if found is None:
         return
     try:
         vector = run.packer.vector(found[1])
-    except Corrupt:  # reading it tells, and `verify`
+    except CorruptError:  # reading it tells, and `verify`
         return
     if vector.space not in spaces:
         spaces[vector.space] = space_of(run, vector.space)
     space = spaces[vector.space]
-    if space and len(vector.numbers) == 4 * space.dimension and vector.of == print_of(row[BODY]):
-        yield space, Entry(number, found[0], vector.numbers)
+    if space and len(vector.numbers) == 4 * space.dimension and vector.of == content_digest(row[BODY]):
+        yield space, VectorEntry(number, found[0], vector.numbers)
 
 
-def space_of(run: Cursor, name: str) -> Space | None:
+def space_of(run: Cursor, name: str) -> VectorSpace | None:
     """A space of the store."""
-    row = execute.fetch(run, COLLECTION, (name,))
-    document = codec.loads(row[BODY]) if row and row[BODY] else {}
-    return Space(name, document["dimension"], document["metric"]) if "dimension" in document else None
+    row = reads.fetch(run, COLLECTION, (name,))
+    document = json_codec.loads(row[BODY]) if row and row[BODY] else {}
+    return VectorSpace(name, document["dimension"], document["metric"]) if "dimension" in document else None
 
 
-def nearest(run: Cursor, wanted: Wanted, spans: Sequence[sql.Span], hot: ranges.Hot) -> Iterator[tuple[int, float]]:
+def nearest(
+    run: Cursor, wanted: IndexQuery, spans: Sequence[sql.Span], hot: rowid_ranges.CachedCodes
+) -> Iterator[tuple[int, float]]:
     """Numbers and scores of what is near, the nearest first, to the very end; without what waits in the queue."""
     near = wanted.near
     assert near is not None, "asked for only where a vector is given"
     queued = run.execute(sql.WAITING, (sql.FIRST, -1)).fetchall()
     space = near.space
-    return ranges.near(run, wanted, spans, queued, lambda family: _floats(run, family, space), hot)
+    return rowid_ranges.near(run, wanted, spans, queued, lambda family: _floats(run, family, space), hot)
 
 
-def count(run: Cursor, wanted: Wanted, span: sql.Span) -> int:
+def count(run: Cursor, wanted: IndexQuery, span: sql.Span) -> int:
     """How many vectors a search would look through."""
-    if wanted.near is None or run.execute(vectors.ANY).fetchone() is None:
+    if wanted.near is None or run.execute(sqlite_vectors.ANY).fetchone() is None:
         return 0
-    from ..vectors import index_writer as packed
+    from ..vectors import index_writer
 
-    return packed.count(run, wanted.near.space, [span], wanted.part)
+    return index_writer.count(run, wanted.near.space, [span], wanted.part)
 
 
-def _floats(run: Cursor, family: Family, space: Space) -> Truth:
+def _floats(run: Cursor, family: Family, space: VectorSpace) -> ReadVectors:
     """What reads the numbers of the vectors of a family, by their rows."""
     at, size = vector_at(space.name), 4 * space.dimension
 
@@ -101,43 +106,45 @@ def _floats(run: Cursor, family: Family, space: Space) -> Truth:
 def _bodies(run: Cursor, family: Family, rows: Sequence[int]) -> list[tuple[int, bytes]]:
     """Row and stored body of each vector of a family that stands in one of the rows."""
     binds = (orjson.dumps(rows).decode(),)
-    found: list[tuple[int, bytes]] = run.execute(vectors.bodies(VECTORS[family]), binds).fetchall()
+    found: list[tuple[int, bytes]] = run.execute(sqlite_vectors.bodies(VECTORS[family]), binds).fetchall()
     return found
 
 
 def problems(run: Cursor, queued: Sequence[sql.Span]) -> Iterator[str]:
     """One line for each vector that the index lacks, has wrong or should not have; what is queued is left out."""
-    held = run.execute(vectors.ANY).fetchone()
-    families = [base for base, family in VECTORS.items() if held or run.execute(vectors.any_of(family)).fetchone()]
+    held = run.execute(sqlite_vectors.ANY).fetchone()
+    families = [
+        base for base, family in VECTORS.items() if held or run.execute(sqlite_vectors.any_of(family)).fetchone()
+    ]
     if not families or (sql.FIRST, sql.END) in queued:
         return
     load_numpy()
-    from ..vectors import verify as checking
+    from ..vectors import verify
 
-    names = [str(key[0]) for key in execute.keys(run, Page(COLLECTION))]
+    names = [str(key[0]) for key in reads.keys(run, Page(COLLECTION))]
     spaces = {name: space for name in names if (space := space_of(run, name))}
     for base in families:
         expected = sorted(_expected(run, base, spaces, queued))
-        yield from checking.problems(run, spaces, sql.span(base), expected, _truth(run, base), queued)
+        yield from verify.problems(run, spaces, sql.span(base), expected, _truth(run, base), queued)
 
 
 def _expected(
-    run: Cursor, base: Family, spaces: Mapping[str, Space], queued: Sequence[sql.Span]
+    run: Cursor, base: Family, spaces: Mapping[str, VectorSpace], queued: Sequence[sql.Span]
 ) -> Iterator[tuple[int, int]]:
     """Number and row of each vector that counts."""
-    for row, body, *key in another(run).execute(vectors.every(VECTORS[base])):
+    for row, body, *key in another(run).execute(sqlite_vectors.every(VECTORS[base])):
         _, whole = record_of(VECTORS[base], tuple(key))
-        with suppress(Corrupt):  # reading it tells
-            vector, record = run.packer.vector(body), execute.fetch(run, base, whole)
+        with suppress(CorruptError):  # reading it tells
+            vector, record = run.packer.vector(body), reads.fetch(run, base, whole)
             space = spaces.get(vector.space)
             if not record or not space or len(vector.numbers) != 4 * space.dimension:
                 continue
             [number] = run.execute(sql.number_of(base), whole).fetchone()
-            if vector.of == print_of(record[BODY]) and not any(first <= number <= last for first, last in queued):
+            if vector.of == content_digest(record[BODY]) and not any(first <= number <= last for first, last in queued):
                 yield number, row
 
 
-def _truth(run: Cursor, family: Family) -> Truth:
+def _truth(run: Cursor, family: Family) -> ReadVectors:
     """What reads the numbers of vectors of any space."""
 
     def floats(rows: Sequence[int]) -> list[bytes | None]:

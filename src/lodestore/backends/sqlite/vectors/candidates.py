@@ -14,35 +14,35 @@ from .types import Span
 Which = npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice
 
 
-class Found(NamedTuple):
+class Candidates(NamedTuple):
     """Vectors by number, row, and their score or a bound of it."""
 
     numbers: Integers
     rows: Integers
     values: Floats | Doubles
 
-    def some(self, which: Which) -> Found:
+    def some(self, which: Which) -> Candidates:
         """Some of them."""
-        return Found(self.numbers[which], self.rows[which], self.values[which])
+        return Candidates(self.numbers[which], self.rows[which], self.values[which])
 
     def listed(self) -> list[tuple[int, int, float]]:
         """Number, row and value of each, as Python's own."""
         return list(zip(self.numbers.tolist(), self.rows.tolist(), self.values.tolist(), strict=True))
 
 
-EMPTY = Found(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+EMPTY = Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
-def together(found: Sequence[Found]) -> Found:
+def together(found: Sequence[Candidates]) -> Candidates:
     """All of several."""
     some = [each for each in found if len(each.numbers)]
     if len(some) < 2:
         return some[0] if some else EMPTY
     numbers, rows, values = zip(*some, strict=True)
-    return Found(np.concatenate(numbers), np.concatenate(rows), np.concatenate(values))
+    return Candidates(np.concatenate(numbers), np.concatenate(rows), np.concatenate(values))
 
 
-def descending(found: Found) -> Found:
+def descending(found: Candidates) -> Candidates:
     """By value, the highest first; what ties by number."""
     order = np.argsort(-found.values)
     values = found.values[order]
@@ -51,16 +51,16 @@ def descending(found: Found) -> Found:
     return found.some(order)
 
 
-class Best:
+class TopCandidates:
     """The first `most` by value, then number, of all that is offered and comes after `last`; None: all."""
 
     def __init__(self, most: int | None, last: tuple[float, int] | None) -> None:
         self._most, self._last = most, last
-        self._held: list[Found] = []
+        self._held: list[Candidates] = []
         self._count = 0
         self.least = -np.inf  # what is below it is of no use
 
-    def offer(self, found: Found) -> None:
+    def offer(self, found: Candidates) -> None:
         """Take in what is wanted of it."""
         if self._last is not None:
             value, number = self._last
@@ -71,19 +71,19 @@ class Best:
             first = self.taken()
             self._held, self._count, self.least = [first], self._most, float(first.values[-1])
 
-    def taken(self) -> Found:
+    def taken(self) -> Candidates:
         """What is held, in order."""
         return descending(together(self._held)).some(slice(0, self._most))
 
 
-class Left:
+class ExcludedRanges:
     """Ranges of numbers to leave out, which may overlap."""
 
     def __init__(self, ranges: Sequence[Span]) -> None:
         pairs = np.array(sorted(ranges), np.int64).reshape(-1, 2)
         self._first, self._last = pairs[:, 0], np.maximum.accumulate(pairs[:, 1])
 
-    def out(self, found: Found) -> Found:
+    def out(self, found: Candidates) -> Candidates:
         """What is outside of them."""
         if not len(self._first) or not len(found.numbers):
             return found

@@ -11,24 +11,24 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ....sql import sqlite_vectors as sql
-from .code_blocks import Block, blobs, block_of, joined, pieces
-from .types import Cursor, Space, Span
+from .code_blocks import CodeBlock, blobs, block_of, joined, pieces
+from .types import Cursor, Span, VectorSpace
 
 SMALL = 8  # chunks of a place that may stay smaller than a full one
 SMALL_IN_CELL = 3  # fewer in a cell, for a search reads many of those
 _LIKE = 2  # a chunk is joined with smaller ones when it is at most so many times as large as all of them
 
 
-class Home(NamedTuple):
+class ChunkOwner(NamedTuple):
     """Where chunks belong: the numbers of one owner, a part of them, and there a cell, if it has cells."""
 
-    space: Space
+    space: VectorSpace
     span: Span
     part: str
     cell: int | None = None
 
 
-def put(run: Cursor, home: Home, block: Block, few: int) -> None:
+def put(run: Cursor, home: ChunkOwner, block: CodeBlock, few: int) -> None:
     """Add coded vectors to a place, and join small chunks there when there are more than a few."""
     name, (first, last) = home.space.name, home.span
     small = run.execute(sql.SMALL, (name, home.part, home.cell, first, last)).fetchall()
@@ -49,14 +49,14 @@ def _alike(small: Sequence[tuple[int, int]], size: int, few: int) -> Iterator[in
         left, size = left - 1, size + other
 
 
-def pulled(run: Cursor, space: Space, at: int) -> Block:
+def pulled(run: Cursor, space: VectorSpace, at: int) -> CodeBlock:
     """A chunk, taken out."""
     _, _, _, *chunk = run.execute(sql.CHUNK_AT, (at,)).fetchone()
     run.execute(sql.DELETE, (at,))
     return block_of(space.dimension, *chunk)
 
 
-def insert(run: Cursor, home: Home, block: Block) -> None:
+def insert(run: Cursor, home: ChunkOwner, block: CodeBlock) -> None:
     """Write a chunk."""
     first, last = int(block.numbers[0]), int(block.numbers[-1])
     place = (last, first, home.space.name, home.part, home.cell, len(block.numbers))

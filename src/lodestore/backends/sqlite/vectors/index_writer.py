@@ -10,20 +10,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ....sql import sqlite_vectors as sql
-from .chunk_store import SMALL, SMALL_IN_CELL, Home, insert, put
+from .chunk_store import SMALL, SMALL_IN_CELL, ChunkOwner, insert, put
 from .code_blocks import block_of, coded, taken
 from .ivf import cells_of, parted, sources
-from .types import Cursor, Entry, Space, Span
+from .types import Cursor, Span, VectorEntry, VectorSpace
 
 
-def add(run: Cursor, space: Space, span: Span, part: str, entries: Sequence[Entry]) -> None:
+def add(run: Cursor, space: VectorSpace, span: Span, part: str, entries: Sequence[VectorEntry]) -> None:
     """Take in vectors of one owner, whose numbers are `span`, and one part of it.
 
-    Numbers ascend, and the index has none of them: `remove` them first. Refused where a vector is not of the space.
+    Numbers ascend, and the index has none of them: `remove` them first. InvalidInputError where a vector is not of the
+    space.
     """
     if not entries:
         return
-    home, block = Home(space, span, part), coded(space, entries)
+    home, block = ChunkOwner(space, span, part), coded(space, entries)
     cells = cells_of(run, space, [span], part)
     if not cells:
         put(run, home, block, SMALL)
@@ -55,14 +56,14 @@ def _cuts(across: Cursor, first: int, last: int) -> Iterator[tuple[int, int, int
 
 def _cut(run: Cursor, span: Span, at: int, low: int, high: int) -> None:
     name, part, cell, size, *parts = run.execute(sql.CHUNK_AT, (at,)).fetchone()
-    space = Space(name, len(parts[2]) // size, "ip")  # a chunk is cut alike whatever it is compared by
+    space = VectorSpace(name, len(parts[2]) // size, "ip")  # a chunk is cut alike whatever it is compared by
     run.execute(sql.DELETE, (at,))
     which = np.delete(np.arange(size), slice(low, high))
     if len(which):
-        insert(run, Home(space, span, part, cell), taken(block_of(space.dimension, size, *parts), which))
+        insert(run, ChunkOwner(space, span, part, cell), taken(block_of(space.dimension, size, *parts), which))
 
 
-def count(run: Cursor, space: Space, spans: Sequence[Span], part: str | None) -> int:
+def count(run: Cursor, space: VectorSpace, spans: Sequence[Span], part: str | None) -> int:
     """How many vectors the index has there; `part` None: of all parts."""
     texts = sql.COUNT_FLAT, sql.COUNT_IN_CELLS, sql.COUNT_ALL
     return sum(run.execute(*source).fetchone()[0] for source in sources(run, space, spans, part, *texts))

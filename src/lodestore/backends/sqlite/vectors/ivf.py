@@ -13,17 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ....sql import sqlite_vectors as sql
-from .code_blocks import Block, matrix_of, taken
-from .quantization import Codes, Doubles, Floats, quantised, table
-from .types import Cursor, Space, Span
+from .code_blocks import CodeBlock, matrix_of, taken
+from .quantization import Codes, Doubles, Floats, quantize, table
+from .types import Cursor, Span, VectorSpace
 
-Source: TypeAlias = tuple[str, tuple[Any, ...]]  # a statement that reads chunks, and what it binds
+ChunkQuery: TypeAlias = tuple[str, tuple[Any, ...]]  # a statement that reads chunks, and what it binds
 
 LEAST_PROBED, PROBED = 48, 0.05  # cells that a search reads first, and as a share of all
 _ROWS = 1024  # vectors placed at a time
 
 
-class Cells(NamedTuple):
+class IVFCells(NamedTuple):
     """The cells of one namespace, numbered from `first`; the factors are those of `codes.quantised`."""
 
     first: int
@@ -32,18 +32,18 @@ class Cells(NamedTuple):
     codes: Codes
 
 
-def cells_of(run: Cursor, space: Space, spans: Sequence[Span], part: str | None) -> list[Cells]:
+def cells_of(run: Cursor, space: VectorSpace, spans: Sequence[Span], part: str | None) -> list[IVFCells]:
     """What cells there are in some ranges of numbers; `part` None: of all parts."""
     rows = {row[0]: row for span in spans for row in run.execute(sql.CELLS, (space.name, *span, part))}
     return [
-        Cells(first, name, np.frombuffer(head, "<f4").reshape(3, size), matrix_of(space.dimension, size, codes))
+        IVFCells(first, name, np.frombuffer(head, "<f4").reshape(3, size), matrix_of(space.dimension, size, codes))
         for first, name, size, head, codes in rows.values()
     ]
 
 
 def sources(
-    run: Cursor, space: Space, spans: Sequence[Span], part: str | None, flat: str, in_cells: str, whole: str
-) -> list[Source]:
+    run: Cursor, space: VectorSpace, spans: Sequence[Span], part: str | None, flat: str, in_cells: str, whole: str
+) -> list[ChunkQuery]:
     """What reads all chunks of whole owners: without cells and in cells, or, with one statement, those of all parts."""
     if part is None:
         return [(whole, (space.name, *span)) for span in spans]
@@ -55,7 +55,7 @@ def sources(
     ]
 
 
-def parted(cells: Cells, block: Block) -> Iterator[tuple[int, Block]]:
+def parted(cells: IVFCells, block: CodeBlock) -> Iterator[tuple[int, CodeBlock]]:
     """The vectors of a block by the number of their cell."""
     found = np.concatenate(
         [_nearest(cells, taken(block, slice(at, at + _ROWS))) for at in range(0, len(block.numbers), _ROWS)]
@@ -66,7 +66,7 @@ def parted(cells: Cells, block: Block) -> Iterator[tuple[int, Block]]:
         yield cells.first + int(found[which[0]]), taken(block, which)
 
 
-def _nearest(cells: Cells, block: Block) -> npt.NDArray[np.intp]:
+def _nearest(cells: IVFCells, block: CodeBlock) -> npt.NDArray[np.intp]:
     products = table(block.codes, cells.codes)
     products *= 2 * block.factors[0][:, None]
     products *= cells.factors[0]
@@ -75,7 +75,7 @@ def _nearest(cells: Cells, block: Block) -> npt.NDArray[np.intp]:
     return found
 
 
-def probes(space: Space, query: Floats, cells: Sequence[Cells]) -> Iterator[list[Source]]:
+def probes(space: VectorSpace, query: Floats, cells: Sequence[IVFCells]) -> Iterator[list[ChunkQuery]]:
     """Statements that read all cells, with what they bind, in rounds: those nearest to a query in the first."""
     scores = [_likeness(space, query, each) for each in cells]
     order = np.argsort(-np.concatenate(scores)) if scores else np.empty(0, np.intp)
@@ -91,9 +91,9 @@ def probes(space: Space, query: Floats, cells: Sequence[Cells]) -> Iterator[list
         at, size = at + size, 2 * size
 
 
-def _likeness(space: Space, query: Floats, cells: Cells) -> Doubles:
+def _likeness(space: VectorSpace, query: Floats, cells: IVFCells) -> Doubles:
     """How good what lies in each cell is likely to be."""
-    codes, factors = quantised(query[None])
+    codes, factors = quantize(query[None])
     products: Doubles = table(cells.codes, codes)[:, 0].astype(np.float64) * cells.factors[0] * factors[0]
     if space.metric != "ip":
         products = 2 * products - np.square(cells.factors[2], dtype=np.float64)

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ....sql import sqlite_vectors as sql
-from .chunk_store import Home, pulled, put
-from .code_blocks import Block, factors_of, joined, matrix_of
+from .chunk_store import ChunkOwner, pulled, put
+from .code_blocks import CodeBlock, factors_of, joined, matrix_of
 from .index_writer import count
-from .ivf import Cells, Source, parted, sources
-from .quantization import Floats, quantised
-from .types import Cursor, Space, Span
+from .ivf import ChunkQuery, IVFCells, parted, sources
+from .quantization import Floats, quantize
+from .types import Cursor, Span, VectorSpace
 
 LARGE = 100_000  # vectors of a namespace from which on it gets cells
 GROWN = 4  # times the vectors there were at the last training, at which it is trained anew
@@ -23,13 +23,13 @@ _AT_ONCE = 256  # chunks that are placed at a time: 50 MB with 384 dimensions
 _ROWS = 4096  # vectors compared with all centres at a time
 
 
-def wants_training(run: Cursor, space: Space, span: Span, part: str) -> bool:
+def wants_training(run: Cursor, space: VectorSpace, span: Span, part: str) -> bool:
     """Whether a namespace is large, and has no cells or many times the vectors it had when they were made."""
     row = run.execute(sql.TRAINED, (space.name, part, span[0])).fetchone()
     return count(run, space, [span], part) >= (LARGE if row is None else max(LARGE, GROWN * row[0]))
 
 
-def sample(run: Cursor, space: Space, span: Span, part: str) -> tuple[Floats, int]:
+def sample(run: Cursor, space: VectorSpace, span: Span, part: str) -> tuple[Floats, int]:
     """Vectors from all over a namespace, as their codes have them, and how many cells it should get."""
     everything = count(run, space, [span], part)
     cells = max(1, isqrt(everything))
@@ -61,7 +61,7 @@ def _nearest(vectors: Floats, centres: Floats) -> npt.NDArray[np.intp]:
     return np.concatenate(pieces)
 
 
-def swap(run: Cursor, space: Space, span: Span, part: str, centres: Floats) -> None:
+def swap(run: Cursor, space: VectorSpace, span: Span, part: str, centres: Floats) -> None:
     """Place all vectors of a namespace in cells with these centres, instead of those it has; from their codes alone.
 
     In the transaction of the caller, which it keeps for some seconds with a million vectors.
@@ -69,17 +69,17 @@ def swap(run: Cursor, space: Space, span: Span, part: str, centres: Floats) -> N
     trained, first = count(run, space, [span], part), run.execute(sql.NEXT_CELL).fetchone()[0]
     before = sources(run, space, [span], part, sql.LASTS_FLAT, sql.LASTS_IN_CELLS, "")
     run.execute(sql.DROP_CELLS, (space.name, part, span[0]))
-    codes, factors = quantised(centres)
+    codes, factors = quantize(centres)
     place = (first, *span, space.name, part, len(centres), trained)
     run.execute(sql.ADD_CELLS, (*place, factors.tobytes(), codes.tobytes()))
-    home, cells = Home(space, span, part), Cells(first, part, factors, codes)
+    home, cells = ChunkOwner(space, span, part), IVFCells(first, part, factors, codes)
     for source in before:
         while (block := _taken(run, space, source)) is not None:
             for cell, some in parted(cells, block):
                 put(run, home._replace(cell=cell), some, 1)
 
 
-def _taken(run: Cursor, space: Space, source: Source) -> Block | None:
+def _taken(run: Cursor, space: VectorSpace, source: ChunkQuery) -> CodeBlock | None:
     """Some of what lies somewhere, taken out."""
     text, binds = source
     chunks = run.execute(text, (*binds, _AT_ONCE)).fetchall()

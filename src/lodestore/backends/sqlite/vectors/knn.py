@@ -17,16 +17,16 @@ from typing import TypeAlias
 import numpy as np
 
 from ....sql import sqlite_vectors as sql
-from .candidates import EMPTY, Best, Found, Left, descending, together
-from .code_blocks import Block, matrix, names
-from .code_cache import HotCodes, read
-from .ivf import Source, cells_of, probes, sources
+from .candidates import EMPTY, Candidates, ExcludedRanges, TopCandidates, descending, together
+from .code_blocks import CodeBlock, matrix, names
+from .code_cache import CodeCache, read
+from .ivf import ChunkQuery, cells_of, probes, sources
 from .quantization import Floats
-from .score_bounds import Bounds, scores
-from .types import Cursor, Space, Span, Truth
+from .score_bounds import ScoreBounds, scores
+from .types import Cursor, ReadVectors, Span, VectorSpace
 
 Nearest: TypeAlias = list[tuple[int, int, float]]  # number, row, score
-Reader: TypeAlias = Callable[[Cursor, Space, Source], Iterator[Block]]
+Reader: TypeAlias = Callable[[Cursor, VectorSpace, ChunkQuery], Iterator[CodeBlock]]
 
 FIRST_SCORED, MOST_SCORED = 32, 4096  # vectors whose floats are read at once, doubling
 FIRST_KEPT, GROWTH = 7 * FIRST_SCORED, 16  # candidates that a scan keeps, and how many times as many the next one
@@ -34,15 +34,15 @@ FIRST_KEPT, GROWTH = 7 * FIRST_SCORED, 16  # candidates that a scan keeps, and h
 
 def nearest(
     run: Cursor,
-    space: Space,
+    space: VectorSpace,
     query: bytes,
     spans: Sequence[Span],
     part: str | None,
-    floats: Truth,
+    floats: ReadVectors,
     skip: Sequence[Span] = (),
     *,
     exact: bool = False,
-    hot: HotCodes | None = None,
+    hot: CodeCache | None = None,
     likely: int = 0,
 ) -> Iterator[Nearest]:
     """All vectors of whole owners, `spans` of numbers, in growing portions; what ties is ordered by number.
@@ -54,8 +54,8 @@ def nearest(
     `exact` has one order for all, and reads all floats for it. `hot` keeps what is read; `likely` is
     how many will be asked for.
     """
-    wanted, left = matrix(space, [query])[0], Left(skip)
-    bounds = Bounds(space, wanted)
+    wanted, left = matrix(space, [query])[0], ExcludedRanges(skip)
+    bounds = ScoreBounds(space, wanted)
     if exact or not bounds.known:
         every = sources(run, space, spans, part, sql.HEADS_FLAT, sql.HEADS_IN_CELLS, sql.HEADS_ALL)
         yield from _threshold(space, wanted, bounds, iter([_everything(run, every, left)]), floats)
@@ -66,34 +66,36 @@ def nearest(
 
 
 def _rounds(
-    run: Cursor, space: Space, query: Floats, spans: Sequence[Span], part: str | None
-) -> Iterator[Sequence[Source]]:
+    run: Cursor, space: VectorSpace, query: Floats, spans: Sequence[Span], part: str | None
+) -> Iterator[Sequence[ChunkQuery]]:
     """Where to search, in turn: first in all that lies in no cell, and the nearest cells."""
     text, more = (sql.CODES_FLAT_ALL, ()) if part is None else (sql.CODES_FLAT, (part,))
-    flat: list[Source] = [(text, (space.name, *more, *span)) for span in spans]
+    flat: list[ChunkQuery] = [(text, (space.name, *more, *span)) for span in spans]
     cells = cells_of(run, space, spans, part)
     for near in probes(space, query, cells) if cells else [()]:
         yield [*flat, *near]
         flat = []
 
 
-def _blocks(run: Cursor, space: Space, some: Sequence[Source], reader: Reader) -> Iterator[Block]:
+def _blocks(run: Cursor, space: VectorSpace, some: Sequence[ChunkQuery], reader: Reader) -> Iterator[CodeBlock]:
     for source in some:
         yield from reader(run, space, source)
 
 
-def _scans(blocks: Callable[[], Iterator[Block]], bounds: Bounds, left: Left, most: int) -> Iterator[Found]:
+def _scans(
+    blocks: Callable[[], Iterator[CodeBlock]], bounds: ScoreBounds, left: ExcludedRanges, most: int
+) -> Iterator[Candidates]:
     """All that the blocks have, by their bounds, in portions that each cost a scan."""
     last = None
     while True:
-        found = _scan(blocks(), bounds, left, Best(most, last))
+        found = _scan(blocks(), bounds, left, TopCandidates(most, last))
         yield found
         if len(found.numbers) < most:
             break
         most, last = most * GROWTH, (float(found.values[-1]), int(found.numbers[-1]))
 
 
-def _scan(blocks: Iterator[Block], bounds: Bounds, left: Left, best: Best) -> Found:
+def _scan(blocks: Iterator[CodeBlock], bounds: ScoreBounds, left: ExcludedRanges, best: TopCandidates) -> Candidates:
     """The best of the blocks."""
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks:
@@ -103,23 +105,25 @@ def _scan(blocks: Iterator[Block], bounds: Bounds, left: Left, best: Best) -> Fo
     return best.taken()
 
 
-def _promising(bounds: Bounds, least: float, block: Block) -> Found:
+def _promising(bounds: ScoreBounds, least: float, block: CodeBlock) -> Candidates:
     above = bounds.above(block.factors, block.codes)
-    found = Found(block.numbers, block.rows, above)
+    found = Candidates(block.numbers, block.rows, above)
     if least == -np.inf:
         return found
     (which,) = (above >= least).nonzero()
     return found.some(which) if len(which) else EMPTY
 
 
-def _everything(run: Cursor, every: Sequence[Source], left: Left) -> Found:
+def _everything(run: Cursor, every: Sequence[ChunkQuery], left: ExcludedRanges) -> Candidates:
     """All that there is, as if nothing were known of how near it is."""
     chunks = (chunk for text, binds in every for chunk in run.execute(text, binds))
     pairs = (names(size, numbers, heads) for size, numbers, heads, _ in chunks)
-    return descending(together([left.out(Found(*pair, np.full(len(pair[0]), np.inf))) for pair in pairs]))
+    return descending(together([left.out(Candidates(*pair, np.full(len(pair[0]), np.inf))) for pair in pairs]))
 
 
-def _threshold(space: Space, query: Floats, bounds: Bounds, scans: Iterator[Found], floats: Truth) -> Iterator[Nearest]:
+def _threshold(
+    space: VectorSpace, query: Floats, bounds: ScoreBounds, scans: Iterator[Candidates], floats: ReadVectors
+) -> Iterator[Nearest]:
     """What the scans find, by score."""
     waiting, size = EMPTY, FIRST_SCORED
     for found in scans:
@@ -136,12 +140,12 @@ def _threshold(space: Space, query: Floats, bounds: Bounds, scans: Iterator[Foun
         yield waiting.listed()
 
 
-def _above(found: Found, bound: float) -> int:
+def _above(found: Candidates, bound: float) -> int:
     """How many score more, of some in order."""
     return int((-found.values).searchsorted(-bound))
 
 
-def _scored(space: Space, query: Floats, floats: Truth, found: Found) -> Found:
+def _scored(space: VectorSpace, query: Floats, floats: ReadVectors, found: Candidates) -> Candidates:
     """With their scores, those that are there."""
     vectors = floats(found.rows.tolist())
     if None in vectors:

@@ -23,7 +23,7 @@ _ROWS = 1024  # converted at a time: more would not stay in the cache of a core
 _COLUMNS = 1024  # whose products float32 adds up exactly: 1024 * 127 * 127 < 2^24
 
 
-def quantised(vectors: Floats) -> tuple[Codes, Floats]:
+def quantize(vectors: Floats) -> tuple[Codes, Floats]:
     """Codes of each row, and as three rows its scale, its residual |x - scale * code| and its length |x|.
 
     Residual and length are rounded up. Of a row longer than `LONGEST` nothing is said: no scale, an infinite residual.

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from .quantization import LONGEST, Codes, Doubles, Floats, dots, quantised
-from .types import Space
+from .quantization import LONGEST, Codes, Doubles, Floats, dots, quantize
+from .types import VectorSpace
 
 _ROUNDING = 2e-6  # of a product of two lengths
 _TINY = np.float32(1e-30)  # below it float32 has few digits
 
 
-class Bounds:
+class ScoreBounds:
     """The bounds of one query: `key` of a score is what it has to be compared by."""
 
-    def __init__(self, space: Space, query: Floats) -> None:
-        codes, factors = quantised(query[None])
+    def __init__(self, space: VectorSpace, query: Floats) -> None:
+        codes, factors = quantize(query[None])
         self._distance = space.metric == "l2"
         self._dots = dots(codes[0])
         self._scale, residual, size = factors[0, 0], float(factors[1, 0]), float(factors[2, 0])
@@ -48,7 +48,7 @@ class Bounds:
         return -float(np.sqrt(max(0.0, -bound))) if self._distance else bound
 
 
-def scores(space: Space, query: Floats, vectors: Floats) -> Doubles:
+def scores(space: VectorSpace, query: Floats, vectors: Floats) -> Doubles:
     """The scores of the rows of a matrix; that of a row is the same to the bit, whatever others are there."""
     wide, exact = query.astype(np.float64), vectors.astype(np.float64)
     if space.metric == "l2":

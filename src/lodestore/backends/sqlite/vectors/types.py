@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ....search.vectors import Space as Space
-
-Cursor = Any  # of SQLite, with qmark binds
-Span = tuple[int, int]  # the first and the last number
+from ....core.searchable import VectorSpace as VectorSpace
+from ....sql.sqlite_fts import Span as Span
+from ..engine.driver import Cursor as Cursor
 
 # The float32 of so many rows, by their ids, little-endian; None where a row is gone.
-Truth = Callable[[Sequence[int]], Sequence[bytes | None]]
+ReadVectors = Callable[[Sequence[int]], Sequence[bytes | None]]
 
 
-class Entry(NamedTuple):
+class VectorEntry(NamedTuple):
     """The vector of the record with a number, little-endian float32; `row` is the id of the row that holds it."""
 
     number: int

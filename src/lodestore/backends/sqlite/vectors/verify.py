@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ....errors import Corrupt
+from ....errors import CorruptError
 from ....sql import sqlite_vectors as sql
-from .candidates import Found, Left
-from .code_blocks import Block, block_of, matrix
-from .quantization import Integers, quantised
-from .types import Cursor, Space, Span, Truth
+from .candidates import Candidates, ExcludedRanges
+from .code_blocks import CodeBlock, block_of, matrix
+from .quantization import Integers, quantize
+from .types import Cursor, ReadVectors, Span, VectorSpace
 
 SAMPLE = 8  # vectors of a chunk whose codes are compared with the floats
 _READ = 10_000  # expected pairs at a time
@@ -33,10 +33,10 @@ class _Chunk(NamedTuple):
 
 def problems(
     run: Cursor,
-    spaces: Mapping[str, Space],
+    spaces: Mapping[str, VectorSpace],
     span: Span,
     expected: Iterable[tuple[int, int]],
-    floats: Truth,
+    floats: ReadVectors,
     skip: Sequence[Span] = (),
 ) -> Iterator[str]:
     """One line for everything wrong between two numbers, against the numbers and rows expected there, ascending.
@@ -44,14 +44,14 @@ def problems(
     `spaces` by name; what the index has of ranges to `skip` is left out. Of each chunk a few codes are compared with
     the floats, where those are there.
     """
-    numbers, rows, left = [np.empty(0, np.int64)], [np.empty(0, np.int64)], Left(skip)
+    numbers, rows, left = [np.empty(0, np.int64)], [np.empty(0, np.int64)], ExcludedRanges(skip)
     for row in _each(run, span):
         chunk = _Chunk(*row)
         if any(low <= chunk.first and chunk.last <= high for low, high in skip):
             continue
         try:
             block = _read(chunk, spaces)
-        except Corrupt as problem:
+        except CorruptError as problem:
             yield f"chunk {chunk.last} of the index of vectors: {problem}"
             continue
         numbers.append(block.numbers)
@@ -61,7 +61,7 @@ def problems(
         if chunk.cell is not None and run.execute(sql.HAS_CELL, named).fetchone() is None:
             yield f"chunk {chunk.last} of the index of vectors: there is no cell {chunk.cell}"
         yield from _untrue(spaces[chunk.space], block, floats, left)
-    whole = Found(np.concatenate(numbers), np.concatenate(rows), np.zeros(sum(map(len, numbers))))
+    whole = Candidates(np.concatenate(numbers), np.concatenate(rows), np.zeros(sum(map(len, numbers))))
     yield from _differences(*left.out(whole)[:2], expected)
 
 
@@ -73,13 +73,13 @@ def _each(run: Cursor, span: Span) -> Iterator[tuple[Any, ...]]:
         low = row[0] + 1
 
 
-def _read(chunk: _Chunk, spaces: Mapping[str, Space]) -> Block:
+def _read(chunk: _Chunk, spaces: Mapping[str, VectorSpace]) -> CodeBlock:
     if chunk.space not in spaces:
-        raise Corrupt(f"there is no space {chunk.space!r}")
+        raise CorruptError(f"there is no space {chunk.space!r}")
     return block_of(spaces[chunk.space].dimension, *chunk[-4:])
 
 
-def _faults(chunk: _Chunk, block: Block) -> Iterator[str]:
+def _faults(chunk: _Chunk, block: CodeBlock) -> Iterator[str]:
     numbers = block.numbers
     if not 0 < len(numbers) <= sql.CHUNK:
         yield f"it has {len(numbers)} vectors"
@@ -89,18 +89,18 @@ def _faults(chunk: _Chunk, block: Block) -> Iterator[str]:
         yield "its numbers do not ascend"
 
 
-def _untrue(space: Space, block: Block, floats: Truth, left: Left) -> Iterator[str]:
-    there = left.out(Found(block.numbers, np.arange(len(block.numbers)), block.factors[0])).rows
+def _untrue(space: VectorSpace, block: CodeBlock, floats: ReadVectors, left: ExcludedRanges) -> Iterator[str]:
+    there = left.out(Candidates(block.numbers, np.arange(len(block.numbers)), block.factors[0])).rows
     sample = there[np.unique(np.linspace(0, len(there) - 1, SAMPLE).astype(np.intp))] if len(there) else there
     for at, vector in zip(sample.tolist(), floats(block.rows[sample].tolist()), strict=True):
         if vector is not None and not _true(space, block, at, vector):
             yield f"number {block.numbers[at]}: its codes in the index are not those of its vector"
 
 
-def _true(space: Space, block: Block, at: int, vector: bytes) -> bool:
+def _true(space: VectorSpace, block: CodeBlock, at: int, vector: bytes) -> bool:
     if len(vector) != 4 * space.dimension:
         return False
-    codes, factors = quantised(matrix(space, [vector]))
+    codes, factors = quantize(matrix(space, [vector]))
     return np.array_equal(codes[0], block.codes[at]) and np.allclose(factors[:, 0], block.factors[:, at], rtol=1e-5)
 
 

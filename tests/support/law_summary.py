@@ -1,4 +1,4 @@
-"""What the conformance kit found, one line for each backend and each server: `laws on valkey 9.1.2: 62 passed`."""
+"""Summary of the laws, one line for each backend and each server: `laws on valkey 9.1.2: 62 passed`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = {
 }
 
 
-class Legs:
+class LawSummary:
     """Counts laws by class and server as pytest reports them."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Legs:
 
 
 def label(name: str, server: str) -> str:
-    """What a leg is called, with the version of its server."""
+    """What a line is about, with the version of its server."""
     known = NAMES.get(name, name.removeprefix("Test"))
     if name in ("TestRedis", "TestRedisCluster"):
         return f"{known} {_redis(server or next(iter(servers.redis_binaries()), ''))}".strip()

@@ -1,4 +1,4 @@
-"""The demo: it runs, it is quick, and its kill really kills and really looks."""
+"""The demo: it runs, and its kill really kills and really looks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list
 def test_the_story(told: tuple[dict[str, Any], list[str]]) -> None:
     figures, lines = told
     assert figures["ok"] is True
-    assert figures["seconds"] < 10
     assert figures["imported"]["conversation"] == 36
     assert [row["id"] for row in figures["found"]][0:1] != []
     assert [line.strip()[0] for line in lines if line.startswith("\n") and line[1].isdigit()] == list("1234567")

@@ -8,8 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -56,29 +54,51 @@ def fill_much(url: str, conversations: int) -> None:
     asyncio.run(store_all())
 
 
-def started(*words: object) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    command = [sys.executable, "-m", "lodestore", "migrate", *map(str, words)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+# `lodestore migrate` that says a line at each step it tells of, and kills itself so many seconds after a certain one.
+STEPPING = """
+import contextlib, os, signal, sys, threading
+from lodestore import cli
+from lodestore.cli import migrate
+last, pause, seen = int(sys.argv[1]), float(sys.argv[2]), [0]
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+def told(*_):
+    os.write(1, b"step\\n")
+    seen[0] += 1
+    if seen[0] == last:
+        threading.Timer(pause, die).start() if pause else die()
+@contextlib.contextmanager
+def progress(*_, **__):
+    yield told
+migrate.progress = progress
+os._exit(cli.main(["migrate", *sys.argv[3:]]))
+"""
 
 
-@pytest.mark.timeout(600)
+def stepping(*words: object, last: int = 0, pause: float = 0) -> subprocess.Popen[bytes]:
+    """A migration that dies `pause` seconds after its step number `last`; without one it goes on to the end."""
+    arguments = (str(last), str(pause), *map(str, words))
+    return python(STEPPING, *arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def steps(child: subprocess.Popen[bytes]) -> int:
+    """How many it told of until it ended."""
+    return child.communicate()[0].count(b"step\n")
+
+
 @pytest.mark.parametrize(("kind", "size"), [("sqlite", 1200), ("file", 60), ("redis", 600), ("postgres", 200)])
 def test_killed_at_any_moment_and_resumed(tmp_path: Path, stores: Stores, kind: str, size: int) -> None:
     source, target = url_at("sqlite", tmp_path / "a.db"), stores.url(kind)
     fill_much(source, size)
     before = holds(source)
     chance = random.Random(KILLS)
-    began = time.perf_counter()
-    assert started(source, stores.url(kind)).wait() == 0
-    whole = time.perf_counter() - began
-    killed = 0
-    for _ in range(KILLS):
-        child = started(source, target, "--resume")
-        time.sleep(chance.uniform(0.3, 1) * whole)
-        child.send_signal(signal.SIGKILL)
-        killed += child.wait() == -signal.SIGKILL
-    assert killed
+    whole = steps(stepping(source, stores.url(kind)))
+    assert whole > 2
+    for number in range(KILLS):
+        pause = chance.random() * 0.02 if number else 0
+        child = stepping(source, target, "--resume", last=chance.randrange(1, whole), pause=pause)
+        steps(child)
+        assert child.returncode in (-signal.SIGKILL, 0 if pause else None), "killed, unless it was done by then"
     answer = process("migrate", source, target, "--resume", "--json").json
     assert (answer["ok"], answer["agreed"]) == (True, True)
     assert holds(target) == before

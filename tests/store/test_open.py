@@ -203,7 +203,7 @@ class TestSync:
             sys.exit(0 if code == 17 else 1)
         """)
         child = python(code, f"sqlite:///{tmp_path}/a.db", stderr=subprocess.PIPE)
-        _, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=300)
         assert child.returncode == 0, errors.decode()
 
     def test_closing_from_many_threads_while_others_call(self, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ class TestSync:
     def test_a_script_that_forgets_to_close_exits(self, tmp_path: Path) -> None:
         code = "import sys, lodestore; s = lodestore.sync.open(sys.argv[1]); s.store_system_state('k', {'v': 1})"
         child = python(code, f"sqlite:///{tmp_path}/a.db", stderr=subprocess.PIPE)
-        _, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=300)
         assert child.returncode == 0, errors.decode()
         with lodestore.sync.open(f"sqlite:///{tmp_path}/a.db") as store:
             assert store.load_system_state("k") == {"v": 1}

@@ -1,4 +1,4 @@
-"""Filters over documents: what a caller writes as `where=`, checked into a small tree, and what it means.
+"""Filters: `where=` parsed into a small tree, and what the tree means for a document.
 
 `matches` is the definition; the rules are told to users in `docs/filters.md`. A document is JSON as it was loaded.
 """

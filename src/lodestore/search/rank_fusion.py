@@ -1,4 +1,4 @@
-"""One order out of the legs of a hybrid search: what vectors find and what text finds, each the best first.
+"""Rank fusion (RRF): one ranking out of the two legs of a hybrid search, vectors and text.
 
     fused score   the sum over the legs of weight / (k + rank), the rank from 1 and at most the pool
     neighbours    a record of a log gains a share of the fused scores of those beside it, and the share of that share

@@ -12,9 +12,11 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from . import page, runner, smoke, switches, targets, terminal
+from . import runner, switches
 from .bench import Bench
-from .report import Report
+from .reports import page, targets, terminal
+from .reports.report import Report
+from .suites import smoke
 from .workload import REPOSITORY, Data
 
 # Modules with `async run(bench)`.
@@ -81,14 +83,14 @@ def _full(folder: Path, options: argparse.Namespace, chosen: list[str], console:
     report.limits = [found for found in own if isinstance(found, runner.Figure)]
     for name in PEERS:
         if name in chosen:
-            asyncio.run(importlib.import_module(f"{__package__}.{name}").run(bench))
+            asyncio.run(importlib.import_module(f"{__package__}.suites.{name}").run(bench))
     outcomes = targets.judge(report)
     _say(report, outcomes, options)
     return 0 if all(found.met for found in (*report.pairs, *report.limits, *outcomes)) else 1
 
 
 def _own(name: str, folder: Path, rounds: int) -> list[runner.Result | runner.Figure]:
-    found = importlib.import_module(f"{__package__}.{name}").run(folder, rounds)
+    found = importlib.import_module(f"{__package__}.suites.{name}").run(folder, rounds)
     return asyncio.run(found) if inspect.iscoroutine(found) else found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from .interleave import Items, Variant, interleave
 from .peers import Entry, find
 from .peers.base import Peer
-from .report import Measure, Report, Scenario
+from .reports.report import Measure, Report, Scenario
 from .workload import Data
 
 LIGHT = {

@@ -1,4 +1,4 @@
-"""What every test file may lean on: Hypothesis profiles and the folder of real data."""
+"""What every test file may lean on: Hypothesis profiles, real data, stores and servers of the session."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.postgres_server import binaries, running
-
-from . import servers
-from .legs import Legs
-from .stores import Stores
+from tests.support import servers
+from tests.support.checkout import Checkout
+from tests.support.law_summary import LawSummary
+from tests.support.postgres_server import binaries, running
+from tests.support.stores import Stores
 
 REPOSITORY = Path(__file__).parents[1]
+SERVERS = {"redis_url", "one_redis_url", "redis_cluster", "postgres_url"}  # fixtures that start one
 
 # A shared machine stalls now and then, so no profile has a deadline; pytest-timeout stops what really hangs.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
@@ -23,16 +24,30 @@ settings.register_profile("dev", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 
-LEGS = Legs()
+SUMMARY = LawSummary()
+CHECKOUT = Checkout(REPOSITORY)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what the fixtures of a server tell; what starts a server by itself is marked where it stands."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    LEGS.note(report.nodeid, report.when, report.outcome)
+    SUMMARY.note(report.nodeid, report.when, report.outcome)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in LEGS.lines():
+    for line in (*SUMMARY.lines(), *CHECKOUT.lines()):
         terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that leaves files in the checkout has failed; the workers of one run leave that to its main process."""
+    if not hasattr(session.config, "workerinput") and CHECKOUT.look() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
@@ -44,24 +59,18 @@ def data_dir() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", params=servers.redis_names())
+@pytest.fixture(scope="session", params=servers.redis_params())
 def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A Redis server; a test that needs one fails where there is none."""
-    try:
-        with servers.redis_url(request.param) as url:
-            yield url
-    except servers.Missing as missing:
-        pytest.fail(str(missing))
+    """A Redis server, each of those that are found; a test that needs one fails where there is none."""
+    with servers.or_fail(servers.redis_url(request.param)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def one_redis_url() -> Iterator[str]:
     """The first of those servers, for tests that are about more than one kind of store."""
-    try:
-        with servers.redis_url(servers.redis_names()[0]) as url:
-            yield url
-    except servers.Missing as missing:
-        pytest.fail(str(missing))
+    with servers.or_fail(servers.redis_url(servers.redis_names()[0])) as url:
+        yield url
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from tests import postgres_server
+from tests.support import postgres_server
 
 from ..vectors import DIMENSION, Records, Scope
 from .nearest import Nearest, Record

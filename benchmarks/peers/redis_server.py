@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 from .base import Document, KeyValue
 

@@ -1,4 +1,4 @@
-"""The laws any backend must obey, as test classes to inherit.
+"""Conformance kit: the laws every backend must obey, as test classes to inherit.
 
 Five lines hold a backend to all of them; needs hypothesis and pytest:
 

@@ -1,4 +1,4 @@
-"""The laws of the kernel: what every `lodestore.core.records.Backend` must obey."""
+"""Backend laws: what every `lodestore.core.backend.Backend` must obey."""
 
 from __future__ import annotations
 

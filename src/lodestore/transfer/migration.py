@@ -16,9 +16,9 @@ from ..core.families import CATALOGUE, FAMILIES, Family
 from ..errors import InvalidInputError
 from .batching import is_empty
 from .catch_up import SnapshotChain, catch_up
-from .copy_pass import CopyJob, CopyPass, Progress, check_strangers
+from .copy_pass import CopyJob, CopyPass, check_strangers
 from .migration_lock import MigrationLock, migration_record
-from .report import MigrationReport
+from .report import MigrationReport, Progress
 
 Merge = Literal["skip", "overwrite", "fail"]
 MERGES = ("skip", "overwrite", "fail")

@@ -1,4 +1,4 @@
-"""PostgreSQL as a kernel backend: writes in one lane, each read a single statement on any connection."""
+"""PostgreSQL backend: writes in one queue, each read a single statement on any connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store on a Redis or Valkey server: one script call for every batch, no SCAN anywhere."""
+"""Redis backend: one script call for every batch, and no SCAN anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite as a kernel backend: writes to the one writer, point reads on the loop, the rest in a reader's thread."""
+"""SQLite backend: writes by group commit, point reads on the event loop, other reads in a reader thread."""
 
 from __future__ import annotations
 

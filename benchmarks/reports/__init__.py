@@ -1,0 +1,1 @@
+"""What was found, as tables, pictures and pages, held against targets."""

@@ -1,0 +1,1 @@
+"""What is measured: each module has a `run`, and `python -m benchmarks NAME` runs it."""

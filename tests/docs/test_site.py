@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from lodestore import Store
 from lodestore.cli.parser import parser
 from lodestore.config.registry import SCHEMES
 from tests.support.offenders import none
@@ -157,6 +158,12 @@ def test_the_page_on_the_command_line_is_complete() -> None:
             if f"[{option}" not in sections[name] and f"{option} URL" not in sections[name]
         ),
     )
+
+
+def test_the_reference_has_every_method_of_a_store() -> None:
+    there = re.findall(r"^::: lodestore\.Store\.(\w+)$", PAGES["docs/reference/store.md"], re.M)
+    methods = {name for name in dir(Store) if not name.startswith("_") and callable(getattr(Store, name))}
+    none("a method is in the reference, once", methods ^ set(there) | {name for name in there if there.count(name) > 1})
 
 
 def test_the_page_on_stores_has_every_scheme_and_setting() -> None:

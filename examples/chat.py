@@ -1,4 +1,4 @@
-"""A chat app in 50 lines: it remembers every conversation in chat.db. Start it again and it goes on."""
+"""A chat app that remembers: start it again, and it goes on."""
 
 import asyncio
 import sys
@@ -9,15 +9,16 @@ import lodestore
 
 async def model(messages: list[dict[str, Any]]) -> str:
     """Stand-in for your model: replace the body with a call of it."""
-    return f"You said {messages[-1]['content']!r}. I can see {len(messages)} messages."
+    return f"I heard {messages[-1]['content']!r}. Messages: {len(messages)}."
 
 
 async def reply(store: lodestore.Store, chat: str, text: str) -> str:
     await store.append_raw_messages(chat, [{"role": "user", "content": text}])
     history = await store.load_raw_messages(chat, limit=20)
     answer = await model(history)
+    message = {"role": "assistant", "content": answer}
     async with store.transaction() as tx:  # both are written, or neither
-        await tx.append_raw_messages(chat, [{"role": "assistant", "content": answer}])
+        await tx.append_raw_messages(chat, [message])
         if len(history) == 1:
             await tx.store_conversation(chat, {"title": text[:40]})
     return answer
@@ -32,7 +33,7 @@ async def command(store: lodestore.Store, chat: str, line: str) -> str:
         return f"I will remember: {rest}"
     if name == "/find":
         hits = await store.search(rest, limit=5)
-        return "\n".join(f"{hit.key[0]}: {hit.snippet}" for hit in hits) or "nothing found"
+        return "\n".join(f"{hit.key[0]}: {hit.snippet}" for hit in hits)
     return "commands: /list, /remember TEXT, /find WORDS"
 
 

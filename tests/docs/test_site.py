@@ -83,7 +83,7 @@ def test_the_chat_app_remembers(tmp_path: Path) -> None:
         return done.stdout.splitlines()
 
     first = chat("Book me a window seat to Oslo.", "/remember prefers window seats", "/find seat", "/list", "/help")
-    assert "I can see 1 messages." in first[0]
+    assert "Messages: 1." in first[0]
     assert "chat-1: prefers window seats" in first
     assert "chat-1" in first
     assert chat()[0] == "user: Book me a window seat to Oslo."

@@ -30,7 +30,7 @@ from ..core.interface import Document, StorageInterface
 from ..core.records import ABSENT, BODY, KEY, VERSION, Key, Page, Row, Write, alive
 from ..core.validation import check_count, check_id, check_seconds
 from ..encoding import json_codec
-from ..errors import InvalidInputError, LodestoreError, UnsupportedError
+from ..errors import InvalidInputError, LodestoreError
 from ..search.tokenizer_setting import agree, checked, tokenizer_in
 from .counters import Counters
 from .documents import memory_document
@@ -146,9 +146,9 @@ class Store(WriteMethods, SearchMethods, StorageInterface):
 
     async def load_cache_entry(self, cache_key: str) -> Document | None:
         """The entry; None where there is none or it has expired."""
-        hot = self.backend.hot
-        if hot is not None and type(cache_key) is str:
-            found: Document | None = hot.recall(cache_key, self._clock)
+        cache = self.backend.cache
+        if cache is not None and type(cache_key) is str:
+            found: Document | None = cache.recall(cache_key, self._clock)
             if found is not MISS:
                 return found
         return await self._load(CACHE, key_of(CACHE, cache_key))
@@ -158,10 +158,10 @@ class Store(WriteMethods, SearchMethods, StorageInterface):
         if isinstance(cache_keys, (str, bytes)) or not isinstance(cache_keys, Iterable):
             raise InvalidInputError(f"cache_keys: expected keys, not {type(cache_keys).__name__}")
         keys = [check_id(key, "cache_key") for key in cache_keys]
-        hot, clock = self.backend.hot, self._clock
-        found = {key: MISS if hot is None else hot.recall(key, clock) for key in keys}
+        cache, clock = self.backend.cache, self._clock
+        found = {key: MISS if cache is None else cache.recall(key, clock) for key in keys}
         missing = [(key,) for key, document in found.items() if document is MISS]
-        if missing or hot is None:
+        if missing or cache is None:
             rows, now = await self.backend.fetch(CACHE, missing), clock()
             found |= {str(row[KEY]): json_codec.loads(row[BODY]) if alive(row, now) else None for row in rows if row}
         return {key: document for key, document in found.items() if document is not None and document is not MISS}
@@ -247,10 +247,7 @@ class Store(WriteMethods, SearchMethods, StorageInterface):
 
         InvalidInputError for anything that would write.
         """
-        query = getattr(self.backend, "query", None)
-        if query is None:
-            raise UnsupportedError(f"the {self.backend.name} backend has no SQL")
-        columns, rows = await query(statement, parameters)
+        columns, rows = await self.backend.query(statement, parameters)
         if len(set(columns)) < len(columns):
             raise InvalidInputError(f"SQL: two columns have one name, tell them apart with AS: {', '.join(columns)}")
         return [dict(zip(columns, row, strict=True)) for row in rows]
@@ -313,8 +310,8 @@ class Store(WriteMethods, SearchMethods, StorageInterface):
         return documents
 
     async def _array(self, page: Page) -> bytes:
-        hot = self.backend.hot
-        if hot is not None and page.tail and (text := hot.newest(page.family, page.prefix, page.limit)):
+        cache = self.backend.cache
+        if cache is not None and page.tail and (text := cache.newest(page.family, page.prefix, page.limit)):
             return text
         bodies = await self.backend.bodies(page)
         if page.newest:

@@ -694,9 +694,9 @@ class TestErrorsForPrograms:
         ("words", "code", "kind"),
         [
             (["stats", "sqlite:////nowhere/at/all.db"], 1, "Negative"),
-            (["stats", "nonsense://x"], 2, "Refused"),
+            (["stats", "nonsense://x"], 2, "InvalidInputError"),
             (["migrate", "sqlite:////nowhere/a.db", "sqlite:////nowhere/b.db"], 1, "Negative"),
-            (["export", "memory:"], 2, "Refused"),
+            (["export", "memory:"], 2, "InvalidInputError"),
         ],
     )
     def test_an_error_is_an_object_too(self, run: Run, words: list[str], code: int, kind: str) -> None:

@@ -214,7 +214,7 @@ class TestTheCommand:
 
     def test_a_store_in_memory_is_no_source(self, tmp_path: Path) -> None:
         answer = process("migrate", "memory:", url_at("sqlite", tmp_path / "b"), "--json")
-        assert (answer.code, json.loads(answer.out)["class"], os.listdir(tmp_path)) == (2, "Refused", [])
+        assert (answer.code, json.loads(answer.out)["class"], os.listdir(tmp_path)) == (2, "InvalidInputError", [])
 
     def test_an_unfinished_target_says_so(self, tmp_path: Path) -> None:
         source, target = url_at("sqlite", tmp_path / "a"), url_at("sqlite", tmp_path / "b")

@@ -83,11 +83,6 @@ def found_in_pages(pattern: str) -> Iterator[tuple[Path, str]]:
     yield from ((page, found) for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8")))
 
 
-def test_links_lead_somewhere() -> None:
-    links = [(page, target) for page, target in found_in_pages(r"\]\(([^)#]+)\)") if "://" not in target]
-    none("a link leads somewhere", (f"{page.name}: {to}" for page, to in links if not (page.parent / to).exists()))
-
-
 def test_files_that_are_named_are_there() -> None:
     named = found_in_pages(r"`((?:tests|schema|migrations|docs|src|benchmarks)/[\w./-]+\.\w+)`")
     none("what is named is there", (f"{page.name}: {name}" for page, name in named if not (REPOSITORY / name).exists()))
@@ -97,8 +92,3 @@ def test_the_five_lines_of_the_kit_are_five() -> None:
     [block] = blocks((REPOSITORY / "docs" / "adding-a-backend.md").read_text(encoding="utf-8"), "")
     assert len([line for line in block.splitlines() if line.strip()]) <= 5
     compile(block, "adding-a-backend", "exec")
-
-
-def test_decisions_are_numbered() -> None:
-    pages = sorted(p.name for p in (REPOSITORY / "docs" / "decisions").glob("0*.md"))
-    assert [int(name[:4]) for name in pages] == list(range(1, len(pages) + 1))

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 from lodestore.core.families import FAMILIES, MEMORY, RAW_MESSAGE, RESULT
+from lodestore.core.records import RecordId
+from lodestore.core.searchable import Leg
 from lodestore.errors import InvalidInputError
 from lodestore.search.rank_fusion import (
     GROWTH,
     MAX_POOL,
     Fused,
     FusionSettings,
-    Identity,
-    Leg,
     depths,
     first_tier,
     fuse,
@@ -44,30 +44,30 @@ def whole(legs: list[Leg], blend: FusionSettings) -> list[Fused]:
     return list(fuse(legs, DEEP, blend))
 
 
-def names(order: list[Fused]) -> list[Identity]:
+def names(order: list[Fused]) -> list[RecordId]:
     return [fused.identity for fused in order]
 
 
-def leg(*found: Identity) -> Leg:
+def leg(*found: RecordId) -> Leg:
     return [(identity, 1 / rank) for rank, identity in enumerate(found, 1)]
 
 
-def message(position: int) -> Identity:
+def message(position: int) -> RecordId:
     return RAW_MESSAGE, ("a", position)
 
 
-def memory(name: str) -> Identity:
+def memory(name: str) -> RecordId:
     return MEMORY, ("a", name)
 
 
-def beside(identity: Identity) -> set[Identity]:
+def beside(identity: RecordId) -> set[RecordId]:
     family, key = identity
     if family is not RAW_MESSAGE:
         return set()
     return {(family, (key[0], int(key[1]) + step)) for step in (-2, -1, 1, 2) if int(key[1]) + step >= 0}
 
 
-def plain(identity: Identity, legs: list[Leg], blend: FusionSettings, bound: int) -> float:
+def plain(identity: RecordId, legs: list[Leg], blend: FusionSettings, bound: int) -> float:
     """The fused score by its definition."""
     score = 0.0
     for part, found in zip(blend.weights, legs, strict=True):
@@ -225,7 +225,7 @@ class TestScores:
 class TestRecency:
     @given(ranked, ranked, blends, st.dictionaries(identities, st.integers(0, 10**13)), st.floats(1, 1e9))
     def test_a_factor_from_a_half_to_one(
-        self, one: Leg, two: Leg, blend: FusionSettings, times: dict[Identity, int], life: float
+        self, one: Leg, two: Leg, blend: FusionSettings, times: dict[RecordId, int], life: float
     ) -> None:
         aged = fuse([one, two], DEEP, blend._replace(recency=life), times.get)
         first, plainly = set(first_tier([one, two], blend)), by_name(whole([one, two], blend))
@@ -277,12 +277,12 @@ class TestArguments:
             fusion_settings(**arguments)
 
 
-def tier(blend: FusionSettings, identity: Identity, *legs: Leg) -> int:
+def tier(blend: FusionSettings, identity: RecordId, *legs: Leg) -> int:
     best = min(place for found in legs if (place := place_in(found, identity, DEEP)) is not None)
     return next(n for n in itertools.count() if best <= blend.pool * GROWTH**n)
 
 
-def place_in(found: Leg, identity: Identity, bound: int) -> int | None:
+def place_in(found: Leg, identity: RecordId, bound: int) -> int | None:
     return next((rank for rank, (other, _) in enumerate(found[:bound], 1) if other == identity), None)
 
 
@@ -290,9 +290,9 @@ def tied(fused: Fused) -> tuple[int, tuple[str | int, ...]]:
     return FAMILIES.index(fused.identity[0]), fused.identity[1]
 
 
-def by_name(order: list[Fused]) -> dict[Identity, Fused]:
+def by_name(order: list[Fused]) -> dict[RecordId, Fused]:
     return {fused.identity: fused for fused in order}
 
 
-def score_of(order: list[Fused], identity: Identity) -> float:
+def score_of(order: list[Fused], identity: RecordId) -> float:
     return by_name(order)[identity].score

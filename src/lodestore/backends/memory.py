@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from ..core.backend import Backend, Vitals
+from ..core.backend import Backend, Capabilities, Vitals
 from ..core.families import FAMILIES, OWNED, Family, owner_of
 from ..core.records import (
     BODY,
@@ -45,6 +45,7 @@ class MemoryBackend(Backend):
     """Everything in dictionaries; gone with the process. Handles on one `SharedStore` are handles on one store."""
 
     name = "memory"
+    capabilities = Capabilities(commit_sequence=True)
 
     def __init__(self, space: SharedStore | None = None) -> None:
         self._space = space or SharedStore()

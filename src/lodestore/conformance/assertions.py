@@ -1,4 +1,4 @@
-"""Looking at a backend from outside: its contents, what a batch does to it, a walk through its pages."""
+"""Assertions: a backend seen from outside. Its contents, what a batch changes, a walk through its pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laws of the kernel: what every `lodestore.core.records.Backend` must obey."""
+"""Backend laws: what every `lodestore.core.backend.Backend` must obey."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ..core.families import (
 from ..core.records import BODY, CREATED_AT, KEY, PLACE, WRITTEN_AT, Append, Copy, Drop, Key, Page, Put, Write
 from ..errors import ConflictError, UnavailableError
 from . import assertions
+from .capabilities import CapabilityLaws
 from .concurrency import OWNER, Rivals, batches_seen, mixed
 from .examples import gallery, shapes
 from .kit import START, folder
@@ -32,7 +33,7 @@ from .stateful import Histories
 from .strategies import FOCUS, HOSTILE
 
 
-class KernelLaws(Rivals):
+class KernelLaws(Rivals, CapabilityLaws):
     """What every backend must obey; see `Kit` for how to use it."""
 
     @pytest.mark.parametrize("about", FOCUS)

@@ -1,4 +1,4 @@
-"""Laws on doing things at once: tasks, handles and cancellation never tear or lose a batch."""
+"""Concurrency laws: tasks, handles and cancellation never tear or lose a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises on counters: every increment counts once, and each caller learns its own value."""
+"""Counter laws: every increment counts once, and each caller learns its own value."""
 
 from __future__ import annotations
 

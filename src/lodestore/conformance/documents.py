@@ -1,4 +1,4 @@
-"""Promises on documents: what is loaded equals what was stored, and what would not is refused."""
+"""Document laws: what is loaded equals what was stored; what would not is rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises on embedders: what is stored is embedded, and what they fail on is stored all the same."""
+"""Embedding laws: what is stored is embedded; where the embedder fails it is stored all the same."""
 
 from __future__ import annotations
 

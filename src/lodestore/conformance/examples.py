@@ -1,4 +1,4 @@
-"""A store with something of everything, and pages of every shape over it."""
+"""Example store: something of every family, and pages of every shape over it."""
 
 from __future__ import annotations
 

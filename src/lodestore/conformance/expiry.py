@@ -1,4 +1,4 @@
-"""Promises on time to live: what has expired is gone, whatever the clock does afterwards."""
+"""Expiry laws: what has expired is gone, whatever the clock does afterwards."""
 
 from __future__ import annotations
 

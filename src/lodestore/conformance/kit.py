@@ -1,4 +1,4 @@
-"""What both storeys of the kit stand on: a store in a folder, a loop to run on, Hypothesis settings."""
+"""Kit base classes: a store in a folder, a loop to run on, Hypothesis settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises on ids: opaque text comes back as it was and never meets another id; what is no id is refused."""
+"""Id laws: an id comes back unchanged and never meets another; what is no id is rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises on order: positions, limits, lists, what was stored first and what was stored last."""
+"""Ordering laws: positions, limits, lists, first stored and last stored."""
 
 from __future__ import annotations
 

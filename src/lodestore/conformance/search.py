@@ -1,4 +1,4 @@
-"""Promises on search: what is found is what is there, whoever wrote it, and no text is an error."""
+"""Search laws: a search finds what is stored, whoever wrote it; every input is accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises on the store as a whole: opening and closing, deleting, owners, health, figures."""
+"""Store laws: opening and closing, deleting, owners, health, statistics."""
 
 from __future__ import annotations
 

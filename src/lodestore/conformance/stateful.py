@@ -1,4 +1,4 @@
-"""Histories: whatever is done to a backend, through either of two handles, it stays equal to the memory model."""
+"""Stateful laws: whatever is done to a backend, through either of two handles, it stays equal to the memory model."""
 
 from __future__ import annotations
 

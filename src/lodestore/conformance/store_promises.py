@@ -1,4 +1,4 @@
-"""The promises of the interface: what `lodestore.Store` keeps over any backend."""
+"""Store promises: what `lodestore.Store` keeps over any backend."""
 
 from __future__ import annotations
 

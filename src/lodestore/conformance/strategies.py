@@ -1,4 +1,4 @@
-"""What the kit feeds a backend: hostile ids, JSON documents, batches of writes, pages.
+"""Strategies: what the kit feeds a backend. Hostile ids, JSON documents, batches of writes, pages.
 
 Times in drawn writes count from the moment of writing; `observe.shift` adds the clock.
 """

@@ -1,4 +1,4 @@
-"""Promises on tokenizers: parts of words are found where that was chosen, and the store keeps the choice."""
+"""Tokenizer laws: parts of words are found where that was chosen, and the store keeps the choice."""
 
 from __future__ import annotations
 

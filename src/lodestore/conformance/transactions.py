@@ -1,4 +1,4 @@
-"""Promises on writing together: all or nothing, isolated, in spite of errors, rivals and cancellation."""
+"""Transaction laws: all or nothing, isolated, in spite of errors, conflicts and cancellation."""
 
 from __future__ import annotations
 

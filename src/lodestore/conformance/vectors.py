@@ -1,4 +1,4 @@
-"""Promises on vectors: what is near is what lies near, in the right order, on every page."""
+"""Vector laws: a k-NN search finds the nearest, in the right order, on every page."""
 
 from __future__ import annotations
 

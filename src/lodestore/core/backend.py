@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 from ..errors import CorruptError, UnsupportedError
 from .clock import Clock
@@ -60,14 +60,6 @@ class Snapshot(RecordReader, Protocol):
         """How many records there are, owners without body included, without what has expired by `now`."""
 
 
-@runtime_checkable
-class SupportsSnapshots(Protocol):
-    """A backend whose versions are the numbers of its commits, and which can be read as of one of them."""
-
-    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
-        """The store as it stands now, whatever is written while it is read."""
-
-
 class ReadCache(Protocol):
     """Cache entries and ends of logs a backend keeps in the process."""
 
@@ -78,12 +70,72 @@ class ReadCache(Protocol):
         """The last `count` messages of a log, all for None, as a JSON array; None where the tier cannot say."""
 
 
-class Backend(ABC):
-    """Where records live. Seven methods are needed; the others have right, if slow, defaults."""
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do beyond the methods that every backend has; the kit holds each to what it says.
+
+    `commit_sequence`  `sequence` gives a number that moves with every change to the store, whoever makes it.
+    `identity`         `identity` tells an open store from every other, whatever it was called by.
+    `snapshots`        `snapshot` gives the store as of one commit; versions are the numbers of commits.
+    `sql`              `query` answers read-only SQL.
+    `backup`           `backup` writes a consistent copy while the store is in use.
+    `file_versions`    `list_backups` and `restore_backup` give older versions of single files.
+    `search_index`     `index` searches, while the store is open; without it the store keeps an index of its own.
+    `read_cache`       `cache` is asked first for cache entries and ends of logs, where the user did not switch it off.
+    """
+
+    commit_sequence: bool = False
+    identity: bool = False
+    snapshots: bool = False
+    sql: bool = False
+    backup: bool = False
+    file_versions: bool = False
+    search_index: bool = False
+    read_cache: bool = False
+
+
+class OptionalOperations:
+    """Operations that a backend has where its `capabilities` say so, and that raise UnsupportedError elsewhere."""
 
     name: str = "backend"
-    hot: ReadCache | None = None  # asked first for cache entries and logs, where there is one
-    index: Searchable | None = None  # where there is none, the store makes one from what it reads
+    capabilities: Capabilities = Capabilities()
+    cache: ReadCache | None = None
+    index: Searchable | None = None
+
+    async def sequence(self) -> int:
+        """A number that moves with every change to the store, whoever makes it."""
+        raise self._unsupported("commit sequence")
+
+    async def identity(self) -> str:
+        """What tells this open store from every other."""
+        raise self._unsupported("identity")
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """The store as it stands now, whatever is written while it is read."""
+        raise self._unsupported("snapshots: its records can be read, but not as of one commit")
+
+    async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows of one read-only SQL statement; InvalidInputError for anything else."""
+        raise self._unsupported("SQL; only SQLite stores can be queried")
+
+    async def backup(self, path: str) -> None:
+        """Write a consistent copy of the store to `path`, while it is in use."""
+        raise self._unsupported("backup: use `lodestore export`")
+
+    def list_backups(self, path: str) -> list[int]:
+        """The numbers of the older versions kept of a file, oldest first."""
+        raise self._unsupported("older versions of files")
+
+    async def restore_backup(self, path: str, number: int | None = None) -> None:
+        """Put an older version (None: the newest) of a file in place."""
+        raise self._unsupported("older versions of files")
+
+    def _unsupported(self, what: str) -> UnsupportedError:
+        return UnsupportedError(f"the {self.name} backend has no {what}")
+
+
+class Backend(OptionalOperations, ABC):
+    """Where records live. Seven methods are required; the others have right, if slow, defaults."""
 
     @abstractmethod
     async def open(self) -> int:
@@ -116,14 +168,6 @@ class Backend(ABC):
     async def exists(self) -> bool:
         """Whether there is a store to open already; for stores on a server, where opening may make one."""
         return True
-
-    async def identity(self) -> str | None:
-        """What tells this open store from every other, whatever it was called by; None where nothing does."""
-        return None
-
-    async def sequence(self) -> int | None:
-        """A number that moves with every change to the store, whoever makes it; None where there is none."""
-        return None
 
     async def keys(self, page: Page) -> list[Key]:
         """The keys of a page."""
@@ -162,10 +206,6 @@ class Backend(ABC):
                 except CorruptError as problem:
                     problems.append(str(problem))
         return problems
-
-    async def backup(self, path: str) -> None:
-        """Write a consistent copy of the store to `path`, while it is in use."""
-        raise UnsupportedError(f"the {self.name} backend has no backup: use `lodestore export`")
 
     async def compact(self) -> dict[str, int]:
         """Give back space that is no longer needed; figures on what was done."""

@@ -1,4 +1,4 @@
-"""Time as lodestore sees it: whole milliseconds since the epoch that never run backwards."""
+"""Clock: whole milliseconds since the epoch that never run backwards."""
 
 from __future__ import annotations
 

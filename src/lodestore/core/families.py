@@ -1,4 +1,4 @@
-"""The families of records an agent leaves behind, each said once.
+"""Record families: every kind of record an agent leaves behind, each stated once.
 
 The SQL, the file layout, the conformance tests, the export and the command line all follow from this page.
 """

@@ -1,4 +1,4 @@
-"""The wide, friendly interface: the 20 methods every storage of an agent answers.
+"""Storage interface: the methods every store of an agent answers, as an abstract base class.
 
 Names and parameters are those of Connectome's storage architecture, so that code written for it runs here. What it
 left open is decided: a write returns True or raises, absence is None or an empty list, `delete_*` tells whether

@@ -70,7 +70,7 @@ class Match(NamedTuple):
     row: Row
 
 
-Leg = list[tuple[RecordId, float]]  # what one way of searching finds, the best first, with scores of its own
+Leg = list[tuple[RecordId, float]]  # one ranking of a search: ids with their scores in it, the best first
 OnCount = Callable[[int], None]  # how many records have been done
 
 

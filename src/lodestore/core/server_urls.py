@@ -1,4 +1,4 @@
-"""URLs of servers, taken apart in one place. What is wrong with one is said without a word of what it holds."""
+"""Server URLs: parsed in one place. Error messages never repeat what a URL holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate every name from outside passes once: ids, limits, times to live.
+"""Validation of ids, limits and times to live: every value from outside is checked once, here.
 
 Behind it a key is text of 1 to 1024 bytes in UTF-8 without NUL, so that no backend needs rules of its own.
 """

@@ -1,4 +1,4 @@
-"""Vectors for texts: what a user gives as an embedder, adapters for known clients, and the calls of it."""
+"""Embedding: what a user gives as an embedder, adapters for known clients, and batched calls."""
 
 from __future__ import annotations
 

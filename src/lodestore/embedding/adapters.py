@@ -1,4 +1,4 @@
-"""Embedders from clients and models that the caller has made; nothing of theirs is imported here."""
+"""Embedder adapters: clients and models that the caller has created. Nothing of theirs is imported here."""
 
 from __future__ import annotations
 

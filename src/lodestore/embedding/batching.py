@@ -1,4 +1,4 @@
-"""The calls of an embedder: what gathers while one is under way goes together, and what comes back is checked.
+"""Batching of embedder calls: texts that arrive while one call runs go together in the next; answers are checked.
 
 The writer of the SQLite backend makes its commits in the same way: no timer, no wait, and under load few calls of many
 texts instead of many calls of one.

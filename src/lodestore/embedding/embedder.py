@@ -1,4 +1,4 @@
-"""What an embedder is: a function from texts to vectors, with the name of its model."""
+"""Embedder interface: a function from texts to vectors, with the name of its model."""
 
 from __future__ import annotations
 

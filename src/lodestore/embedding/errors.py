@@ -1,4 +1,4 @@
-"""What is said of an exception of an embedder, and whether it is about the texts."""
+"""Embedder errors: how an embedder's exception is reported, and whether the texts caused it."""
 
 from __future__ import annotations
 

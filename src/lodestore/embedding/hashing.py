@@ -1,4 +1,4 @@
-"""An embedder that needs nothing: it knows spelling, not meaning."""
+"""Hashing embedder: needs no model; it knows spelling, not meaning."""
 
 from __future__ import annotations
 

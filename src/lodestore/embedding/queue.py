@@ -1,4 +1,4 @@
-"""Who waits for one function of an embedder, and who is served together."""
+"""Call queue: which callers wait for an embedder, and which are served together."""
 
 from __future__ import annotations
 

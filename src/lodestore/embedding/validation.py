@@ -1,4 +1,4 @@
-"""What an embedder returned, as float32 in bytes, where it can be that."""
+"""Validation of embedder answers: whatever was returned, as float32 bytes or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a dictionary is trained, from what, and whether it is worth keeping; beside the work, never in its way.
+"""Dictionary training: when to train one, from what, and whether it is worth keeping. It runs in the background.
 
 The rule is one of bytes (docs/decisions/0010): a family gets its first dictionary when its records make 64 kB, and
 another each time it has grown to eight times what the last one was trained at. A candidate is tried on records it was

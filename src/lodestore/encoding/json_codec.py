@@ -1,4 +1,4 @@
-"""Values to canonical JSON and back: made once, at the top of the house, and refused there if they would change.
+"""JSON codec: documents to canonical JSON and back. Values that would not round-trip are rejected.
 
 What a backend does with the bytes is its own affair; those that store opaque bodies pack them (`packing`).
 """

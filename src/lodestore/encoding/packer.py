@@ -1,4 +1,4 @@
-"""Bodies to checksummed bytes and back, small ones with the help of what others of their kind have in common.
+"""Packer: bodies compressed and checksummed, small ones with a dictionary trained for their family.
 
     kind (1 byte)     1 = the body as it is, 2 = a zstd frame, 3 = the parts of a vector's body, 16 and above = a frame
                       made with dictionary kind - 15

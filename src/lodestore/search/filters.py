@@ -1,4 +1,4 @@
-"""Filters over documents: what a caller writes as `where=`, checked into a small tree, and what it means.
+"""Filters: `where=` parsed into a small tree, and what the tree means for a document.
 
 `matches` is the definition; the rules are told to users in `docs/filters.md`. A document is JSON as it was loaded.
 """
@@ -42,7 +42,7 @@ class Timestamp:
 class ObjectValue:
     """An object, as pairs of key and value."""
 
-    pairs: tuple[tuple[str, Value], ...]
+    pairs: tuple[tuple[str, FilterValue], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Equals:
     """The field is one of the values; a field that is missing is None."""
 
     path: Path
-    values: tuple[Value, ...]
+    values: tuple[FilterValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ class Contains:
     """The field is a list with the value in it, or a text with the text in it."""
 
     path: Path
-    value: Value
+    value: FilterValue
 
 
 Path: TypeAlias = tuple[str, ...]
-Value: TypeAlias = "bool | int | float | str | Timestamp | ObjectValue | tuple[Value, ...] | None"
+FilterValue: TypeAlias = "bool | int | float | str | Timestamp | ObjectValue | tuple[FilterValue, ...] | None"
 Filter: TypeAlias = And | Or | Not | Equals | Comparison | Exists | Contains
 
 
@@ -132,7 +132,7 @@ def _find(path: Path, document: Any) -> Any:
     return document
 
 
-def _same(value: Value, found: Any) -> bool:
+def _same(value: FilterValue, found: Any) -> bool:
     match value:
         case None | bool():
             return found is value
@@ -162,14 +162,14 @@ def _ordered(sign: Operator, value: int | float | str | Timestamp, found: Any) -
     return value.text is not None and bool(_COMPARE[sign](found, value.text))
 
 
-def _holds(value: Value, found: Any) -> bool:
+def _holds(value: FilterValue, found: Any) -> bool:
     if isinstance(found, list):
         return any(_same(value, item) for item in found)
     text = text_of(value)
     return text is not None and type(found) is str and text in found
 
 
-def text_of(value: Value) -> str | None:
+def text_of(value: FilterValue) -> str | None:
     """The text a value was written as, if it was."""
     return value.text if isinstance(value, Timestamp) else value if isinstance(value, str) else None
 
@@ -273,19 +273,19 @@ class _Reader:
             raise InvalidInputError(f"{path}: expected a number, a text, a date or a datetime, not {_shown(item)}")
         return Comparison(keys, sign, value)
 
-    def members(self, item: object, path: str, depth: int) -> tuple[Value, ...]:
+    def members(self, item: object, path: str, depth: int) -> tuple[FilterValue, ...]:
         if not isinstance(item, (list, tuple)):
             raise InvalidInputError(f"{path}: expected a list of values, not {_shown(item)}")
         if len(item) > MAX_MEMBERS:
             raise InvalidInputError(f"{path}: {len(item):,} values, at most {MAX_MEMBERS:,} are taken")
         return tuple(self.member(member, f"{path}[{index}]", depth + 1) for index, member in enumerate(item))
 
-    def member(self, item: object, path: str, depth: int) -> Value:
+    def member(self, item: object, path: str, depth: int) -> FilterValue:
         if isinstance(item, (Mapping, list, tuple)):
             return self.value(item, path, depth)
         return _scalar(item, path)  # not counted: many of them make one condition
 
-    def value(self, item: object, path: str, depth: int) -> Value:
+    def value(self, item: object, path: str, depth: int) -> FilterValue:
         self.enter(path, depth, 1)
         if isinstance(item, Mapping):
             return ObjectValue(tuple((str(k), self.value(v, _below(path, k), depth + 1)) for k, v in item.items()))
@@ -294,7 +294,7 @@ class _Reader:
         return _scalar(item, path)
 
 
-def _scalar(item: object, path: str) -> Value:
+def _scalar(item: object, path: str) -> FilterValue:
     if isinstance(item, enum.Enum):
         item = item.value
     if isinstance(item, date):

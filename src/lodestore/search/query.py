@@ -1,4 +1,4 @@
-"""The language of a search: what a user types, taken apart into words that are only ever quoted.
+"""Query parser: what a user types, split into terms that only ever reach an index quoted.
 
     refund flight            either word; common ones (the, of, ...) count only where nothing else is asked
     "window seat"            the words one after another

@@ -1,4 +1,4 @@
-"""One order out of the legs of a hybrid search: what vectors find and what text finds, each the best first.
+"""Rank fusion (RRF): one ranking out of the two legs of a hybrid search, vectors and text.
 
     fused score   the sum over the legs of weight / (k + rank), the rank from 1 and at most the pool
     neighbours    a record of a log gains a share of the fused scores of those beside it, and the share of that share
@@ -22,18 +22,17 @@ from itertools import pairwise
 from typing import Any, NamedTuple, overload
 
 from ..core.families import FAMILIES, Family
+from ..core.records import Key, RecordId
+from ..core.searchable import Leg
 from ..errors import InvalidInputError
 
 GROWTH = 4  # how many times deeper each tier reaches
 MAX_POOL = 10_000
 _OLD = 0.5  # what is left of the score of a record however old
 
-Key = tuple[str | int, ...]
-Identity = tuple[Family, Key]
-Leg = Sequence[tuple[Identity, float]]  # the best first, with its score there; read deeper, it begins the same
 RankAndScore = tuple[int, float]  # a rank, and the score in the leg
 Totals = dict[tuple[Family, Key], dict[str | int, float]]  # by family and outer key, then by the last part of the key
-CreatedAt = Callable[[Identity], int | None]  # in milliseconds; None for what is not there
+CreatedAt = Callable[[RecordId], int | None]  # in milliseconds; None for what is not there
 
 _NUMBER = {family: number for number, family in enumerate(FAMILIES)}
 
@@ -56,7 +55,7 @@ class Fused(NamedTuple):
     they are scaled to begin where the tier before ends.
     """
 
-    identity: Identity
+    identity: RecordId
     score: float
     places: tuple[RankAndScore | None, ...]
     boost: float = 0.0
@@ -101,7 +100,7 @@ def depths(blend: FusionSettings) -> Iterator[int]:
 class FusedOrder(Sequence[Fused]):
     """Records in order. Each is told of when it is looked at: hundreds are ranked where ten are shown."""
 
-    def __init__(self, totals: Totals, tell: Callable[[Identity, float], Fused]) -> None:
+    def __init__(self, totals: Totals, tell: Callable[[RecordId, float], Fused]) -> None:
         self._ranked = sorted(
             (-score, _NUMBER[family], outer, last)
             for (family, outer), scores in totals.items()
@@ -144,7 +143,7 @@ def fuse(
     return order
 
 
-def first_tier(legs: Sequence[Leg], blend: FusionSettings) -> list[Identity]:
+def first_tier(legs: Sequence[Leg], blend: FusionSettings) -> list[RecordId]:
     """What may be in the first tier, in no order to rely on; a neighbour may not be there at all."""
     scores = _scores(_places(_weighed(legs, blend), blend.pool), blend)
     totals = _totals(scores)
@@ -153,7 +152,7 @@ def first_tier(legs: Sequence[Leg], blend: FusionSettings) -> list[Identity]:
 
 def _weighed(legs: Sequence[Leg], blend: FusionSettings) -> list[Leg]:
     """A leg without weight is as good as empty."""
-    return [leg if weight else () for leg, weight in zip(legs, blend.weights, strict=True)]
+    return [leg if weight else [] for leg, weight in zip(legs, blend.weights, strict=True)]
 
 
 def _bounds(legs: Sequence[Leg], depth: int, blend: FusionSettings) -> Iterator[int]:
@@ -168,9 +167,9 @@ def _bounds(legs: Sequence[Leg], depth: int, blend: FusionSettings) -> Iterator[
         low = bound
 
 
-def _places(legs: Sequence[Leg], bound: int) -> dict[Identity, list[RankAndScore | None]]:
+def _places(legs: Sequence[Leg], bound: int) -> dict[RecordId, list[RankAndScore | None]]:
     """Where each record stands in each leg, up to a rank."""
-    places: dict[Identity, list[RankAndScore | None]] = {}
+    places: dict[RecordId, list[RankAndScore | None]] = {}
     for number, leg in enumerate(legs):
         for rank, (identity, score) in enumerate(leg[:bound], 1):
             found = places.setdefault(identity, [None] * len(legs))
@@ -178,7 +177,7 @@ def _places(legs: Sequence[Leg], bound: int) -> dict[Identity, list[RankAndScore
     return places
 
 
-def _scores(places: dict[Identity, list[RankAndScore | None]], blend: FusionSettings) -> dict[Identity, float]:
+def _scores(places: dict[RecordId, list[RankAndScore | None]], blend: FusionSettings) -> dict[RecordId, float]:
     """The fused scores. `fsum` rounds once, so that no order of the legs matters."""
     k, weights, fsum = blend.k, blend.weights, math.fsum
     return {
@@ -187,7 +186,7 @@ def _scores(places: dict[Identity, list[RankAndScore | None]], blend: FusionSett
     }
 
 
-def _totals(scores: dict[Identity, float]) -> Totals:
+def _totals(scores: dict[RecordId, float]) -> Totals:
     """The same by what is before the last part of a key."""
     totals: Totals = {}
     for (family, key), score in scores.items():
@@ -195,7 +194,7 @@ def _totals(scores: dict[Identity, float]) -> Totals:
     return totals
 
 
-def _identities(totals: Totals) -> list[Identity]:
+def _identities(totals: Totals) -> list[RecordId]:
     return [(family, (*outer, last)) for (family, outer), scores in totals.items() for last in scores]
 
 
@@ -236,7 +235,7 @@ def _first(legs: Sequence[Leg], blend: FusionSettings, created_at: CreatedAt | N
     totals = _totals(_scores(places, blend))
     boosts = _boosts(totals, blend.neighbours)
     totals = _sums(totals, boosts)
-    factors: dict[Identity, float] = {}
+    factors: dict[RecordId, float] = {}
     if blend.recency and created_at:
         factors = _factors(_identities(totals), blend.recency, created_at)
         totals = {
@@ -245,7 +244,7 @@ def _first(legs: Sequence[Leg], blend: FusionSettings, created_at: CreatedAt | N
         }
     nowhere: list[RankAndScore | None] = [None] * len(legs)
 
-    def tell(identity: Identity, score: float) -> Fused:
+    def tell(identity: RecordId, score: float) -> Fused:
         family, key = identity
         boost = boosts.get((family, key[:-1]), {}).get(key[-1], 0.0)
         return Fused(identity, score, tuple(places.get(identity, nowhere)), boost, factors.get(identity, 1.0))
@@ -253,7 +252,7 @@ def _first(legs: Sequence[Leg], blend: FusionSettings, created_at: CreatedAt | N
     return FusedOrder(totals, tell)
 
 
-def _later(legs: Sequence[Leg], low: int, bound: int, blend: FusionSettings, seen: set[Identity]) -> FusedOrder:
+def _later(legs: Sequence[Leg], low: int, bound: int, blend: FusionSettings, seen: set[RecordId]) -> FusedOrder:
     """The tier of the best ranks from behind `low` to `bound`."""
     places = _places(legs, bound)
     new = {
@@ -274,7 +273,7 @@ def _scaled(tier: Sequence[Fused], floor: float) -> Sequence[Fused]:
     return [fused._replace(score=min(floor, fused.score * scale)) for fused in tier]
 
 
-def _factors(identities: Iterable[Identity], half_life: float, created_at: CreatedAt) -> dict[Identity, float]:
+def _factors(identities: Iterable[RecordId], half_life: float, created_at: CreatedAt) -> dict[RecordId, float]:
     """What age leaves of a score, from 1 down to a half. Ages count from the newest of them, so that a search gives
     the same pages whenever they are asked for."""
     times = {identity: created_at(identity) for identity in identities}

@@ -1,4 +1,4 @@
-"""The stretch of a text that shows why it was found, on one line, and where in it the matches are."""
+"""Snippets: the line of a text that shows why it matched, with the matching ranges highlighted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of a record: what of its document is searched, and shown when it is found."""
+"""Text extraction: what of a document is searched, and shown when it is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that tells a moment: one form of ISO 8601, and the microsecond it stands for, the same in Python and in SQL."""
+"""Timestamps: one form of ISO 8601 text, parsed to microseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The choice of a store's tokenizer: made while nothing is there to be searched, or with an index built anew."""
+"""Tokenizer setting: which tokenizer a store uses, chosen while it is empty or together with a rebuild of its index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the index of a store's text is made of: words, the trigrams of words, or both.
+"""Tokenizers: what the text index is made of. Words, the trigrams of words, or both.
 
     words      each word; English ones in their stem
     trigram    each three letters in a row: finds parts of words, other forms of them, and some that are misspelt

@@ -1,4 +1,4 @@
-"""What the SQL backends share: tables for schema and upgrades, statements as text."""
+"""SQL shared by SQLite and PostgreSQL: tables for schema and upgrades, statements as text."""
 
 # The newest schema, as the number of its Alembic revision; `PRAGMA user_version` carries it too.
 REVISION = 6

@@ -1,4 +1,4 @@
-"""Where the SQL of the two engines differs, and only there."""
+"""SQL dialects: where the SQL of the two engines differs, and only there."""
 
 from __future__ import annotations
 

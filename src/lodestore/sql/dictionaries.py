@@ -1,4 +1,4 @@
-"""The statements of trained dictionaries: keeping them, learning from records, packing records again."""
+"""Dictionary statements: SQL that stores compression dictionaries, samples records and repacks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements over many records at once, for PostgreSQL: each parameter is an array, one element a record."""
+"""Bulk statements for PostgreSQL: each parameter is an array, one element a record."""
 
 from __future__ import annotations
 

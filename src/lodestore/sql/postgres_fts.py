@@ -1,4 +1,4 @@
-"""Text search in PostgreSQL: a posting for each record, its words with how often and where, and scores for matches.
+"""Full-text search in PostgreSQL: a posting for each record, with term frequencies and positions, scored by BM25.
 
 A posting is named as its record: family, outer key ('' where there is none) and inner key as text. `version` is that
 of the record it was made of, so what is missing, stale or left over shows by itself; `print` that of the record's body,

@@ -1,4 +1,4 @@
-"""Vectors in PostgreSQL: a table of pgvector's type beside the records, made once that extension is there.
+"""Vector search in PostgreSQL: a table of pgvector's type, created once the extension is there.
 
 A row is named as the record the vector belongs to, and carries the version of the vector's own record. What does not
 fit (a damaged body, too many numbers) has a row without numbers, so that nothing is ever missing. `space` is the number

@@ -1,4 +1,4 @@
-"""Where the files that ship beside the code are found, in a checkout and in an installed wheel."""
+"""Packaged resources: where `schema/` and `migrations/` are, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendering `schema/`: the SQL a reviewer reads, and what an empty store is made from."""
+"""Schema files: renders `schema/`, the SQL a reviewer reads and an empty store is created from."""
 
 from __future__ import annotations
 

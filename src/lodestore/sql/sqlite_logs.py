@@ -1,4 +1,4 @@
-"""Logs as SQLite keeps them: every statement on a log, as text.
+"""Log statements for SQLite: every statement on a log, as text.
 
 One b-tree, clustered by owner and nothing beside it: the id of a row is `owner << 32 | position`, where the owner is
 the small number (`id`) that the owner's table gave it. A row whose `sealed` is a number holds so many messages, at

@@ -1,4 +1,4 @@
-"""Vector search in SQLite: codes of up to 512 vectors in one row, in the order of the numbers of their records.
+"""Vector index tables in SQLite: the codes of up to 512 vectors in one row, ordered by record number.
 
 The number of a record says where it is (see `search`), and the numbers of one owner are one range, so a namespace is a
 range of `packed`; where a collection has parts, or its vectors lie in cells, the index leads to them. A row is named

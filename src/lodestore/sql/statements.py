@@ -1,4 +1,4 @@
-"""Families in, SQL text out: every statement the SQL backends run on records.
+"""Statements: the SQL text of every read and write of records, rendered from their families.
 
 Plain text, made once per shape and kept; `schema/statements.*.sql` show all of them. Parameters are numbered
 so that one value can serve twice. Column order of a row is that of `kernel.Row`: body, version, created_at,

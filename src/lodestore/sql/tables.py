@@ -1,4 +1,4 @@
-"""The catalogue as SQLAlchemy tables: the source of the DDL in `schema/` and of `alembic check`.
+"""Tables: the families as SQLAlchemy tables, the source of the DDL in `schema/` and of `alembic check`.
 
 Never imported on the way of a read or a write, nor by opening an up-to-date store. SQLite's tables differ from
 PostgreSQL's in one thing, `clustered`: there, owners have a number and logs are laid out by it (see `logs`).

@@ -1,4 +1,4 @@
-"""Bringing the schema of one store up to date, by Alembic.
+"""Schema upgrades: brings the schema of one store up to date, by Alembic.
 
 Imported only when a store is older than this lodestore: Alembic and SQLAlchemy cost a third of a second.
 """

@@ -106,7 +106,8 @@ class LocalIndex:
 
     async def _refresh(self, tell: OnCount) -> int:
         """Read the store through, if it has changed; how many records there are."""
-        sequence = await self._backend.sequence()  # first: what is written during the scan moves it
+        can = self._backend.capabilities.commit_sequence
+        sequence = await self._backend.sequence() if can else None  # first: what is written during the scan moves it
         if sequence is not None and sequence == self._sequence:
             return 0
         try:

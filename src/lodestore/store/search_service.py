@@ -14,7 +14,7 @@ from ..core.interface import Document
 from ..core.records import BODY, CREATED_AT, KEY, RecordId, Row
 from ..core.searchable import IndexQuery, Leg, OnCount, Query, Searchable, VectorQuery, VectorSpace
 from ..encoding import json_codec
-from ..errors import EmbeddingError, InvalidInputError
+from ..errors import EmbeddingError, InvalidInputError, UnavailableError
 from ..search import filters, rank_fusion, vectors
 from ..search.filters import Filter
 from ..search.rank_fusion import FusionSettings
@@ -237,7 +237,9 @@ class SearchService:
             await mirror.close()
 
     def _index(self) -> Searchable:
-        if self._backend.index is not None:
+        if self._backend.capabilities.search_index:
+            if self._backend.index is None:
+                raise UnavailableError("the store is not open: await store.initialize() first")
             return self._backend.index
         if self._mirror is None:
             from .local_index import LocalIndex

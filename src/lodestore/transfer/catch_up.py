@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
-from ..core.backend import Snapshot, SupportsSnapshots
+from ..core.backend import Backend, Snapshot
 from ..core.families import STATE, Family
 from ..core.records import KEY, PLACE, VERSION, Copy, Drop, Key, Row, alive
 from .batching import Batch, all_keys, differences
@@ -22,9 +22,9 @@ _TRIES = 3  # of a round after which the target is other than it was made
 
 
 class SnapshotChain:
-    """The moments of a source that are held, oldest first."""
+    """The snapshots of a source that are held, oldest first."""
 
-    def __init__(self, source: object) -> None:
+    def __init__(self, source: Backend) -> None:
         self._source = source
         self._held: list[AbstractAsyncContextManager[Snapshot]] = []
 
@@ -38,8 +38,7 @@ class SnapshotChain:
             await self.forget()
 
     async def next(self) -> Snapshot:
-        """The store as it stands now; only of a source that is `SupportsSnapshots`."""
-        assert isinstance(self._source, SupportsSnapshots)
+        """The store as it stands now; only of a source with snapshots."""
         held = self._source.snapshot()
         moment = await held.__aenter__()
         self._held.append(held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.backend import Backend, RecordReader
@@ -12,9 +12,8 @@ from ..errors import InvalidInputError
 from .batching import Apply, Batch, all_keys, differences, is_empty
 from .comparison import ExactComparison, MergeComparison, RecordComparison, Verdict
 from .migration_lock import MigrationLock
-from .report import MAX_LISTED, FamilyReport, MigrationReport, Tally
+from .report import MAX_LISTED, FamilyReport, MigrationReport, Progress, Tally
 
-Progress = Callable[[int, "int | None", str], None]
 LOOKED_UP = 64  # keys looked for on the other side at once; their bodies come too
 _NAMED = 3  # strangers in a message
 

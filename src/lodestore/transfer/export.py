@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -27,11 +27,10 @@ from ..core.families import CATALOGUE, CONVERSATION, FAMILIES, RAW_MESSAGE, RESE
 from ..core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, PLACE, WRITTEN_AT, Page, Row
 from ..encoding.json_codec import loads
 from ..errors import InvalidInputError, StorageFullError, UnavailableError
+from .report import Progress
 
 FORMATS = ("lodestore", "openai-jsonl")
 HEADER = b'{"lodestore":"export","version":1}\n'
-
-Progress = Callable[[int, "int | None", str], None]
 
 
 @dataclass(slots=True)

@@ -11,14 +11,14 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from ..core.backend import Backend, SupportsSnapshots
+from ..core.backend import Backend
 from ..core.families import CATALOGUE, FAMILIES, Family
 from ..errors import InvalidInputError
 from .batching import is_empty
 from .catch_up import SnapshotChain, catch_up
-from .copy_pass import CopyJob, CopyPass, Progress, check_strangers
+from .copy_pass import CopyJob, CopyPass, check_strangers
 from .migration_lock import MigrationLock, migration_record
-from .report import MigrationReport
+from .report import MigrationReport, Progress
 
 Merge = Literal["skip", "overwrite", "fail"]
 MERGES = ("skip", "overwrite", "fail")
@@ -60,7 +60,7 @@ async def migrate(
     report = MigrationReport(dry_run=dry_run, merge=merge)
     total = await _total(source, families, now) if progress else None
     async with SnapshotChain(source) as moments:
-        moment = await moments.next() if isinstance(source, SupportsSnapshots) else None
+        moment = await moments.next() if source.capabilities.snapshots else None
         report.as_of = moment.sequence if moment else None
         about = {"families": [family.name for family in chosen], "origin": origin}
         held = MigrationLock(target, about, report.as_of, strangers=drop_strangers)
@@ -81,7 +81,8 @@ async def _check(source: Backend, target: Backend, merge: str | None) -> None:
         raise InvalidInputError(f"merge: {merge!r} is none of {', '.join(MERGES)}")
     if source is target:
         raise InvalidInputError("source and target are one store")
-    if await source.identity() is not None and await source.identity() == await target.identity():
+    both = source.capabilities.identity and target.capabilities.identity
+    if both and await source.identity() == await target.identity():
         raise InvalidInputError("source and target are one store, by two names")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -10,6 +11,9 @@ import orjson
 
 from ..core.families import Family
 from ..core.records import BODY, CREATED_AT, KEY, Row
+
+# Told what was done so far, of how much where that is known, and what is being done.
+Progress = Callable[[int, "int | None", str], None]
 
 MAX_LISTED = 1_000  # conflicts named in a report; a store of nothing else must not fill the memory
 _MODULUS = 2**256

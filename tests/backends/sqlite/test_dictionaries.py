@@ -336,7 +336,7 @@ class TestRepacking:
         run(lambda store: store.append_raw_messages("c", messages(1000)), path, dictionaries=False)
 
         async def work(store: Store) -> None:
-            hot, drops = backend(store).hot, 0
+            hot, drops = backend(store).cache, 0
             assert hot is not None
             forget = hot.drop
 

@@ -155,7 +155,7 @@ class TestBound:
 class TestBeside:
     def test_the_tier_forgets_what_goes_and_keeps_what_stays(self, tmp_path: Path, limit: int) -> None:
         async def work(store: Store) -> None:
-            hot = backend(store).hot
+            hot = backend(store).cache
             assert hot is not None
             for n in range(400):
                 await store.store_cache_entry(f"k{n}", entry(n))

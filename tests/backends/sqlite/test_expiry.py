@@ -166,8 +166,8 @@ def test_the_tier_outlives_it(tmp_path: Path) -> None:
         writer = backend(store)._writer
         await until(lambda: writer._connection.total_changes > 4)
         assert await store.load_cache_entry("long") == {"n": 1}
-        assert kernel.hot is not None
-        assert "long" in kernel.hot._recent
+        assert kernel.cache is not None
+        assert "long" in kernel.cache._recent
         assert await store.sql("SELECT cache_key FROM cache") == [{"cache_key": "long"}]
 
     on(kernel, work)

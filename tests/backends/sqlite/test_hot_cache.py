@@ -37,7 +37,7 @@ A_LONG_TURN = 60_000.0  # milliseconds: no test has a turn that long
 
 
 def hot(store: Store) -> HotCache:
-    found = backend(store).hot
+    found = backend(store).cache
     assert found is not None
     return found
 
@@ -189,7 +189,7 @@ class TestValues:
 
     def test_it_can_be_off(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
-            assert backend(store).hot is None
+            assert backend(store).cache is None
             await store.store_cache_entry("k", {"v": 1})
             assert await store.load_cache_entries(["k", "x"]) == {"k": {"v": 1}}
             assert await store.load_cache_entry("k") == {"v": 1}

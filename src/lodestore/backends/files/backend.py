@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from ...core.backend import PORTION, Backend, Vitals
+from ...core.backend import PORTION, Backend, Capabilities, Vitals
 from ...core.families import Family
 from ...core.records import Key, Page, Row, Write
 from ...errors import InvalidInputError
@@ -25,6 +25,7 @@ class FileBackend(Backend):
     """
 
     name = "file"
+    capabilities = Capabilities(commit_sequence=True, backup=True, file_versions=True)
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""PostgreSQL, for several processes on several machines: a pool, one writer a handle, single statements to read."""
+"""PostgreSQL backend: a connection pool, one group-commit queue a handle, single statements to read."""
 
 from .backend import PostgresBackend
 

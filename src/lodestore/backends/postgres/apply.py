@@ -1,4 +1,4 @@
-"""Writes as values, carried out by a handful of statements however many they are.
+"""Applying a batch in PostgreSQL: a handful of statements, however many writes there are.
 
 A batch is cut into runs. Of each, first its drops go; then what its writes must know is asked, a question for each
 family; then the rows they make are stored, a statement for each family and way of storing. A run ends before a drop

@@ -1,4 +1,4 @@
-"""PostgreSQL as a kernel backend: writes in one lane, each read a single statement on any connection."""
+"""PostgreSQL backend: writes in one queue, each read a single statement on any connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...core.backend import Backend, Vitals
+from ...core.backend import Backend, Capabilities, Vitals
 from ...core.families import FAMILIES, Family
 from ...core.records import Key, Page, Row, Write
 from ...encoding.dictionary_training import FIRST, DictionaryTrainer
@@ -39,6 +39,7 @@ class PostgresBackend(Backend):
     """
 
     name = "postgres"
+    capabilities = Capabilities(commit_sequence=True, identity=True, search_index=True)
 
     def __init__(
         self,

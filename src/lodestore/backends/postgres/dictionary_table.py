@@ -1,4 +1,4 @@
-"""Trained dictionaries of a PostgreSQL store: kept in their table, and old bodies packed again with them."""
+"""Dictionary table in PostgreSQL: trained dictionaries, and old bodies repacked with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections by asyncpg, and the one place that renames its errors.
+"""PostgreSQL driver: connections by asyncpg, and the one place that translates its errors.
 
 No message or repr here carries the URL: it may hold a password.
 """

@@ -1,4 +1,4 @@
-"""Search in PostgreSQL: postings and vectors are read as of one moment, and made when a store is first searched.
+"""Search index in PostgreSQL: postings and vectors, read in one snapshot and built when a store is first searched.
 
 What keeps them in line with the records is in `indexer`: it happens in the transaction of each write, so a search has
 nothing to catch up with. Only the first one has, and one after `reindex`: it walks the records in short transactions,

@@ -1,4 +1,4 @@
-"""Keeping the index of text and vectors in line with the records: in the transaction that writes them.
+"""Indexer: keeps text and vectors of the index in line with the records, in the transaction that writes them.
 
 A store that nobody has searched yet sleeps: the row of `store`, which every write reads as it takes its turn, says so,
 and nothing is added. Once awake each group of writes adds a statement for each family that it stores into, and one for

@@ -1,4 +1,4 @@
-"""What is near to a vector: by pgvector, exactly or through an HNSW index; or without it, read and compared here."""
+"""k-NN in PostgreSQL: by pgvector, exactly or through an HNSW index; without it, read and compared here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps a PostgreSQL store well: sweeping, counting, verifying, and what its operator should know."""
+"""Maintenance of a PostgreSQL store: expiry, counts, verification, and warnings for its operator."""
 
 from __future__ import annotations
 

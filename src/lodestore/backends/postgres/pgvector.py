@@ -1,4 +1,4 @@
-"""The extension pgvector: whether a database has it, getting it, and the table and indexes that need it."""
+"""pgvector: whether a database has the extension, installing it, and the table and indexes that need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few connections, taken in turn: waiting has an end, and what has gone stale is never handed out."""
+"""Connection pool: waiting has a limit, and a stale connection is never handed out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a store in a namespace (a schema) of a database, and telling a store from anything else there."""
+"""Store schema: creates a store in a namespace (a schema) of a database, and tells one from other tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A write that is one statement by itself; and rows unpacked."""
+"""Single put: a write that is one statement by itself; and rows unpacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of writes makes of the records it touches, worked out here so that the server stores it at once.
+"""Write batch: what a run of writes makes of the rows it touches, computed here and stored at once.
 
 A draft knows of the server's records only what it was told before the first write: it holds while nobody else writes,
 which is what holding the row of `store` is for. Drops are no business of a draft.

@@ -1,4 +1,4 @@
-"""A store on a Redis or Valkey server, 7.0 or newer, alone or in a cluster."""
+"""Redis backend: a store on a Redis or Valkey server, 7.0 or newer, alone or in a cluster."""
 
 from __future__ import annotations
 

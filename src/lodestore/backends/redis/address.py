@@ -1,4 +1,4 @@
-"""From a URL to connections: where the servers are and how to speak to them. Passwords stay in here."""
+"""Redis addresses: from a URL to connections. Passwords stay in here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store on a Redis or Valkey server: one script call for every batch, no SCAN anywhere."""
+"""Redis backend: one script call for every batch, and no SCAN anywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core.backend import Backend, Vitals
+from ...core.backend import Backend, Capabilities, Vitals
 from ...core.families import FAMILIES, Family
 from ...core.records import Key, Page, Put, Row, Write, alive, conflict
 from ...encoding.dictionaries import damaged
@@ -34,6 +34,7 @@ class RedisBackend(Backend):
     """
 
     name = "redis"
+    capabilities = Capabilities(commit_sequence=True, identity=True)
 
     def __init__(
         self,
@@ -102,9 +103,10 @@ class RedisBackend(Backend):
         finally:
             await door.close()
 
-    async def identity(self) -> str | None:
-        run = await run_of(self._opened())
-        return None if run is None else f"{run} {self._address.db} {self._tag}"
+    async def identity(self) -> str:
+        # Who may not ask for the server's own name is told by how the server was reached.
+        server = await run_of(self._opened()) or str(self._address.seeds)
+        return f"{server} {self._address.db} {self._tag}"
 
     def _opened(self) -> Client:
         if self._door is None:

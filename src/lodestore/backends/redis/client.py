@@ -1,4 +1,4 @@
-"""Questions to the server and their answers: a few connections, made when needed, and patience before sending."""
+"""Redis client: a small connection pool, retries before a request is sent, and none after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trained dictionaries of a Redis store: kept in a hash beside the records, and old bodies packed again with them.
+"""Dictionary table in Redis: trained dictionaries in a hash beside the records, and old bodies repacked with them.
 
 <tag>:d   hash   number -> family, a space, bytes covered, a line feed, the dictionary as it is kept
 """

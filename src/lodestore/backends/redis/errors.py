@@ -1,4 +1,4 @@
-"""The one point where what the driver and the server say becomes an error of lodestore."""
+"""Redis errors: the one place where errors of driver and server become errors of lodestore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a server may forget what it has acknowledged."""
+"""Redis health: whether a server may forget what it has acknowledged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much one request may hold: found out before it is sent, since a server hangs up on what is too large."""
+"""Request limits: how much one request may hold. Checked before sending, since a server hangs up on more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripts the server runs, with the catalogue written in front of them."""
+"""Lua scripts: what the server runs, with the families written in front."""
 
 from __future__ import annotations
 

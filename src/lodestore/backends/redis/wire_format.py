@@ -1,4 +1,4 @@
-"""Between writes, pages and rows on this side and the words and bytes the server is given and gives back."""
+"""Wire format: writes, pages and rows as the words and bytes a Redis server takes and gives back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The core and the default: one SQLite file in WAL mode, one writer, reads on the event loop."""
+"""SQLite backend, the core and the default: one file in WAL mode, one writer, reads on the event loop."""
 
 from .backend import SQLiteBackend
 

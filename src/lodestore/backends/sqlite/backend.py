@@ -1,4 +1,4 @@
-"""SQLite as a kernel backend: writes to the one writer, point reads on the loop, the rest in a reader's thread."""
+"""SQLite backend: writes by group commit, point reads on the event loop, other reads in a reader thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...core.backend import PORTION, Backend, Vitals
+from ...core.backend import PORTION, Backend, Capabilities, Vitals
 from ...core.families import CACHE, FAMILIES, Family
 from ...core.records import Key, Page, Row, Write, following
 from ...encoding.dictionary_training import DictionaryTrainer
@@ -49,7 +49,8 @@ class SQLiteBackend(Backend):
     """
 
     name = "sqlite"
-    hot: HotCache | None = None
+    capabilities = Capabilities(snapshots=True, sql=True, backup=True, search_index=True, read_cache=True)
+    cache: HotCache | None = None
     index: SQLiteIndex | None = None
 
     def __init__(
@@ -96,8 +97,8 @@ class SQLiteBackend(Backend):
         writing, power = self._connections.writing, self._durability == "power"
         run = driver.cursor(writing.connection, self._packer)
         if self._hot_bytes:
-            self.hot = HotCache(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
-        self._writer = GroupCommit(run, writing.post, self._identity.check, power=power, hot=self.hot)
+            self.cache = HotCache(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
+        self._writer = GroupCommit(run, writing.post, self._identity.check, power=power, hot=self.cache)
         self._bound: Evictor | None = None
         if limit := self._max_cache_bytes:
             self._bound = Evictor(limit, lambda: operations.size(self.path), self._scanning, self._writer)
@@ -117,7 +118,7 @@ class SQLiteBackend(Backend):
         async with self._turns.turn():
             if self._turns.open:
                 self._check()
-                self.hot = None
+                self.cache = None
                 endings = [self._index.stop, *([] if self._bound is None else [self._bound.stop])]
                 await self._turns.finish(self._connections.close(*endings, self.trainer.close, self._writer.drain))
 
@@ -133,7 +134,7 @@ class SQLiteBackend(Backend):
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         self._check()
-        hot = self.hot if family is CACHE else None
+        hot = self.cache if family is CACHE else None
         if len(keys) > SHORT_PAGE:
             return await self._fetch_many(hot, family, keys)
         try:
@@ -167,7 +168,7 @@ class SQLiteBackend(Backend):
         if page.prefix and (short or page.limit is None):
             read, run = reads.bodies if short else reads.few_bodies, self._reading
             with driver.renaming("reading"):
-                found = read(run, page) if self.hot is None else self.hot.through(run, read, page)
+                found = read(run, page) if self.cache is None else self.cache.through(run, read, page)
             if found is not None:
                 return found
         return await self._page(reads.bodies, page)

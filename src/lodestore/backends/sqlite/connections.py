@@ -1,4 +1,4 @@
-"""The connections of one handle: one writes, one reads on the event loop, the others read in threads of their own."""
+"""Connections of one handle: one writes, one reads on the event loop, the others read in threads of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store as it stood after one commit, for whoever reads long while others write."""
+"""Snapshot: the store as of one commit, for long reads while others write."""
 
 from __future__ import annotations
 

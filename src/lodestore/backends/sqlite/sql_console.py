@@ -1,4 +1,4 @@
-"""SQL as a door: one reading statement over the real tables and over friendly views, and nothing else.
+"""SQL console: one read-only statement over the tables and over friendly views, and nothing else.
 
 The tables keep packed bodies, messages sealed into chunks, and times in milliseconds. The views, made per connection
 and so never part of the schema, show records, JSON and ISO times. `unpack(body)` turns a packed body into its JSON

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from ...core.backend import Backend
 from ...errors import CorruptError, InvalidInputError
+from ..report import Progress
 from . import chatgpt, claude, claude_code, connectome_db, connectome_tree, lodestore_jsonl, openai_jsonl, typingcloud
 from .apply import BundleWriter, ImportReport, body_of
 from .detect import detect
 from .records import BrokenRecord, Bundle, ImportSource, Item
-
-Progress = Callable[[int, "int | None", str], None]
 
 _READERS: dict[str, Callable[[ImportSource], Iterator[Item]]] = {
     "openai-jsonl": openai_jsonl.read,

@@ -1,4 +1,4 @@
-"""Whether what this process holds of the file is still true, by the commit sequence.
+"""Cache coherence: whether what this process holds of the file is still true, by the commit sequence.
 
 The row `store` counts the commits of every handle and process (`commits`). What is held is what the file held when
 that number was `seen`. Three things keep it so:

@@ -1,4 +1,4 @@
-"""The hot tier: cache documents and the ends of logs in this process, in front of the file; `watch` keeps them true.
+"""Hot cache: cache documents and log tails held in this process, in front of the file; `coherence` keeps them true.
 
 Values are kept as atoms, which the garbage collector does not visit: packed-away bytes, or a dict of plain values.
 """

@@ -1,4 +1,4 @@
-"""The end of a log as JSON text, so that a conversation is loaded again by one call of the parser.
+"""Log tail: the end of a log as JSON text, so that loading a conversation again is one call of the parser.
 
 What an agent does at each step is to append a message and to read the conversation: here the message is added to a
 text that is there already.

@@ -1,4 +1,4 @@
-"""Recently used entries, bounded by bytes, in two generations.
+"""LRU cache: recently used entries, bounded by bytes, in two generations.
 
 What is put or used joins the young generation; when that is about to hold more than half of the bound it becomes the
 old one, and what was old is forgotten. A use of a young entry, which nearly every use is, moves nothing: no list of all

@@ -1,4 +1,4 @@
-"""The one SQLite library, the one place that connects, the one place that renames its errors.
+"""SQLite driver: the one library, the one place that connects, the one place that translates its errors.
 
 Everything lodestore does to a file goes through this driver, Alembic included: two SQLite libraries on one file in
 one process drop each other's locks and lose acknowledged data. For the same reason nothing here or elsewhere ever

@@ -1,4 +1,4 @@
-"""Making a store and opening one: a file appears whole or not at all, and nothing else is taken for one.
+"""Store file: creating and opening one. A file appears whole or not at all, and no other file is taken for one.
 
 A new store is built under a temporary name, synced, and linked to its own name in one step that fails if the name is
 taken. So a power cut leaves no half-made store, and of several processes that create at once exactly one wins while

@@ -1,4 +1,4 @@
-"""Sealing: messages become chunks, in short transactions between other writes.
+"""Log compaction: messages become chunks, in short transactions between other writes.
 
 A walk goes once over a log family in the order of its rows. Messages that follow one another without a gap are
 gathered into chunks; a chunk that is not full takes in the rows right after it. A walk that is cut off leaves whole

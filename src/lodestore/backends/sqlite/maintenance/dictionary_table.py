@@ -1,4 +1,4 @@
-"""Trained dictionaries of a SQLite store: kept in their table, and old bodies packed again with them."""
+"""Dictionary table in SQLite: trained dictionaries, and old bodies repacked with them."""
 
 from __future__ import annotations
 

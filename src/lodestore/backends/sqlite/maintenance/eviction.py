@@ -1,4 +1,4 @@
-"""A bound on the stored cache: looked at now and then, away from the writes, and kept by dropping entries in steps.
+"""Cache eviction: keeps the stored cache below a bound, by dropping entries in short steps away from the writes.
 
 Exact counts read the whole table, so they are rare: only when this handle has written a tenth of the bound since the
 last one, or what was left of it. Until the count the cache may stand above the bound by as much, for each handle that

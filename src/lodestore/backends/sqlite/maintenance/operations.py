@@ -1,4 +1,4 @@
-"""What keeps a SQLite store well: sweeping, verifying, copying, giving space back."""
+"""Maintenance operations: expiry, verification, backup, giving space back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies on their way into the file and out of it; a broken one is reported by the name of its record.
+"""Body I/O: bodies packed on the way into the file, unpacked on the way out; a corrupt one is named by its record.
 
 `run` is the cursor a body comes from or goes to; it carries the packer of the store. A dictionary that another process
 has trained since is taken from its table on the way.

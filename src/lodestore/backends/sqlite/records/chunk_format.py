@@ -1,4 +1,4 @@
-"""Chunks: messages that follow one another, sealed into one body, as JSON lines.
+"""Chunk format: consecutive messages compacted into one body, as JSON lines.
 
 The first line has three lists: versions, times of creation, and how much later each was written; in the first two each
 number but the first counts from the one before, for what hardly changes takes no space once compressed. The other

@@ -1,4 +1,4 @@
-"""Pages of logs, with no seam between messages in rows and messages in chunks.
+"""Log reader: pages of logs, with no seam between messages in rows and messages in chunks.
 
 A page is read by one statement, so it is of one moment even while another process seals.
 """

@@ -1,4 +1,4 @@
-"""Writes on logs, carried out inside a transaction.
+"""Log writer: writes on logs, executed inside a transaction.
 
 A write that touches a message inside a chunk takes the chunk apart first, in the same transaction.
 """

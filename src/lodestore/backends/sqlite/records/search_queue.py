@@ -1,4 +1,4 @@
-"""What a write leaves for the index of text, in its own transaction: the numbers of the records it touched.
+"""Search queue: the record numbers a write leaves for the indexer, in its own transaction.
 
 See `indexing` for who takes them out of the queue again.
 """

@@ -1,4 +1,4 @@
-"""Writes as values, carried out inside a transaction; and pages read.
+"""Record writes: Put, Append, Copy and Drop, executed inside a transaction.
 
 `run` is a cursor that is used again and again: a fresh one for each statement costs a fifth of a short one. It
 carries the packer of the store.

@@ -1,4 +1,4 @@
-"""Search over the index of text and vectors, and keeping that index up with what is written.
+"""Search index: searches, and the upkeep that brings the index in line with what is written.
 
 Whoever searches takes out first what stands in the queue, in the writer's thread, so what was committed before, by
 any handle or process, is found. So that little stands there, the same is done when nothing has been written for a

@@ -1,4 +1,4 @@
-"""Bringing the index of text in line with the records: what writes leave in the queue, and taking it out again.
+"""Indexer: takes what writes left in the queue into the index.
 
 A write says in its own transaction which numbers it touched (`sql/search.py`), a statement of a few microseconds; an
 FTS5 insert there would cost more than the message. A step, later, takes some of the queue in one transaction: what was

@@ -1,4 +1,4 @@
-"""Cells for namespaces of very many vectors: trained beside the use of the store, swapped in by one transaction."""
+"""IVF maintenance: cells for very large namespaces, trained in the background, swapped in by one transaction."""
 
 from __future__ import annotations
 

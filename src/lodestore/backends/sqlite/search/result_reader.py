@@ -1,4 +1,4 @@
-"""What a search reads, as of one moment: matches as rows, or what text and vectors find as names of records."""
+"""Result reader: the matches of a search in one snapshot, as rows or as record ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an index is to look: the ranges of numbers that a search is about, and what is near in them."""
+"""Rowid ranges: the record numbers a search is about, and the k-NN and full-text queries over them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking into the index: few vectors on the event loop, the rest in a reader's thread, each as of one moment."""
+"""Searcher: few vectors on the event loop, the rest in a reader thread, each search in one snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors in SQLite: what the packed index takes in of the records in a stretch, and what of it is near."""
+"""Vector records: which vectors of the records the packed index holds, and k-NN over them."""
 
 from __future__ import annotations
 

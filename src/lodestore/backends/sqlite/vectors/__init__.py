@@ -1,4 +1,4 @@
-"""The packed index of vectors: int8 codes in blobs of SQLite, scanned whole and made exact by the vectors themselves.
+"""Packed vector index: int8 codes in SQLite blobs, scanned whole and made exact by the vectors themselves.
 
 It works on any cursor of SQLite whose schema has the tables of `sql/vectors.py`, and knows nothing of stores: a vector
 has the number of its record, by which it is filtered, and the id of the row that holds its floats. Whatever it says is

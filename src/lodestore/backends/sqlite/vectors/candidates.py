@@ -1,4 +1,4 @@
-"""Vectors on their way to an answer: those that a scan comes upon, and of them the best."""
+"""Candidates: vectors a scan comes upon, and the top k of them."""
 
 from __future__ import annotations
 

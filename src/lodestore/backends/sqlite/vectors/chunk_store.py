@@ -1,4 +1,4 @@
-"""Chunks of the packed index: put in, joined, taken out.
+"""Chunk store: chunks of the packed index, inserted, merged and removed.
 
 What is added makes a chunk of its own. When a place has more than a few that are not full, those of like size are
 joined, as in a log-structured merge tree: a vector is rewritten a few times until its chunk is full, and a search never

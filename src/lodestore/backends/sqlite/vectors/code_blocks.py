@@ -1,4 +1,4 @@
-"""Up to any number of coded vectors in memory, and the three blobs that a chunk of them is on disk.
+"""Code blocks: quantized vectors in memory, and the three blobs that a chunk of them is on disk.
 
     numbers   int64 each, ascending
     head      the ids of the rows, int64 each, then scale, residual and length, float32 each (see `codes`)

@@ -1,4 +1,4 @@
-"""What searches lately read of the index, decoded, for as long as its chunks stand.
+"""Code cache: chunks that searches lately read, decoded, for as long as they stand.
 
 A search among some thousand vectors is mostly reading and taking apart a few chunks. Each row has a stamp that no other
 row ever had, so which of them still stand is told in the transaction of the search, whoever wrote since, and only what

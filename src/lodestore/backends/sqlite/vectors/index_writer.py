@@ -1,4 +1,4 @@
-"""Writing the packed index: vectors that are added, and ranges of numbers that are forgotten.
+"""Index writer: adds vectors to the packed index and removes ranges of record numbers.
 
 Everything happens in the transaction of the caller.
 """

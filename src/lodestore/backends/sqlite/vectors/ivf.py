@@ -1,4 +1,4 @@
-"""Cells of a namespace with very many vectors: each vector lies in the cell whose centre is nearest to it.
+"""IVF (inverted file): each vector of a very large namespace lies in the cell whose centroid is nearest.
 
 A search then reads the cells nearest to its query first, and the others when it is asked for more (an inverted file).
 """

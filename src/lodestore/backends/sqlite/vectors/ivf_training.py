@@ -1,4 +1,4 @@
-"""Making the cells of a namespace that has grown large, beside its use: sampled, trained, and swapped in at once."""
+"""IVF training: the k-means cells of a large namespace, trained beside its use and swapped in at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nearest vectors, best first, to the very end, exactly: the threshold algorithm over bounds from the codes.
+"""k-NN: the nearest vectors in exact order, by the threshold algorithm over bounds from the codes.
 
 Every vector has a bound that its score cannot exceed (`bounds`). The vectors are scored by their floats in the order of
 their bounds, a few at a time; what scores above the bound of the last of them is better than all that follow. So the

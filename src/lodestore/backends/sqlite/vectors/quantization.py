@@ -1,4 +1,4 @@
-"""Vectors as whole numbers from -127 to 127 with a factor each, how far off they are, and their dot products."""
+"""Quantization: vectors as int8 codes with a scale each, their error, and their dot products."""
 
 from __future__ import annotations
 

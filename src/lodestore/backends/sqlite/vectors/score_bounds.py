@@ -1,4 +1,4 @@
-"""How near a vector can be at most, by its codes.
+"""Score bounds: the highest score a vector can have, judged by its codes.
 
 With x = s c + r for the scale s, the codes c and what they are off, r, and the same for the query q, the dot product is
 s s' (c . c') + r' . s c + q . r, and of the last two terms no more is known, by Cauchy and Schwarz, than that they are

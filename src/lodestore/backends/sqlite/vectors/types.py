@@ -1,4 +1,4 @@
-"""What vectors are compared in, and what of them the index takes."""
+"""Vector index types: what vectors are compared in, and what the index takes of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the packed index has what it should, and nothing else."""
+"""Verification of the packed index: whether it holds what it should, and nothing else."""
 
 from __future__ import annotations
 

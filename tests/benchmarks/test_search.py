@@ -153,7 +153,7 @@ class TestParts:
 
     def test_what_is_clocked_is_there_and_left_as_it_was(self) -> None:
         def found() -> list[Any]:
-            return [getattr(search_text._owner(place), name) for place, name in search_text.PARTS.values()]
+            return [getattr(owner, name) for owner, name in search_text.PARTS.values()]
 
         before = found()
         with search_text._clocked():

@@ -161,6 +161,7 @@ class TestParts:
         assert found() == before
 
 
+@pytest.mark.slow
 def test_the_light_form_measures_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SAMPLE", 10)
     data = Data(standin_only=True)

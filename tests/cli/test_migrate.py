@@ -18,11 +18,14 @@ from lodestore.core.families import CACHE, FAMILIES, MEMORY, RAW_MESSAGE, STATE,
 from lodestore.core.records import VERSION, Append, Page, Put, Row, Write
 from lodestore.encoding.json_codec import encode
 from tests.cli.test_commands import CANARY, Answer, fill, on_terminal, process, url_at
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import python
 from tests.support.stores import Stores
 
 # Fifty for the long form; a round is mostly the start of Python.
-KILLS = int(os.environ.get("LODESTORE_KILLS", "6"))
+KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(6, 2)))
+SLOWER = [("file", 60), ("redis", 600), ("postgres", 200)]
+TARGETS = [("sqlite", 1200), *(pytest.param(*given, marks=pytest.mark.slow) for given in SLOWER)]
 SOURCE = Path(lodestore.__file__).parents[1]
 
 
@@ -86,7 +89,9 @@ def steps(child: subprocess.Popen[bytes]) -> int:
     return child.communicate()[0].count(b"step\n")
 
 
-@pytest.mark.parametrize(("kind", "size"), [("sqlite", 1200), ("file", 60), ("redis", 600), ("postgres", 200)])
+@pytest.mark.parametrize(
+    ("kind", "size"), [("sqlite", 1200), *(pytest.param(*given, marks=pytest.mark.slow) for given in SLOWER)]
+)
 def test_killed_at_any_moment_and_resumed(tmp_path: Path, stores: Stores, kind: str, size: int) -> None:
     source, target = url_at("sqlite", tmp_path / "a.db"), stores.url(kind)
     fill_much(source, size)
@@ -283,6 +288,7 @@ class TestTheCommand:
         assert "Traceback" not in text
 
 
+@pytest.mark.slow
 def test_peak_memory_stays_low(tmp_path: Path) -> None:
     source = url_at("sqlite", tmp_path / "a")
 
@@ -309,6 +315,7 @@ def peak(*words: str) -> int:
     return int(shown)
 
 
+@pytest.mark.slow
 class TestKeys:
     def test_from_plain_to_encrypted_and_back(self, tmp_path: Path) -> None:
         a, b, c, d = (url_at("sqlite", tmp_path / name) for name in "abcd")

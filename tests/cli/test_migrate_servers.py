@@ -17,6 +17,8 @@ from tests.cli.test_migrate import fill_much, holds, stepping, steps
 from tests.support import postgres_server, servers
 from tests.support.stores import Stores
 
+pytestmark = pytest.mark.slow
+
 WAY = ("postgres", "redis", "file", "sqlite")
 
 

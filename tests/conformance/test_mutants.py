@@ -36,6 +36,8 @@ from lodestore.search import tokenizers
 from lodestore.sql import sqlite_fts, sqlite_logs, statements
 from lodestore.store import shadow
 
+pytestmark = pytest.mark.slow
+
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
 

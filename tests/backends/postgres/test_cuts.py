@@ -23,6 +23,8 @@ from tests.support import postgres_server
 from tests.support.postgres_server import Server
 from tests.support.servers import Proxy, wait_for
 
+pytestmark = pytest.mark.slow
+
 NOW = 1000
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "deadlock_timeout=200ms")
 OURS = "FROM pg_stat_activity WHERE application_name = 'lodestore'"

@@ -208,6 +208,7 @@ def _fail_times(place: Place, state: str, times: int) -> None:
     )
 
 
+@pytest.mark.slow
 class TestServerGoes:
     def test_nothing_acknowledged_is_lost_when_it_is_killed(self) -> None:
         async def work(handle: PostgresBackend) -> None:

@@ -142,6 +142,7 @@ async def until_it_writes(backend: RedisBackend, name: str) -> None:
         await asyncio.sleep(0.1)
 
 
+@pytest.mark.slow
 class TestFailover:
     def test_a_master_is_killed_and_its_replica_promoted(self) -> None:
         async def work(backend: RedisBackend) -> None:

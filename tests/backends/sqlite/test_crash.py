@@ -18,10 +18,11 @@ from lodestore.encoding.packer import Packer
 from lodestore.errors import CorruptError
 from lodestore.store.store import Store
 from tests.support.killing import kill_after
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import python, run
 
 # A round takes a third of a second, nearly all of it starting Python; LODESTORE_KILLS=200 runs the long form.
-KILLS = int(os.environ.get("LODESTORE_KILLS", "25"))
+KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(25, 5)))
 
 WRITER = textwrap.dedent("""
     import asyncio, os, random, sys, lodestore

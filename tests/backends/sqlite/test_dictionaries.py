@@ -25,10 +25,11 @@ from lodestore.encoding.dictionaries import Dictionary, compress_dictionary, ope
 from lodestore.errors import CorruptError, StorageFullError
 from lodestore.store.store import Store
 from tests.support.killing import kill_after
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import backend, python, run
 
 WORDS = ["flight", "seat", "refund", "policy", "booking", "agent", "user", "order", "payment", "card", "insurance"]
-KILLS = int(os.environ.get("LODESTORE_KILLS", "8"))
+KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(8, 3)))
 
 
 def messages(count: int, start: int = 0, kind: str = "assistant") -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from lodestore.core.records import Append, Copy, Drop, Page, Put, Row, Write
 from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from tests.support.rival_writer import add_message, board
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import backend, run
 
 KEYS = 40
@@ -636,7 +637,7 @@ def stress(folder: Path, enough: Callable[[Watch], bool], **settings: Any) -> Wa
 
 def test_no_stale_read_beside_another_process(tmp_path: Path) -> None:
     """LODESTORE_COHERENCE gives the commits of the other process to watch; a read is checked against each."""
-    commits = int(os.environ.get("LODESTORE_COHERENCE", "1500"))
+    commits = int(os.environ.get("LODESTORE_COHERENCE", scaled(1500, 300)))
 
     def enough(watch: Watch) -> bool:
         return max(watch.published) > commits and watch.reads - watch.misses > 10_000 and watch.own > 30

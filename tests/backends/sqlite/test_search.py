@@ -28,10 +28,11 @@ from lodestore.sql import sqlite_fts as sql
 from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
 from tests.support.killing import kill_after
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import backend, python, run, trace
 from tests.support.waiting import until
 
-KILLS = int(os.environ.get("LODESTORE_KILLS", "12"))
+KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(12, 3)))
 FROZEN = Path(__file__).parents[2] / "frozen" / "store-0001.db"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..config import registry
 from ..core.backend import Backend, Vitals
 from ..core.families import FAMILIES
+from ..core.os_support import remove, sync_folder
 from ..core.records import Copy, Page
 from ..errors import CorruptError, InvalidInputError, UnavailableError
 from . import NO, Negative, output
@@ -94,7 +95,7 @@ async def _publish(arguments: Namespace, backup: Backend, scheme: str, target: P
         records = await _copied(backup, made(scheme, draft, settings))
         aside = _move_aside(target)
         _name(draft, target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise UnavailableError(f"cannot restore to {target}: {error.strerror or error}") from error
     finally:
@@ -164,17 +165,7 @@ def _remove(draft: Path) -> None:
     if draft.is_dir():
         shutil.rmtree(draft)
     for tail in ("", *_SIDES):
-        draft.with_name(draft.name + tail).unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "nt":  # no such thing there
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        remove(draft.with_name(draft.name + tail))
 
 
 def _tell(arguments: Namespace, found: dict[str, object]) -> None:

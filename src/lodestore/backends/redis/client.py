@@ -241,7 +241,7 @@ async def _refuse_replica(connection: AbstractConnection) -> None:
 
 
 async def _is_fresh(connection: AbstractConnection) -> bool:
-    try:
-        return connection.is_connected and not await connection.can_read()
+    try:  # can_read, without the word, is new in redis 8
+        return connection.is_connected and not await connection.can_read_destructive()
     except NETWORK:
         return False

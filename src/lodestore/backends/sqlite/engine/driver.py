@@ -62,7 +62,7 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
     with renaming(f"opening {path}"):
         # mode=rw never creates: a store that is gone must not come back empty.
         connection = sqlcipher.connect(
-            f"file://{quote(os.path.abspath(path))}?mode=rw",
+            f"{_address(path)}?mode=rw",
             uri=True,
             timeout=timeout,
             isolation_level=None,
@@ -73,6 +73,12 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
         connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # else a wrong key chats on stderr
         connection.execute(f"PRAGMA key = {_key_literal(key)}").fetchall()
     return connection
+
+
+def _address(path: str) -> str:
+    """The URI of a file. On Windows the drive, or the server and its share, stand behind the empty host."""
+    whole = os.path.abspath(path).replace(os.sep, "/")
+    return f"file://{'' if whole.startswith('/') else '/'}{quote(whole, safe='/:')}"
 
 
 def private() -> Connection:

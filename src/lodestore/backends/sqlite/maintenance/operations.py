@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ....core.families import FAMILIES
+from ....core.os_support import remove, sync_file, sync_folder
 from ....core.records import Page
 from ....encoding.packer import Packer
 from ....errors import CorruptError, InvalidInputError, UnavailableError
 from ....sql import sqlite_fts, statements
 from ..engine import driver
 from ..engine.commits import Commit
-from ..engine.store_file import StoreFile, publish, sync
+from ..engine.store_file import StoreFile, publish
 from ..records import reads
 from ..search import indexer
 from . import dictionary_table
@@ -120,14 +121,14 @@ def backup(site: StoreFile, path: Path) -> None:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             connection.execute("VACUUM INTO ?", (str(draft),))
         _check_copy(site.copy_at(draft))
-        sync(draft)
+        sync_file(draft)
         publish(draft, path)
-        sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise UnavailableError(f"cannot write a backup to {path}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):  # such as a name too long to be anybody's
-            draft.unlink(missing_ok=True)
+            remove(draft)
 
 
 def _check_copy(copied: StoreFile) -> None:

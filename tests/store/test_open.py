@@ -15,7 +15,7 @@ import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.config import registry
 from lodestore.errors import ConflictError, InvalidInputError, UnavailableError
-from lodestore.store.sync import SyncStore
+from lodestore.sync import SyncStore
 from tests.support.sqlite_tools import python
 
 

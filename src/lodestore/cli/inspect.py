@@ -14,7 +14,8 @@ from ..core.records import BODY, PLACE, Key, Page, alive, name_of
 from ..encoding.json_codec import loads
 from ..errors import InvalidInputError, LodestoreError
 from ..sql import REVISION, revision_name
-from ..store.store import Store, health_report, warnings_of
+from ..store.maintenance import health_report, warnings_of
+from ..store.store import Store
 from . import NO, Negative, output
 from .targets import existing, family_of, key_of, path_of, position, require, schema_number
 

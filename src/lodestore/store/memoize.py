@@ -29,7 +29,7 @@ from ..errors import InvalidInputError
 from .store import Store
 
 if TYPE_CHECKING:
-    from .sync import SyncStore
+    from .sync_store import SyncStore
 
 P = ParamSpec("P")
 R = TypeVar("R")

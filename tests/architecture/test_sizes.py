@@ -10,8 +10,8 @@ from tests.support.offenders import none
 from tests.support.source_tree import PATHS, nodes
 
 LINES_IN_MODULE, LINES_IN_FUNCTION, METHODS_IN_CLASS, FIELDS_IN_FAMILY = 400, 49, 20, 8
-GENERATED = "SyncStore"  # from Store, and as long as that makes it
-WIDE = {"Store", "StorageInterface", GENERATED}  # on purpose: the public surface
+GENERATED = "SyncStore"  # its module, from Store, and as long as that makes it
+WIDE = {"Store", "StorageInterface", GENERATED, "SyncWriteMethods"}  # on purpose: the public surface
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -25,11 +25,23 @@ def test_modules_are_short() -> None:
 
 def test_functions_are_short() -> None:
     lengths = {
-        f"{name}.{node.name}": node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
+        f"{name}.{node.name}": lines_of(node)  # type: ignore[attr-defined, arg-type]
         for name, node in nodes(ast.FunctionDef, ast.AsyncFunctionDef)
     }
     long = (f"{where}: {lines}" for where, lines in lengths.items() if lines > LINES_IN_FUNCTION)
-    none(f"a function has at most {LINES_IN_FUNCTION} lines", long)
+    none(f"a function has at most {LINES_IN_FUNCTION} lines beside its docstring", long)
+
+
+def lines_of(node: Function) -> int:
+    """The lines of a function without its docstring, which is as long as its parameters are many."""
+    first = node.body[0]
+    told = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) else 0  # type: ignore[operator]
+    return node.end_lineno - node.lineno + 1 - told  # type: ignore[operator, no-any-return]
+
+
+def test_the_counting_of_lines() -> None:
+    code = 'def f():\n    """one\n\n    two\n    """\n    return 1'
+    assert [lines_of(node) for node in ast.parse(code).body if isinstance(node, Function)] == [2]
 
 
 def test_classes_are_small() -> None:

@@ -43,7 +43,7 @@ class Hit(NamedTuple):
     legs: dict[str, dict[str, Any]] | None = None
 
 
-Rerank = Callable[[str, list[Hit]], "Sequence[float] | Awaitable[Sequence[float]]"]
+Rerank = Callable[[str, list[Hit]], Sequence[float] | Awaitable[Sequence[float]]]
 
 
 class Fusion(NamedTuple):

@@ -96,7 +96,7 @@ def test_a_writer_that_cannot_start(tmp_path: Path) -> None:
     tale = Story(tmp_path, lines.append)
     tale.url = "sqlite://"
     assert crash.kill_a_writer(tale) is False
-    assert any("THE WRITER NEVER WROTE" in line and "a path is missing" in line for line in lines)
+    assert any("THE WRITER NEVER WROTE" in line and "the path is missing" in line for line in lines)
 
 
 def test_the_writer_was_killed_not_finished(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ class TestTheCommand:
         for policy in ("fail", "skip"):
             answer = process("migrate", source, target, "--merge", policy, "--families", "memory, state")
             assert answer.code == (policy == "fail"), "to skip is what was asked"
-            assert "memory('ramen', 'm1'): the target holds something else" in answer.lines
+            assert "memory('ramen', 'm1'): the target holds a different record" in answer.lines
             assert holds(target)["memory"] == before["memory"]
         assert process("migrate", source, target, "--merge", "overwrite", "--families", "memory").code == 0
         assert [row[0] for row in holds(target)["memory"]] == [row[0] for row in holds(source)["memory"]]
@@ -247,10 +247,10 @@ class TestTheCommand:
         fill(target)
         mark_unfinished(target, Put(STATE, ("mine",), b"{}", 5))
         answer = process("migrate", source, target, "--resume")
-        assert (answer.code, "state('mine')" in answer.error, "--drop-strangers" in answer.error) == (2, True, True)
+        assert (answer.code, "state('mine')" in answer.error, "--discard-foreign-writes" in answer.error) == (2, True, True)
         assert "mine" in process("list", target, "state").lines
-        assert process("migrate", source, target, "--drop-strangers").code == 2
-        assert process("migrate", source, target, "--resume", "--drop-strangers").code == 0
+        assert process("migrate", source, target, "--discard-foreign-writes").code == 2
+        assert process("migrate", source, target, "--resume", "--discard-foreign-writes").code == 0
         assert "mine" not in process("list", target, "state").lines
 
     def test_interrupted_in_a_long_write(self, capsys: pytest.CaptureFixture[str]) -> None:

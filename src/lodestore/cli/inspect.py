@@ -47,7 +47,11 @@ async def _info(url: str) -> dict[str, Any]:
     }
     if scheme == "sqlite":
         number = schema_number(url)
-        behind = f", brought to {revision_name()} when the store is opened" if number < REVISION else ", up to date"
+        behind = (
+            f"; {revision_name()} is the newest, and opening the store upgrades it"
+            if number < REVISION
+            else ", up to date"
+        )
         found["schema"] = revision_name(number) + behind
         if number < REVISION and path is not None:
             return {**found, "total_bytes": path.stat().st_size, "records": None, "details": {}}

@@ -27,9 +27,9 @@ def server(url: str) -> Server:
     """The parts of a URL without a query, unescaped; InvalidInputError where it is none."""
     scheme, _, rest = url.partition(":")
     if not rest.startswith("//") or rest == "//":
-        raise InvalidInputError(f"a host or a path is missing, as in {scheme}://...")
+        raise InvalidInputError(f"the host or the path is missing, as in {scheme}://...")
     if not _is_text(unquote(rest)):
-        raise InvalidInputError("a URL is text without control characters, escaped or not")
+        raise InvalidInputError("a URL must not contain control characters, escaped or not")
     login, at, place = rest[2:].rpartition("@")
     hosts, slash, path = place.partition("/")
     if set(login) & set("/?#") or set(place) & set("?#"):
@@ -48,10 +48,10 @@ def _place(part: str) -> tuple[str, int | None]:
     found = _PLACE.fullmatch(part)
     port = int(found[2]) if found and found[2] and len(found[2]) < 6 else None
     if not found or (found[2] and not (port and port < 65_536)):
-        raise InvalidInputError("behind a host stands :port, a number from 1 to 65535")
+        raise InvalidInputError("the port must be a number from 1 to 65535")
     host = unquote(found[1].strip("[]"))
     if not host.startswith("/") and not _is_name(host):
-        raise InvalidInputError("the host is no name a server can have")
+        raise InvalidInputError("the host is not a valid host name")
     return host, port
 
 

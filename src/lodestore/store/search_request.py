@@ -43,7 +43,22 @@ class Hit(NamedTuple):
     legs: dict[str, dict[str, Any]] | None = None
 
 
-Rerank = Callable[[str, list[Hit]], "Sequence[float] | Awaitable[Sequence[float]]"]
+Rerank = Callable[[str, list[Hit]], Sequence[float] | Awaitable[Sequence[float]]]
+
+
+class Fusion(NamedTuple):
+    """How rankings are fused, as a caller gives it."""
+
+    weights: object = FusionSettings().weights
+    k: object = FusionSettings().k
+    pool: object = FusionSettings().pool
+    neighbours: object = None
+    recency: object = None
+
+    def checked(self) -> FusionSettings:
+        """InvalidInputError, naming the argument, where one is wrong."""
+        share = FusionSettings().neighbours if self.neighbours is None else self.neighbours
+        return rank_fusion.fusion_settings(self.weights, self.k, self.pool, share, self.recency)
 
 
 class Fusion(NamedTuple):

@@ -36,7 +36,9 @@ class StoreLock:
         tries = 0
         while not self._lock.take(exclusive):
             if time.monotonic() >= deadline:
-                raise UnavailableError(f"{self._path}: the store is busy, no lock within {self._timeout:g} s")
+                raise UnavailableError(
+                    f"{self._path}: no lock on the store within {self._timeout:g} s; try again, or increase `timeout`"
+                )
             time.sleep(_SLEEPS[min(tries, len(_SLEEPS) - 1)])
             tries += 1
         try:

@@ -31,7 +31,7 @@ class RedisAddress:
     ) -> None:
         scheme = url.partition(":")[0]
         if scheme not in _KINDS:
-            raise InvalidInputError("the URL of a Redis store is redis://user:password@host:6379/0 or unix:///path")
+            raise InvalidInputError("a Redis URL looks like redis://user:password@host:6379/0 or unix:///path")
         found = server(url)
         self._kind = _KINDS[scheme]
         self._options: dict[str, Any] = {"username": found.user or None, "password": found.password}
@@ -42,7 +42,7 @@ class RedisAddress:
         else:
             self.seeds, self.db = _seeds(found), _database(found.path, db)
         if scheme == "redis+cluster" and self.db:
-            raise InvalidInputError("a cluster has no database but 0")
+            raise InvalidInputError("a cluster has only database 0")
         if ca_file:
             self._options["ssl_ca_certs"] = _authorities(scheme, os.fspath(ca_file))
         # What is sent twice may be done twice: retrying is decided in one place, and not in the driver.
@@ -65,14 +65,14 @@ def _socket(found: Server, options: dict[str, Any]) -> list[HostPort]:
 
 def _seeds(found: Server) -> list[HostPort]:
     if not all(host for host, _ in found.places):
-        raise InvalidInputError("the URL of a Redis store names a host, as in redis://host:6379/0")
+        raise InvalidInputError("a Redis URL needs a host, as in redis://host:6379/0")
     return [(host, port or 6379) for host, port in found.places]
 
 
 def _database(path: str, db: int | None) -> int:
     if path and not (path.isascii() and path.isdigit() and len(path) < 10):
         raise InvalidInputError(
-            "behind the host of a Redis store stands the number of a database, as in redis://host:6379/0"
+            "after the host of a Redis URL comes the number of a database, as in redis://host:6379/0"
         )
     named = int(path) if path else None
     if named is not None and db is not None and named != db:
@@ -82,7 +82,7 @@ def _database(path: str, db: int | None) -> int:
 
 def _authorities(scheme: str, ca_file: str) -> str:
     if scheme != "rediss":
-        raise InvalidInputError(f"ca_file: proves the server of a rediss: URL, and this is {scheme}:")
+        raise InvalidInputError(f"ca_file: only for a rediss: URL, and this is {scheme}:")
     try:  # the driver would fail at each connection, and not say at what
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
     except (OSError, ValueError) as error:

@@ -77,7 +77,9 @@ class RedisBackend(Backend):
     async def _welcome(self, door: Client) -> int:
         written, latest, identity = await door.ask("HMGET", f"{self._tag}:meta", "format", "latest", "id")
         if written is not None and written != b"%d" % FORMAT:
-            raise UnsupportedError(f"the store has format {written.decode(errors='replace')}, this lodestore {FORMAT}")
+            raise UnsupportedError(
+                f"the store has format {written.decode(errors='replace')}, this lodestore reads {FORMAT}"
+            )
         if self._strict and (warnings := (await inspect(door))["warnings"]):
             raise InvalidInputError(f"strict: {'; '.join(warnings)}")
         door.meet(identity)

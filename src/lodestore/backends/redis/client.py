@@ -133,7 +133,7 @@ class Client:
             async with asyncio.timeout(self._timeout):
                 await self._room.acquire()
         except TimeoutError:
-            raise UnavailableError("every connection is busy; raise max_connections") from None
+            raise UnavailableError("every connection is busy; increase max_connections") from None
 
     async def _on_a_connection(self, request: Request) -> Any:
         asked: HostPort = None

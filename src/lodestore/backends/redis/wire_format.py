@@ -149,12 +149,12 @@ def _text(family: Family, name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError:
-        raise CorruptError(f"{family.name}: the key {name!r} is no text") from None
+        raise CorruptError(f"{family.name}: the key {name!r} is not text") from None
 
 
 def _inner(family: Family, name: bytes) -> str | int:
     if not family.log:
         return _text(family, name)
     if not name.isdigit():
-        raise CorruptError(f"{family.name}: the position {name!r} is no number")
+        raise CorruptError(f"{family.name}: the position {name!r} is not a number")
     return int(name)

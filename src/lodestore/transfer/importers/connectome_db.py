@@ -136,7 +136,7 @@ def _single(where: str, family: Family, row: tuple[Any, ...], source: ImportSour
     put = _put(family, key, data, created, source)
     if expires is not None:
         if (expires_at := told_time(_decoded(expires))) is None:
-            raise InvalidInputError(f"expires_at: {expires!r} is no time")
+            raise InvalidInputError(f"expires_at: {expires!r} is not a time")
         put = put._replace(expires_at=expires_at)
     return Bundle(where, family, key, [put])
 

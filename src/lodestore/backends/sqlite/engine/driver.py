@@ -57,7 +57,7 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
     if sqlcipher.sqlite_version_info < OLDEST_SAFE:
         found, wanted = sqlcipher.sqlite_version, ".".join(map(str, OLDEST_SAFE))
         raise UnsupportedError(
-            f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer"
+            f"SQLite {found} can corrupt a database in WAL mode: install sqlcipher3 with {wanted} or newer"
         )
     with renaming(f"opening {path}"):
         # mode=rw never creates: a store that is gone must not come back empty.
@@ -142,7 +142,7 @@ def renamed(error: Exception, doing: str, *, committing: bool = False) -> Lodest
     if primary == codes.SQLITE_ERROR:
         return CorruptError(f"{text}: the tables are not those lodestore made")
     if primary in (codes.SQLITE_BUSY, codes.SQLITE_LOCKED):
-        return UnavailableError(f"{text}: another process holds the write lock; try again, or raise `timeout`")
+        return UnavailableError(f"{text}: another process holds the write lock; try again, or increase `timeout`")
     return _CLASSES.get(primary, UnavailableError)(text)
 
 

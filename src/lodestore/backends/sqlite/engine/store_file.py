@@ -101,12 +101,12 @@ def inspect(connection: driver.Connection, path: Path, key: EncryptionKey) -> in
         raise _unreadable(error, path, key) from None
     if application != APPLICATION_ID:
         raise InvalidInputError(
-            f"{path} is a SQLite database but no lodestore store; `lodestore import {path} --into URL` reads one that "
-            "Connectome made"
+            f"{path} is a SQLite database but not a lodestore store; if Connectome made it, "
+            f"`lodestore import {path} --into URL` reads it"
         )
     if number > REVISION:
         raise UnsupportedError(
-            f"{path} has schema {revision_name(number)}, this lodestore knows {revision_name()}: upgrade lodestore"
+            f"{path} has schema {revision_name(number)}, newer than {revision_name()}: upgrade lodestore"
         )
     return int(number)
 

@@ -53,7 +53,7 @@ def latest(connection: driver.Connection) -> int:
     """The newest time any write has carried."""
     row = connection.execute("SELECT latest FROM store").fetchone()
     if row is None:
-        raise CorruptError("the table `store` has lost its row: restore a backup")
+        raise CorruptError("the table `store` is empty: restore a backup")
     return int(row[0])
 
 
@@ -115,7 +115,7 @@ def backup(site: StoreFile, path: Path) -> None:
     draft = path.with_name(f"{path.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         if path.exists():
-            raise InvalidInputError(f"{path} is there already: a backup never overwrites")
+            raise InvalidInputError(f"{path} exists already: a backup never overwrites")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with driver.renaming(f"copying to {path}"), closing(site.connect()) as connection:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
@@ -135,7 +135,7 @@ def _check_copy(copied: StoreFile) -> None:
     with driver.renaming(f"reading {copied.path}"), closing(copied.reader()) as copy:
         problems = verify(copy, Packer())
     if problems:
-        raise CorruptError(f"the backup does not verify and was not kept: {problems[0]}")
+        raise CorruptError(f"the backup failed verification and was deleted: {problems[0]}")
 
 
 def compact(connection: driver.Connection) -> None:

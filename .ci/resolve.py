@@ -28,7 +28,8 @@ class UnresolvedError(Exception):
 
 def resolve(*requirements: str) -> str:
     """The versions that meet all requirements, one a line."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-annotate", "--python-version", "3.11", "-"]
+    compile_quietly = ["-m", "uv", "pip", "compile", "--quiet", "--no-annotate"]
+    command = [sys.executable, *compile_quietly, "--python-version", "3.11", "-"]
     run = subprocess.run(command, input="\n".join(requirements), capture_output=True, text=True, check=False)
     if run.returncode:
         raise UnresolvedError(run.stderr.strip())

@@ -61,21 +61,6 @@ class Fusion(NamedTuple):
         return rank_fusion.fusion_settings(self.weights, self.k, self.pool, share, self.recency)
 
 
-class Fusion(NamedTuple):
-    """How rankings are fused, as a caller gives it."""
-
-    weights: object = FusionSettings().weights
-    k: object = FusionSettings().k
-    pool: object = FusionSettings().pool
-    neighbours: object = None
-    recency: object = None
-
-    def checked(self) -> FusionSettings:
-        """InvalidInputError, naming the argument, where one is wrong."""
-        share = FusionSettings().neighbours if self.neighbours is None else self.neighbours
-        return rank_fusion.fusion_settings(self.weights, self.k, self.pool, share, self.recency)
-
-
 class SearchRequest(NamedTuple):
     """The arguments of a search, checked. `wanted` has the page, but for the vector."""
 

@@ -193,10 +193,10 @@ def _path(scheme: str, rest: str, url: str) -> str:
         raise InvalidInputError(
             f"{url}: a {scheme}: URL has no host; write {scheme}:///relative or {scheme}:////absolute"
         )
-    return _place(scheme, unquote(rest))
+    return _file_path(scheme, unquote(rest))
 
 
-def _place(scheme: str, rest: str) -> str:
+def _file_path(scheme: str, rest: str) -> str:
     """Three slashes: a relative path; four: an absolute one.
 
     For `file:` three may also begin an absolute path, as `Path.as_uri` writes it, where its first folder exists.

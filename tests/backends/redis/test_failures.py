@@ -178,8 +178,8 @@ class TestFailover:
     def test_of_several_servers_the_master_is_read(self) -> None:
         async def work(backend: RedisBackend) -> None:
             await names(backend)  # a replica would answer too, with what it has
-            assert backend._door is not None
-            assert backend._door._place == ("127.0.0.1", master.port)
+            assert backend._client is not None
+            assert backend._client._server == ("127.0.0.1", master.port)
 
         with pair() as (master, replica):
             with_backend(f"{replica.url},127.0.0.1:{master.port}", work)
@@ -265,8 +265,8 @@ class TestServersThatSayNo:
             async with await asyncio.start_server(Reluctant(error).serve, "127.0.0.1", 0) as made:
                 backend = RedisBackend(f"redis://127.0.0.1:{made.sockets[0].getsockname()[1]}")
                 await backend.open()
-                assert backend._door is not None
-                backend._door._may_write = True
+                assert backend._client is not None
+                backend._client._may_write = True
                 for _ in range(2):
                     with pytest.raises(UnavailableError, match="does not write now"):
                         await backend.apply([put("k")])

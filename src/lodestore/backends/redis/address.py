@@ -24,7 +24,7 @@ _KINDS: dict[str, type[AbstractConnection]] = {
 
 
 class RedisAddress:
-    """The servers a URL names. `connection` makes a connection, not yet made, to the first or to a place."""
+    """The servers a URL names. `connection` makes a connection, not yet made, to the first or to a host_port."""
 
     def __init__(
         self, url: str, password: str | None, ca_file: str | os.PathLike[str], db: int | None, timeout: float
@@ -50,23 +50,23 @@ class RedisAddress:
         self._options |= {"db": self.db, "protocol": 3, "retry": retry, "socket_timeout": None}
         self._options["socket_connect_timeout"] = timeout
 
-    def connection(self, place: HostPort) -> AbstractConnection:
+    def connection(self, host_port: HostPort) -> AbstractConnection:
         """A connection that has yet to be opened."""
-        where: dict[str, Any] = {} if place is None else {"host": place[0], "port": place[1]}
+        where: dict[str, Any] = {} if host_port is None else {"host": host_port[0], "port": host_port[1]}
         return self._kind(**self._options, **where)
 
 
 def _socket(found: Server, options: dict[str, Any]) -> list[HostPort]:
-    if found.places != [("", None)] or not found.path:
+    if found.hosts != [("", None)] or not found.path:
         raise InvalidInputError("unix: expected the path of a socket, as in unix:///run/redis.sock")
     options["path"] = f"/{found.path}"
     return [None]
 
 
 def _seeds(found: Server) -> list[HostPort]:
-    if not all(host for host, _ in found.places):
+    if not all(host for host, _ in found.hosts):
         raise InvalidInputError("a Redis URL needs a host, as in redis://host:6379/0")
-    return [(host, port or 6379) for host, port in found.places]
+    return [(host, port or 6379) for host, port in found.hosts]
 
 
 def _database(path: str, db: int | None) -> int:

@@ -138,6 +138,6 @@ class WriteBatch(WriteRules):
     def _drop(self, family: Family, prefix: Key, at: int) -> int:
         self.latest = max(self.latest, at)
         count = sum(alive(row, at) for row in self.take(family, prefix))
-        for owned in OWNED[family]:
+        for owned in OWNED.get(family, ()):
             self._drop(owned, prefix, at)
         return count

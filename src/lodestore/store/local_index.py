@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from ..core.backend import Backend, fetch_by_id
 from ..core.families import COLLECTION, SEARCHABLE, VECTORS
@@ -18,6 +19,7 @@ from ..core.searchable import IndexQuery, Leg, Match, OnCount, Searchable
 from ..errors import LodestoreError
 from ..search.tokenizer_setting import choose, tokenizer_of
 from ..transfer.copy_pass import CopyJob, CopyPass
+from ..transfer.report import MigrationReport
 from .scratch_store import ScratchStore
 
 TRIES = 3  # times that a search begins anew because what it found was written meanwhile
@@ -27,6 +29,8 @@ _COPIED = (COLLECTION, *SEARCHABLE, *VECTORS.values())  # a collection says the 
 
 class LocalIndex:
     """The index of one handle; one search at a time. The copy is made by the first one, and anew after an error."""
+
+    _index: Searchable  # of the copy, once it is open
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -38,8 +42,8 @@ class LocalIndex:
         """As `core.searchable.Searchable` says."""
         async with self._searching():
             for _ in range(TRIES):
-                index = await self._refreshed()
-                found = await index.match(wanted)
+                await self._refresh()
+                found = await self._index.match(wanted)
                 matches = await self._current(found)
                 if len(matches) == len(found):
                     break
@@ -48,15 +52,16 @@ class LocalIndex:
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
         """As `core.searchable.Searchable` says."""
         async with self._searching():
-            index = await self._refreshed()
-            return await index.legs(wanted)
+            await self._refresh()
+            return await self._index.legs(wanted)
 
     async def reindex(self, tell: OnCount) -> int:
         """As `core.searchable.Searchable` says."""
         async with self._searching():
             await self._drop()
-            index = await self._refreshed()
-            return await index.reindex(tell)
+            count = await self._refresh(tell)
+            await self._index.reindex(lambda done: None)
+            return count
 
     async def close(self) -> None:
         """Remove the copy, once the search under way is through."""
@@ -80,20 +85,33 @@ class LocalIndex:
         there = ((match, rows[match.family, match.row[KEY:]]) for match in found)
         return [match._replace(row=row) for match, row in there if row and row[BODY] == match.row[BODY]]
 
-    async def _refreshed(self) -> Searchable:
-        """The index of the copy, in line with the store as it stood after this was called."""
+    async def _refresh(self, tell: OnCount = lambda done: None) -> int:
+        """Bring the copy in line with the store, where that has changed; how many records were looked at."""
         sequence = await self._backend.sequence()  # first: what is written during the pass moves it
         if self._copy is None:
             self._copy = ScratchStore()
         copy = await self._copy.opened()
-        if sequence is None or sequence != self._sequence:
-            await choose(copy, await tokenizer_of(self._backend), 0)
-            await CopyPass(CopyJob(self._backend, copy, _COPIED, bodies_only=True), "indexing", write=True).run()
-            self._sequence = sequence
         assert copy.index is not None, "an open SQLite store has an index"
-        return copy.index
+        self._index = copy.index
+        if sequence is not None and sequence == self._sequence:
+            return 0
+        await choose(copy, await tokenizer_of(self._backend), 0)
+        report = MigrationReport()
+        progress = partial(_tell, tell, report)
+        job = CopyJob(self._backend, copy, _COPIED, report=report, progress=progress, bodies_only=True)
+        await CopyPass(job, "indexing", write=True).run()
+        self._sequence = sequence
+        return _searched(report)
 
     async def _drop(self) -> None:
         copy, self._copy, self._sequence = self._copy, None, None
         if copy is not None:
             await copy.close()
+
+
+def _tell(tell: OnCount, report: MigrationReport, *_: object) -> None:
+    tell(_searched(report))
+
+
+def _searched(report: MigrationReport) -> int:
+    return sum(report.families[family.name].records for family in SEARCHABLE if family.name in report.families)

@@ -18,7 +18,7 @@ from ..encoding.vector_codec import content_digest
 from ..search import vectors
 from ..search.text import part_of, text_of
 from ..search.tokenizers import indexed
-from ..sql import sqlite_fts as sql, sqlite_vectors
+from ..sql import sqlite_fts as sql, sqlite_numbers, sqlite_vectors
 
 _CACHE_KIB = 16 * 1024
 _TABLES = (
@@ -85,7 +85,7 @@ class Shadow:
         from ..backends.sqlite.vectors import index_writer
 
         base = CATALOGUE[family.of]
-        together: dict[tuple[VectorSpace, str, sql.Span], list[VectorEntry]] = {}
+        together: dict[tuple[VectorSpace, str, sqlite_numbers.Span], list[VectorEntry]] = {}
         for row in rows:
             number = self._number_of(base, row)
             seen = self._connection.execute(_SEEN, (number, self._round)).fetchone()
@@ -93,7 +93,7 @@ class Shadow:
                 continue
             part, mark = seen[0] or "", content_digest(row[BODY] + (seen[0] or "").encode() + seen[1])
             if not self._connection.execute(_REMAINS, (number, mark, self._round)).rowcount:
-                span = sql.span_of(number)
+                span = sqlite_numbers.span_of(number)
                 index_writer.remove(self._connection.cursor(), span, number, number)
                 for space, entry in self._entry(number, row[BODY], seen[1]):
                     self._connection.execute(_KEEP, (number, mark, self._round, entry.vector))
@@ -119,7 +119,7 @@ class Shadow:
         for (number,) in gone:
             from ..backends.sqlite.vectors import index_writer
 
-            index_writer.remove(run, sql.span_of(number), number, number)
+            index_writer.remove(run, sqlite_numbers.span_of(number), number, number)
         run.execute(_GONE, (self._round,))
         for table in ("held", "vector"):
             run.execute(f"DELETE FROM {table} WHERE round < ?1", (self._round,))
@@ -130,7 +130,7 @@ class Shadow:
         if family.owner:
             self._connection.execute(_OWN, (row[KEY],))
             owner = self._owner(row[KEY]) or 0
-        return sql.number(family, owner, row[PLACE])
+        return sqlite_numbers.number(family, owner, row[PLACE])
 
     def _number_of(self, base: Family, row: Row) -> int | None:
         """The number of the record that a vector belongs to; None where none can have been taken in."""
@@ -138,9 +138,11 @@ class Shadow:
         if base.owner and owner is None:
             return None
         if not base.log:
-            found = self._connection.execute(_NUMBER, (row[-1], *sql.span(base, owner), self._round)).fetchone()
+            found = self._connection.execute(
+                _NUMBER, (row[-1], *sqlite_numbers.span(base, owner), self._round)
+            ).fetchone()
             return int(found[0]) if found else None
-        return sql.number(base, owner or 0, int(row[-1])) if row[-1].isdecimal() else None
+        return sqlite_numbers.number(base, owner or 0, int(row[-1])) if row[-1].isdecimal() else None
 
     def _owner(self, name: str) -> int | None:
         found = self._connection.execute(_OWNER, (name,)).fetchone()
@@ -164,7 +166,7 @@ class Shadow:
     def _named(self, found: Iterable[tuple[int, float]]) -> Leg:
         return [(self._identity(number), score) for number, score in found]
 
-    def _spans(self, wanted: IndexQuery) -> list[sql.Span]:
+    def _spans(self, wanted: IndexQuery) -> list[sqlite_numbers.Span]:
         return rowid_ranges.spans(wanted, lambda family: self._owner(str(wanted.prefix[0])))
 
     def _found(self, wanted: IndexQuery) -> list[tuple[int, float]]:
@@ -179,8 +181,8 @@ class Shadow:
         return name, mark
 
     def _identity(self, number: int) -> RecordId:
-        family = sql.family_of(number)
-        owner, place = sql.place_of(family, number)
+        family = sqlite_numbers.family_of(number)
+        owner, place = sqlite_numbers.place_of(family, number)
         outer = self._connection.execute(_OWNER_NAME, (owner,)).fetchone() if family.owner else ()
         return family, (*outer, place if family.log else self._held(number)[0])
 

@@ -12,9 +12,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 def schema(name: str) -> str:
     """The SQL of an empty store, as committed in `schema/`; rendered where a test has extended the catalogue."""
     if is_extended():
-        from .schema_files import rendered
+        from .schema_files import EMPTY
 
-        return dict(rendered())[name]
+        return EMPTY[name]()
     return (tree("schema") / name).read_text(encoding="utf-8")
 
 

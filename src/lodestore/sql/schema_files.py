@@ -77,6 +77,9 @@ def _tidy(statement: str) -> str:
     return "\n".join(line for line in lines if line).replace("\n)\n STRICT", "\n) STRICT")
 
 
+EMPTY = {"sqlite.sql": sqlite_schema, "postgres.sql": postgres_schema}
+
+
 def rendered() -> Iterator[tuple[str, str]]:
     """File name and content of everything in `schema/` that is rendered."""
     yield "sqlite.sql", sqlite_schema()

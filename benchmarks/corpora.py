@@ -11,7 +11,7 @@ import orjson
 import zstandard
 
 from lodestore.core.families import RAW_MESSAGE, RESULT
-from lodestore.search.rank_fusion import Identity
+from lodestore.core.records import RecordId
 
 from .workload import Document, folder
 
@@ -24,7 +24,7 @@ class Question:
 
     id: str
     text: str
-    relevant: frozenset[Identity]
+    relevant: frozenset[RecordId]
     namespace: str | None = None
     kind: str = ""
 
@@ -38,9 +38,9 @@ class Corpus:
     conversations: dict[str, list[Document]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
     embedded: tuple[str, str] | None = None
-    names: dict[str, Identity] = field(default_factory=dict)  # of what is embedded, by the id in the file
+    names: dict[str, RecordId] = field(default_factory=dict)  # of what is embedded, by the id in the file
 
-    def vectors(self) -> tuple[dict[Identity, Any], dict[str, Any]]:
+    def vectors(self) -> tuple[dict[RecordId, Any], dict[str, Any]]:
         """Of what is searched, and of the questions by their ids; float32."""
         if self.embedded is None:
             return {}, {}

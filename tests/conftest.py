@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -13,26 +14,35 @@ from tests.support import servers
 from tests.support.checkout import Checkout
 from tests.support.law_summary import LawSummary
 from tests.support.postgres_server import binaries, running
+from tests.support.scale import FULL
 from tests.support.stores import Stores
 
 REPOSITORY = Path(__file__).parents[1]
 SERVERS = {"redis_url", "one_redis_url", "redis_cluster", "postgres_url"}  # fixtures that start one
+ON_SERVERS = {"redis", "cluster", "postgres"}  # parameters that name a kind of store there, and folders of tests
 
 # A shared machine stalls now and then, so no profile has a deadline; pytest-timeout stops what really hangs.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
 settings.register_profile("dev", deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if "CI" in os.environ else "dev" if FULL else "quick")
+)
 
-
+NOTHING = SimpleNamespace(params={})
 SUMMARY = LawSummary()
 CHECKOUT = Checkout(REPOSITORY)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what the fixtures of a server tell; what starts a server by itself is marked where it stands."""
+    """Mark by fixtures, parameters and folders what needs a server; a cluster, three servers, is slow besides."""
     for item in items:
-        if SERVERS & set(getattr(item, "fixturenames", ())):
+        given = {value for value in getattr(item, "callspec", NOTHING).params.values() if isinstance(value, str)}
+        needs = {*getattr(item, "fixturenames", ()), *given, item.path.parent.name}
+        if needs & (SERVERS | ON_SERVERS):
             item.add_marker(pytest.mark.server)
+        if needs & {"redis_cluster", "cluster"}:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -16,7 +16,8 @@ from rich.table import Table
 
 import lodestore
 from lodestore.core.families import CATALOGUE, RAW_MESSAGE, RESULT
-from lodestore.search.rank_fusion import FusionSettings, Identity
+from lodestore.core.records import RecordId
+from lodestore.search.rank_fusion import FusionSettings
 
 from .. import corpora
 from ..bench import Bench
@@ -36,7 +37,7 @@ METHODS = {
     "weights 0.8, 0.2": FusionSettings((0.8, 0.2)),
 }
 ALONE = {name: blend for name, blend in METHODS.items() if "neighbours" not in name}  # documents have none
-Found = dict[str, list[Identity]]  # by the id of the question
+Found = dict[str, list[RecordId]]  # by the id of the question
 
 
 class Searched:
@@ -59,7 +60,7 @@ class Searched:
         )
         await asyncio.gather(*saves)
 
-    async def order(self, question: Question, blend: FusionSettings) -> list[Identity]:
+    async def order(self, question: Question, blend: FusionSettings) -> list[RecordId]:
         """The best of what a question finds, the best first."""
         asked = self._asked.get(question.id)
         hits = await self._store.search(

@@ -9,9 +9,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from itertools import islice
 from typing import Any
+
+from lodestore.backends.sqlite.search import result_reader
+from lodestore.search import rank_fusion
+from lodestore.store import search_service
 
 from ..bench import Bench
 from ..interleave import Items
@@ -29,13 +32,13 @@ ENTRIES = [
     entry("plain_fts", "table"),
 ]
 # What is clocked, where it is called; what happens inside another part is in both.
-PARTS = {
-    "text, in the reader's thread": ("lodestore.backends.sqlite.search.result_reader", "by_text"),
-    "vectors, meanwhile": ("lodestore.backends.sqlite.search.result_reader", "few_near"),
-    "names of records, in both": ("lodestore.backends.sqlite.search.result_reader", "_names"),
-    "fusing": ("lodestore.search.rank_fusion", "fuse"),
-    "reading the rows": ("lodestore.store.search_service.Finding", "_rows"),
-    "hits, with their snippets": ("lodestore.store.search_service", "_hit"),
+PARTS: dict[str, tuple[Any, str]] = {
+    "text, in the reader's thread": (result_reader, "by_text"),
+    "vectors, meanwhile": (result_reader, "few_near"),
+    "names of records, in both": (result_reader, "_names"),
+    "fusing": (rank_fusion, "fuse"),
+    "reading the rows": (search_service.SearchService, "_rows"),
+    "hits, with their snippets": (search_service, "_hit"),
 }
 
 
@@ -121,20 +124,11 @@ def _clocked() -> Iterator[dict[str, float]]:
     """Seconds of each part of what runs inside, until cleared; a part that is no longer there has none."""
     parts: dict[str, float] = defaultdict(float)
     with ExitStack() as stack:
-        for part, (place, name) in PARTS.items():
-            owner = _owner(place)
+        for part, (owner, name) in PARTS.items():
             if (real := getattr(owner, name, None)) is not None:
                 setattr(owner, name, _timed(real, parts, part))
                 stack.callback(setattr, owner, name, real)
         yield parts
-
-
-def _owner(place: str) -> Any:
-    try:
-        return import_module(place)
-    except ModuleNotFoundError:
-        module, _, name = place.rpartition(".")
-        return getattr(import_module(module), name)
 
 
 def _timed(real: Any, parts: dict[str, float], part: str) -> Any:

@@ -1,7 +1,7 @@
-"""The synchronous door: `lodestore.sync.open(url)`, for code without an event loop."""
+"""Synchronous API: `lodestore.sync.open(url)`, for code without an event loop."""
 
 from __future__ import annotations
 
-from .store.sync import SyncStore, SyncTransaction, open
+from .store.sync_store import SyncStore, SyncTransaction, open
 
 __all__ = ["SyncStore", "SyncTransaction", "open"]

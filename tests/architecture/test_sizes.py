@@ -10,25 +10,30 @@ from tests.support.offenders import none
 from tests.support.source_tree import PATHS, nodes
 
 LINES_IN_MODULE, LINES_IN_FUNCTION, METHODS_IN_CLASS, FIELDS_IN_FAMILY = 400, 49, 20, 8
-GENERATED = "SyncStore"  # from Store, and as long as that makes it
-WIDE = {"Store", "StorageInterface", GENERATED}  # on purpose: the public surface
+GENERATED = "store.sync_store"  # from Store, and as long as that makes it
+WIDE = {"Store", "StorageInterface"}  # on purpose: the public surface
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+def lines_of(function: ast.AST) -> int:
+    """The lines of a function but for its docstring: what a public method promises may take a page."""
+    assert isinstance(function, Function)
+    first, *rest = function.body
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and rest
+    docstring = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
+
+
 def test_modules_are_short() -> None:
-    generated = {name for name, node in nodes(ast.ClassDef) if node.name == GENERATED}  # type: ignore[attr-defined]
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in PATHS.items()}
-    long = (f"{name}: {n}" for name, n in lines.items() if n > LINES_IN_MODULE and name not in generated)
+    long = (f"{name}: {n}" for name, n in lines.items() if n > LINES_IN_MODULE and name != GENERATED)
     none(f"a module has at most {LINES_IN_MODULE} lines", long)
 
 
 def test_functions_are_short() -> None:
-    lengths = {
-        f"{name}.{node.name}": node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
-        for name, node in nodes(ast.FunctionDef, ast.AsyncFunctionDef)
-    }
-    long = (f"{where}: {lines}" for where, lines in lengths.items() if lines > LINES_IN_FUNCTION)
+    lengths = ((name, node, lines_of(node)) for name, node in nodes(ast.FunctionDef, ast.AsyncFunctionDef))
+    long = (f"{name}.{node.name}: {n}" for name, node, n in lengths if n > LINES_IN_FUNCTION)  # type: ignore[attr-defined]
     none(f"a function has at most {LINES_IN_FUNCTION} lines", long)
 
 
@@ -36,7 +41,7 @@ def test_classes_are_small() -> None:
     counts = {
         f"{name}.{node.name}": sum(isinstance(item, Function) for item in node.body)
         for name, node in nodes(ast.ClassDef)
-        if isinstance(node, ast.ClassDef) and node.name not in WIDE
+        if isinstance(node, ast.ClassDef) and node.name not in WIDE and name != GENERATED
     }
     wide = (f"{where}: {methods}" for where, methods in counts.items() if methods > METHODS_IN_CLASS)
     none(f"a class has at most {METHODS_IN_CLASS} methods", wide)

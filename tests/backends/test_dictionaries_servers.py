@@ -23,6 +23,8 @@ from lodestore.store.store import Store
 from tests.backends.sqlite.test_dictionaries import messages
 from tests.support import servers
 
+pytestmark = pytest.mark.slow
+
 
 class Postgres:
     """A namespace of its own."""

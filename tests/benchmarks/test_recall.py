@@ -10,15 +10,16 @@ import lodestore
 from benchmarks.corpora import Corpus, Question, _message
 from benchmarks.suites import recall
 from lodestore.core.families import RAW_MESSAGE
-from lodestore.search.rank_fusion import FusionSettings, Identity
+from lodestore.core.records import RecordId
+from lodestore.search.rank_fusion import FusionSettings
 
 
-def message(conversation: str, position: int) -> Identity:
+def message(conversation: str, position: int) -> RecordId:
     return RAW_MESSAGE, (conversation, position)
 
 
 class Embedded(Corpus):
-    def vectors(self) -> tuple[dict[Identity, Any], dict[str, Any]]:
+    def vectors(self) -> tuple[dict[RecordId, Any], dict[str, Any]]:
         return {identity: [1.0, identity[1][1]] for identity in self.names.values()}, {"q": [1.0, 5.0]}
 
 
@@ -34,7 +35,7 @@ def corpus(kind: type[Corpus] = Corpus) -> Corpus:
 
 
 class TestSearched:
-    async def order(self, folder: Path, blend: FusionSettings, kind: type[Corpus] = Corpus) -> list[Identity]:
+    async def order(self, folder: Path, blend: FusionSettings, kind: type[Corpus] = Corpus) -> list[RecordId]:
         async with await lodestore.open(f"sqlite:///{folder}/store.db", durability="process") as store:
             searched = recall.Searched(store, corpus(kind))
             await searched.fill()

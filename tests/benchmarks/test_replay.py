@@ -19,6 +19,8 @@ from benchmarks.suites import growth, killed, logged, operations, replay, reside
 from benchmarks.suites.operations import Clock
 from benchmarks.workload import Conversation, Data, save, saved
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 
 

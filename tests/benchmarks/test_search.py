@@ -153,7 +153,7 @@ class TestParts:
 
     def test_what_is_clocked_is_there_and_left_as_it_was(self) -> None:
         def found() -> list[Any]:
-            return [getattr(search_text._owner(place), name) for place, name in search_text.PARTS.values()]
+            return [getattr(owner, name) for owner, name in search_text.PARTS.values()]
 
         before = found()
         with search_text._clocked():
@@ -161,6 +161,7 @@ class TestParts:
         assert found() == before
 
 
+@pytest.mark.slow
 def test_the_light_form_measures_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SAMPLE", 10)
     data = Data(standin_only=True)

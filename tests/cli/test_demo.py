@@ -1,4 +1,4 @@
-"""The demo: it runs, it is quick, and its kill really kills and really looks."""
+"""The demo: it runs, and its kill really kills and really looks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list
 def test_the_story(told: tuple[dict[str, Any], list[str]]) -> None:
     figures, lines = told
     assert figures["ok"] is True
-    assert figures["seconds"] < 10
     assert figures["imported"]["conversation"] == 36
     assert [row["id"] for row in figures["found"]][0:1] != []
     assert [line.strip()[0] for line in lines if line.startswith("\n") and line[1].isdigit()] == list("1234567")
@@ -97,7 +96,7 @@ def test_a_writer_that_cannot_start(tmp_path: Path) -> None:
     tale = Story(tmp_path, lines.append)
     tale.url = "sqlite://"
     assert crash.kill_a_writer(tale) is False
-    assert any("THE WRITER NEVER WROTE" in line and "a path is missing" in line for line in lines)
+    assert any("THE WRITER NEVER WROTE" in line and "the path is missing" in line for line in lines)
 
 
 def test_the_writer_was_killed_not_finished(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,9 +13,11 @@ import pytest
 
 from lodestore.core.families import FAMILIES
 from tests.cli.test_commands import Answer, fill, process, url_at, write_lines
-from tests.cli.test_migrate import fill_much, holds, started
+from tests.cli.test_migrate import fill_much, holds, stepping, steps
 from tests.support import postgres_server, servers
 from tests.support.stores import Stores
+
+pytestmark = pytest.mark.slow
 
 WAY = ("postgres", "redis", "file", "sqlite")
 
@@ -24,7 +26,8 @@ def around(stores: Stores, source: str) -> dict[str, float]:
     """Migrate along WAY; each step proves itself, and the last store exports as the first. Seconds by step."""
     here, seconds = source, {}
     for kind in WAY:
-        there, began = stores.url(kind), time.perf_counter()
+        there = stores.url(kind)
+        began = time.perf_counter()
         answer = process("migrate", here, there)
         seconds[kind] = time.perf_counter() - began
         assert (answer.code, answer.error) == (0, ""), kind
@@ -44,7 +47,6 @@ class TestTheLongWayRound:
         fill(source)
         around(stores, source)
 
-    @pytest.mark.timeout(300)
     def test_real_conversations(
         self, stores: Stores, tmp_path: Path, data_dir: Path, record_property: Callable[[str, object], None]
     ) -> None:
@@ -69,7 +71,6 @@ def mortal(kind: str) -> Iterator[tuple[str, Callable[[], None], Callable[[], No
             yield other.url, other.kill, other.start
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["redis", "postgres"])
 @pytest.mark.parametrize("side", ["source", "target"])
 def test_a_server_killed_and_started_again_under_a_migration(tmp_path: Path, kind: str, side: str) -> None:
@@ -79,16 +80,18 @@ def test_a_server_killed_and_started_again_under_a_migration(tmp_path: Path, kin
     with mortal(kind) as (url, kill, start):
         if side == "source":
             assert process("migrate", origin, url).code == 0
-        for n, wait in enumerate((0.4, 0.7)):
+        for n, step in enumerate((1, 5)):
             source, target = (url, url_at("sqlite", tmp_path / f"{n}.db")) if side == "source" else (origin, url)
             target += f"?namespace=n{n}" if side == "target" else ""
-            child = started(source, target)
-            time.sleep(wait)
+            child = stepping(source, target)
+            assert child.stdout is not None
+            assert [child.stdout.readline() for _ in range(step)] == [b"step\n"] * step
             kill()
             running = child.poll() is None
-            time.sleep(0.2)
+            time.sleep(0.2)  # in which it meets nobody
             start()
-            code = child.wait()
+            child.communicate()
+            code = child.returncode
             assert code in (0, 3), "it neither finished nor said that the store failed"
             assert code == 0 or running
             again = process("migrate", source, target, "--resume", "--json").json
@@ -191,11 +194,9 @@ def test_a_script_that_is_killed_leaves_no_server_waiting(stores: Stores, tmp_pa
     """The mark and the locks of a killed migration are nobody's obstacle: others read and write at once."""
     source, target = url_at("sqlite", tmp_path / "a.db"), stores.url("postgres")
     fill_much(source, 200)
-    child = started(source, target)
-    time.sleep(0.9)
-    child.kill()
-    assert isinstance(child, subprocess.Popen)
-    child.wait()
+    child = stepping(source, target, last=3)
+    steps(child)
+    assert child.returncode == -signal.SIGKILL
     assert process("migrate", source, target, "--resume").code == 0
     fill(target)
 

@@ -131,6 +131,7 @@ def test_every_command_is_asked(tmp_path: Path) -> None:
     assert {words[0] for words in commands("memory:", tmp_path)} == {name for name, *_ in _COMMANDS} - storeless
 
 
+@pytest.mark.slow
 class TestCommands:
     def test_an_encrypted_file(self, told: Told, folder: Path) -> None:
         url = f"sqlite:///{folder / 'secret.db'}"

@@ -13,17 +13,18 @@ from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.backends.sqlite.maintenance import compaction
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.core.records import Write
+from tests.support.scale import scaled
 
 
 class TestMemory(KernelLaws, InterfacePromises):
-    examples = 15
+    examples = scaled(15, 5)
 
     def backend(self, folder: Path) -> MemoryBackend:
         return MemoryBackend(SPACES.setdefault(folder, SharedStore()))
 
 
 class TestSQLite(KernelLaws, InterfacePromises):
-    examples = 10
+    examples = scaled(10, 4)
 
     def backend(self, folder: Path) -> SQLiteBackend:
         return SQLiteBackend(folder / "agent.db")
@@ -42,6 +43,7 @@ class Sealing(SQLiteBackend):
         return results
 
 
+@pytest.mark.slow
 class TestSealedSQLite(KernelLaws, InterfacePromises):
     examples = 10
 
@@ -54,6 +56,7 @@ class TestSealedSQLite(KernelLaws, InterfacePromises):
         monkeypatch.setattr(compaction, "ROWS", 6)
 
 
+@pytest.mark.slow
 class TestEncryptedSQLite(KernelLaws, InterfacePromises):
     examples = 4
     steps = 20
@@ -63,7 +66,7 @@ class TestEncryptedSQLite(KernelLaws, InterfacePromises):
 
 
 class TestFiles(KernelLaws, InterfacePromises):
-    examples = 5
+    examples = scaled(5, 2)
     steps = 20
 
     def backend(self, folder: Path) -> FileBackend:

@@ -25,7 +25,7 @@ from lodestore.backends.files.write_batch import FileWriteBatch
 from lodestore.backends.sqlite import SQLiteBackend, group_commit
 from lodestore.backends.sqlite.engine import driver
 from lodestore.backends.sqlite.engine.store_file import StoreFile
-from lodestore.backends.sqlite.records import log_reader, search_queue, writes
+from lodestore.backends.sqlite.records import log_reader, reads, search_queue, writes
 from lodestore.backends.sqlite.search import index, result_reader, rowid_ranges, vector_records
 from lodestore.backends.sqlite.vectors import knn
 from lodestore.conformance import InterfacePromises, KernelLaws
@@ -35,6 +35,8 @@ from lodestore.core.searchable import Term
 from lodestore.search import tokenizers
 from lodestore.sql import sqlite_fts, sqlite_logs, statements
 from lodestore.store import shadow
+
+pytestmark = pytest.mark.slow
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
@@ -175,7 +177,7 @@ def readers_stay_in_their_first_snapshot(patch: Patch) -> None:
         return connection
 
     patch.setattr(StoreFile, "reader", reader)
-    patch.setattr(writes, "as_of", lambda run, read: (0, read(run)))  # it would begin a transaction of its own
+    patch.setattr(reads, "as_of", lambda run, read: (0, read(run)))  # it would begin a transaction of its own
 
 
 def expect_is_not_checked(patch: Patch) -> None:
@@ -224,7 +226,7 @@ def a_copied_version_is_not_counted(patch: Patch) -> None:
 
 
 def a_put_tells_the_index_nothing(patch: Patch) -> None:
-    patch.setattr(search_queue, "note_put", lambda run, family, key: None)
+    patch.setattr(search_queue, "enqueue_put", lambda run, family, key: None)
 
 
 def a_choice_of_tokenizer_tells_the_index_nothing(patch: Patch) -> None:
@@ -286,7 +288,7 @@ def an_append_forgets_its_vectors(patch: Patch) -> None:
 
 
 def a_vector_outlives_what_it_was_made_of(patch: Patch) -> None:
-    patch.setattr(vector_records, "print_of", lambda body: ANY)
+    patch.setattr(vector_records, "content_digest", lambda body: ANY)
 
 
 def the_nearest_is_whatever_comes_first(patch: Patch) -> None:
@@ -426,8 +428,8 @@ def files_are_read_once(patch: Patch) -> None:
         kept.pop(tree, None)
         return FileWriteBatch(tree, version, tops)
 
-    patch.setattr(store, "View", lambda tree: kept.setdefault(tree, ReadView(tree)))
-    patch.setattr(store, "Draft", write)
+    patch.setattr(store, "ReadView", lambda tree: kept.setdefault(tree, ReadView(tree)))
+    patch.setattr(store, "FileWriteBatch", write)
 
 
 def the_mark_of_a_dropped_owner_stays(patch: Patch) -> None:
@@ -452,7 +454,7 @@ def no_write_moves_the_latest_time(patch: Patch) -> None:
 
 
 def every_batch_has_the_same_version(patch: Patch) -> None:
-    patch.setattr(store, "Draft", lambda tree, version, tops: FileWriteBatch(tree, 1, tops))
+    patch.setattr(store, "FileWriteBatch", lambda tree, version, tops: FileWriteBatch(tree, 1, tops))
 
 
 def the_highest_place_is_known_for_ever(patch: Patch) -> None:

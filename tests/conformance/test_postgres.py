@@ -12,6 +12,7 @@ import pytest
 
 from lodestore.backends.postgres import PostgresBackend
 from lodestore.conformance import InterfacePromises, KernelLaws
+from tests.support.scale import scaled
 
 
 async def drop(url: str, namespaces: set[str]) -> None:
@@ -22,7 +23,7 @@ async def drop(url: str, namespaces: set[str]) -> None:
 
 
 class TestPostgres(KernelLaws, InterfacePromises):
-    examples = 4
+    examples = scaled(4, 2)
     steps = 20
     url: str
     made: set[str]

@@ -9,6 +9,7 @@ import pytest
 
 from lodestore.backends.redis import RedisBackend
 from lodestore.conformance import InterfacePromises, KernelLaws
+from tests.support.scale import scaled
 
 
 def namespace(folder: Path) -> str:
@@ -17,7 +18,7 @@ def namespace(folder: Path) -> str:
 
 
 class TestRedis(KernelLaws, InterfacePromises):
-    examples = 6
+    examples = scaled(6, 2)
     steps = 20
     url = ""
 
@@ -29,6 +30,7 @@ class TestRedis(KernelLaws, InterfacePromises):
         return RedisBackend(self.url, namespace=namespace(folder))
 
 
+@pytest.mark.slow
 class TestRedisCluster(KernelLaws, InterfacePromises):
     examples = 3
     steps = 15

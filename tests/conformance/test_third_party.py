@@ -164,6 +164,7 @@ class JsonBackend(Backend):
         return Vitals(whole, partial, self._file.stat().st_size if self._file.exists() else 0)
 
 
+@pytest.mark.slow
 class TestJson(KernelLaws, InterfacePromises):
     examples = 8
     steps = 20
@@ -380,6 +381,7 @@ ABOUT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mutant", "law"), [(mutant, law) for mutant, laws in NOTICED.items() for law in laws])
 def test_the_kit_notices(mutant: type[JsonBackend], law: str) -> None:
     class Trial(TestJson):

@@ -38,7 +38,7 @@ with lodestore.sync.open(sys.argv[1], durability="process") as store:
     url = f"sqlite:///{tmp_path}/a.db"
     lodestore.sync.open(url).close()
     children = [python(code, url, stdout=-1) for _ in range(3)]
-    values = [int(line) for child in children for line in child.communicate(timeout=60)[0].split()]
+    values = [int(line) for child in children for line in child.communicate(timeout=300)[0].split()]
     assert sorted(values) == list(range(1, 301))
 
 

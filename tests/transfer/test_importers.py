@@ -334,6 +334,7 @@ class TestSources:
         assert FORMATS[0] == "auto"
 
 
+@pytest.mark.slow
 def test_recorded_transcripts(box: Box, data_dir: Path) -> None:
     path = data_dir / "agent_transcripts.jsonl.zst"
     first = box.take(path)

@@ -184,6 +184,7 @@ class Bottomless(Watched):
         return [0] * len(writes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["openai-jsonl", "chatgpt"])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, form: str) -> None:
     peaks = [_peak(tmp_path, form, megabytes) for megabytes in (6, 24)]

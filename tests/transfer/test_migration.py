@@ -229,6 +229,7 @@ class TestStreams:
 
         on(work, "sqlite", Bounded())
 
+    @pytest.mark.slow
     def test_memory_does_not_grow_with_the_store(self) -> None:
         def peak(records: int) -> int:
             async def work(a: Backend, b: Backend) -> None:

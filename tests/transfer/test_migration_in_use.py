@@ -281,7 +281,7 @@ class TestStrangers:
             for stranger in STRANGERS:
                 await b.apply([stranger])
                 before = await contents(b)
-                with pytest.raises(InvalidInputError, match=r"did not copy: .*--drop-strangers"):
+                with pytest.raises(InvalidInputError, match=r"did not copy: .*--discard-foreign-writes"):
                     await migrate(a, b, now=NOW, resume=True)
                 after = await contents(b)
                 assert [
@@ -290,7 +290,7 @@ class TestStrangers:
                 assert [row for row in after["state"] if row[-1] == "mine"] == [
                     row for row in before["state"] if row[-1] == "mine"
                 ]
-            report = await migrate(a, b, now=NOW, resume=True, drop_strangers=True)
+            report = await migrate(a, b, now=NOW, resume=True, discard_foreign_writes=True)
             assert (report.ok, report.agreed) == (True, True)
             assert report.total("dropped") >= len(STRANGERS) - (writes == 2), (
                 "the message took a position the source has"

@@ -62,7 +62,7 @@ def said_of(url: str, **options: Any) -> str:
         opening = lodestore.open(url, **options)
         said = f"{opening!r} {opening._store!r} {opening._store.backend!r} {vars(opening._store.backend)!r}"
         try:
-            async with asyncio.timeout(20), opening:
+            async with asyncio.timeout(120), opening:
                 return said
         except LodestoreError as error:
             return said + chain(error)

@@ -26,7 +26,7 @@ async def bring_in(arguments: Namespace) -> int:
 
     registry.backend(arguments.into, **secrets(arguments.into))
     if arguments.format not in FORMATS:
-        raise InvalidInputError(f"--format: {arguments.format!r} is none of {', '.join(FORMATS)}")
+        raise InvalidInputError(f"--format: {arguments.format!r} is not a format; choose from {', '.join(FORMATS)}")
     _check_files(arguments.files)  # before a store is made for nothing
     began = time.perf_counter()
     async with created(arguments.into) as store:
@@ -83,7 +83,7 @@ async def bring_out(arguments: Namespace) -> int:
     families = _families(arguments)
     out = arguments.out or "-"
     if out == "-" and arguments.json:
-        raise InvalidInputError("--json: needs --out FILE, for standard output carries the export itself")
+        raise InvalidInputError("--json: needs --out FILE, because the export itself goes to standard output")
     _check_outside(out, arguments.url)
     began = time.perf_counter()
     async with existing(arguments.url) as store:
@@ -102,9 +102,7 @@ def _families(arguments: Namespace) -> list[str] | None:
     if arguments.families is None:
         return None
     if arguments.format != "lodestore":
-        raise InvalidInputError(
-            f"--families: {arguments.format} writes conversations with their messages, and nothing else"
-        )
+        raise InvalidInputError(f"--families: {arguments.format} holds conversations and their messages only")
     return [name.strip() for name in arguments.families.split(",")]
 
 

@@ -14,7 +14,8 @@ from ..core.records import BODY, PLACE, Key, Page, alive, name_of
 from ..encoding.json_codec import loads
 from ..errors import InvalidInputError, LodestoreError
 from ..sql import REVISION, revision_name
-from ..store.store import Store, health_report, warnings_of
+from ..store.maintenance import health_report, warnings_of
+from ..store.store import Store
 from . import NO, Negative, output
 from .targets import existing, family_of, key_of, path_of, position, require, schema_number
 
@@ -46,7 +47,11 @@ async def _info(url: str) -> dict[str, Any]:
     }
     if scheme == "sqlite":
         number = schema_number(url)
-        behind = f", brought to {revision_name()} when the store is opened" if number < REVISION else ", up to date"
+        behind = (
+            f"; {revision_name()} is the newest, and opening the store upgrades it"
+            if number < REVISION
+            else ", up to date"
+        )
         found["schema"] = revision_name(number) + behind
         if number < REVISION and path is not None:
             return {**found, "total_bytes": path.stat().st_size, "records": None, "details": {}}

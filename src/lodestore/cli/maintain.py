@@ -64,7 +64,7 @@ async def upgrade(arguments: Namespace) -> int:
     registry.backend(arguments.url, **secrets(arguments.url))
     if registry.whereabouts(arguments.url):
         async with created(arguments.url):
-            return _upgraded(arguments, None, None, "opened: what had to be brought up to date is")
+            return _upgraded(arguments, None, None, "opened; its schema is up to date")
     if scheme != "sqlite":
         return _upgraded(arguments, None, None, f"nothing to do: a {scheme} store has no schema")
     before = schema_number(arguments.url) if is_there(scheme, path) else None
@@ -103,7 +103,7 @@ def schema(arguments: Namespace) -> int:
 def _write(arguments: Namespace) -> int:
     folder = tree("schema")
     if folder.name != "schema":
-        raise InvalidInputError("--write: only in a checkout; this lodestore is installed")
+        raise InvalidInputError("--write: works only in a source checkout, not in an installed lodestore")
     from ..sql.schema_files import write
 
     changed = write(folder)

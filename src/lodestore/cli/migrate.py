@@ -30,8 +30,8 @@ TARGET = "LODESTORE_TARGET_"  # before the names of the target's secrets
 
 async def migrate(arguments: Namespace) -> int:
     """Everything in one store, copied into another and compared."""
-    if arguments.drop_strangers and not arguments.resume:
-        raise InvalidInputError("--drop-strangers: only with --resume")
+    if arguments.discard_foreign_writes and not arguments.resume:
+        raise InvalidInputError("--discard-foreign-writes: only with --resume")
     require(arguments.source)
     _check(arguments.source, arguments.target)
     async with existing(arguments.source, **_lean(arguments.source)) as source, _target(arguments) as target:
@@ -44,7 +44,7 @@ async def migrate(arguments: Namespace) -> int:
                 dry_run=arguments.dry_run,
                 verify=not arguments.no_verify,
                 resume=arguments.resume,
-                drop_strangers=arguments.drop_strangers,
+                discard_foreign_writes=arguments.discard_foreign_writes,
                 now=system_clock(),
                 progress=told,
                 origin=_origin(arguments.source),
@@ -75,18 +75,18 @@ def _say_why_it_lasts() -> None:
 
 def _check(source: str, target: str) -> None:
     if registry.split(source)[0] == "memory":
-        raise InvalidInputError("a store in memory begins empty: there is nothing to migrate from it")
+        raise InvalidInputError("a memory: store starts empty: there is nothing to migrate")
     registry.backend(target, **_secrets(source, target))  # a wrong setting is told before anything is opened
     if registry.whereabouts(source) and registry.whereabouts(source) == registry.whereabouts(target):
-        raise InvalidInputError("source and target must not be one store")
+        raise InvalidInputError("source and target must be different stores")
     (_, one), (_, other) = path_of(source), path_of(target)
     if one is None or other is None:
         return
     inner, outer = Path(os.path.realpath(one)), Path(os.path.realpath(other))
     if inner == outer or inner in outer.parents or outer in inner.parents:
-        raise InvalidInputError("source and target must not be one store, nor lie in one another")
+        raise InvalidInputError("source and target must be different stores, and neither may lie inside the other")
     if one.exists() and other.exists() and one.samefile(other):  # by two hard links, say
-        raise InvalidInputError("source and target are one store, by two names")
+        raise InvalidInputError("source and target are the same store, by two names")
 
 
 def _origin(url: str) -> str:
@@ -158,7 +158,11 @@ def _tell_conflicts(report: MigrationReport) -> None:
         return
     count = len(report.conflicts) + report.omitted
     print(f"conflicts  {count:,}")
-    print("\n".join(f"  {output.one_line(name)}: the target holds something else" for name in report.conflicts[:SHOWN]))
+    print(
+        "\n".join(
+            f"  {output.one_line(name)}: the target holds a different record" for name in report.conflicts[:SHOWN]
+        )
+    )
     if count > SHOWN:
         print(f"  ... and {count - SHOWN:,} more")
 

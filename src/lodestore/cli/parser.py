@@ -10,23 +10,28 @@ from .. import __version__
 from ..errors import InvalidInputError
 
 _URL = (
-    "the store: sqlite:///agent.db (relative; four slashes: absolute), file:///folder, redis://host or "
-    "postgresql://user@host/database"
+    "store URL: sqlite:///agent.db (relative path) or sqlite:////srv/agent.db (absolute), file:///folder, redis://host "
+    "or postgresql://user@host/database"
 )
 _FORMATS = (
-    "auto (told by the content), openai-jsonl, chatgpt, claude, claude-code, typingcloud, connectome-tree, "
+    "auto (recognised by content), openai-jsonl, chatgpt, claude, claude-code, typingcloud, connectome-tree, "
     "connectome-db or lodestore"
 )
 _TOKENIZERS = ("words", "trigram", "both")
 _OUT = ("lodestore", "openai-jsonl")
 _EPILOG = """\
-An encrypted SQLite store is opened with the key in the environment variable LODESTORE_KEY;
-the target of migrate with that in LODESTORE_TARGET_KEY where it is set (empty: not encrypted).
-The password for a server is that in its URL, else that in LODESTORE_PASSWORD; for the target
-of migrate that in LODESTORE_TARGET_PASSWORD (or LODESTORE_PASSWORD, from a source on no server).
-Exit codes: 0 done; 1 the answer is no (unhealthy, problems, absent, broken records, conflicts); 2 wrong usage;
-3 the store failed; 130 interrupted; 141 the reader of the output left.
-With --json an error is an object on standard output too: {"error": ..., "class": ...}."""
+Environment:
+  LODESTORE_KEY              key of an encrypted SQLite store
+  LODESTORE_PASSWORD         password of a server, if the URL has none
+  LODESTORE_TARGET_KEY       key of the target of `migrate`; if unset, LODESTORE_KEY; if empty, none
+  LODESTORE_TARGET_PASSWORD  password of the target of `migrate`; if unset and the source is not on a
+                             server, LODESTORE_PASSWORD
+
+Exit codes:
+  0 done   1 the answer is no (unhealthy, problems, not found, broken records, conflicts)   2 wrong usage
+  3 the store failed   130 interrupted   141 the reader of the output closed the pipe
+
+With --json, an error is printed to standard output too: {"error": ..., "class": ...}"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,7 +45,7 @@ def parser() -> Parser:
     """The whole command line."""
     top = Parser(
         prog="lodestore",
-        description="Look after stores of what AI agents must not forget.",
+        description="Inspect and manage lodestore databases.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -52,7 +57,7 @@ def parser() -> Parser:
         command.set_defaults(run=run)
         for argument in arguments:
             argument(command)
-        command.add_argument("--json", action="store_true", help="one JSON document for programs")
+        command.add_argument("--json", action="store_true", help="print one JSON document, for programs")
     return top
 
 
@@ -70,25 +75,23 @@ def _count(text: str) -> int:
 
 
 _STORE = _argument("url", metavar="URL", help=_URL)
-_EMBEDDER = _argument(
-    "--embedder", metavar="MODULE:NAME", help="what makes vectors of texts, imported from a module of yours"
-)
-_FAMILY = _argument("family", metavar="FAMILY", help="kind of record, such as conversation, raw_message or memory")
+_EMBEDDER = _argument("--embedder", metavar="MODULE:NAME", help="embedding function to import, as module:name")
+_FAMILY = _argument("family", metavar="FAMILY", help="kind of record: conversation, raw_message, memory, ...")
 
 _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     (
         "demo",
         "run_demo.demo",
-        "show on real conversations what a store does, kill -9 included, in a few seconds",
-        [_argument("--at", metavar="FOLDER", help="where to put it (default: a new temporary folder)")],
+        "show what a store does with real conversations, including kill -9, in a few seconds",
+        [_argument("--at", metavar="FOLDER", help="folder for the demo's files (default: a new temporary folder)")],
     ),
-    ("info", "inspect.info", "say what a store is, where, in which version, and how large", [_STORE]),
-    ("stats", "inspect.stats", "count what is in a store", [_STORE]),
-    ("health", "inspect.health", "prove by a write that a store works; exit code 1 when it is not healthy", [_STORE]),
+    ("info", "inspect.info", "show location, version and size of a store", [_STORE]),
+    ("stats", "inspect.stats", "count the records of a store", [_STORE]),
+    ("health", "inspect.health", "check by a write that a store works; exit code 1 if it is not healthy", [_STORE]),
     (
         "list",
         "inspect.keys",
-        "list the keys of a family, in its order",
+        "list the keys of a family",
         [
             _STORE,
             _FAMILY,
@@ -97,31 +100,35 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
                 metavar="PREFIX",
                 nargs="*",
                 default=[],
-                help="first parts of the key: a conversation's messages",
+                help="first parts of the key, such as a conversation id for its messages",
             ),
-            _argument("--limit", metavar="N", type=_count, help="at most so many"),
-            _argument("--after", metavar="ID", help="only those that follow this one"),
-            _argument("--partial", action="store_true", help="also conversations that have no document of their own"),
+            _argument("--limit", metavar="N", type=_count, help="list at most N"),
+            _argument("--after", metavar="ID", help="only keys behind this one"),
+            _argument("--partial", action="store_true", help="also list conversations that have no document"),
         ],
     ),
     (
         "show",
         "inspect.show",
-        "print a record as JSON, or all messages or memories of a conversation, or all chains of an agent",
-        [_STORE, _FAMILY, _argument("key", metavar="KEY", nargs="+", help="the key, or its first part for a list")],
+        "print a record, or all messages or memories of a conversation, or all chains of an agent, as JSON",
+        [
+            _STORE,
+            _FAMILY,
+            _argument("key", metavar="KEY", nargs="+", help="the key, or its first part to print all below it"),
+        ],
     ),
     (
         "search",
         "search.search",
-        "find messages, memories, results and items by what they say, the best first; exit code 1 when there are none",
+        "search messages, memories, results and items, best hits first; exit code 1 if there are none",
         [
             _STORE,
-            _argument("query", metavar="WORDS", help='any of them; "a phrase", a beginning*, -without'),
+            _argument("query", metavar="WORDS", help='any of these words; "a phrase", prefix*, -excluded'),
             _argument(
                 "--namespace",
                 metavar="ID",
                 action="append",
-                help="only in this conversation or collection; given again: in this namespace of the collection",
+                help="only this conversation or collection; given twice: a collection and a namespace in it",
             ),
             _argument(
                 "--family", metavar="FAMILY", action="append", help="raw_message, memory, result or item; repeatable"
@@ -130,31 +137,35 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
                 "--mode",
                 choices=("auto", "text", "vector", "hybrid"),
                 default="auto",
-                help="default: %(default)s, by all that is at hand",
+                help="default: %(default)s, whatever is available",
             ),
             _EMBEDDER,
-            _argument("--where", metavar="JSON", help="a filter over the documents, see docs/filters.md"),
-            _argument("--limit", metavar="N", type=_count, default=10, help="at most so many (default: %(default)s)"),
-            _argument("--offset", metavar="N", type=_count, default=0, help="leave out the first N"),
-            _argument("--explain", action="store_true", help="the score of each, and the ranks it is made of"),
+            _argument("--where", metavar="JSON", help="filter over the documents, see docs/filters.md"),
+            _argument("--limit", metavar="N", type=_count, default=10, help="at most N hits (default: %(default)s)"),
+            _argument("--offset", metavar="N", type=_count, default=0, help="skip the first N"),
+            _argument("--explain", action="store_true", help="show the score of each hit and the ranks it comes from"),
         ],
     ),
     (
         "sql",
         "inspect.sql",
-        "ask a SQLite store one reading SQL statement, over its tables and views",
+        "run a read-only SQL query on a SQLite store",
         [
             _STORE,
             _argument("statement", metavar="STATEMENT", help="such as 'select count(*) from raw_messages'"),
             _argument(
-                "parameters", metavar="PARAM", nargs="*", default=[], help="values for each ? (numbers as numbers)"
+                "parameters",
+                metavar="PARAM",
+                nargs="*",
+                default=[],
+                help="a value for each ?; numbers are passed as numbers",
             ),
         ],
     ),
     (
         "import",
         "import_export.bring_in",
-        "import conversations from other tools' files, or an export; creates the store",
+        "import conversations from other tools, or an export; creates the store if needed",
         [
             _argument("files", metavar="FILE", nargs="+", help="a file (plain, .gz or .zst), a folder, or - for stdin"),
             _argument("--into", metavar="URL", required=True, help=_URL),
@@ -165,34 +176,38 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
     (
         "export",
         "import_export.bring_out",
-        "write a store as JSON lines",
+        "export a store as JSON lines",
         [
             _STORE,
-            _argument("--out", metavar="FILE", help="a file, packed where it ends in .zst or .gz (default: stdout)"),
+            _argument(
+                "--out", metavar="FILE", help="output file, compressed if it ends in .zst or .gz (default: stdout)"
+            ),
             _argument("--format", choices=_OUT, default=_OUT[0], help="default: %(default)s"),
-            _argument("--families", metavar="A,B", help="only these kinds of record"),
+            _argument("--families", metavar="A,B", help="only these families"),
         ],
     ),
     (
         "migrate",
         "migrate.migrate",
-        "copy a store into another of any backend, in use or not, and prove that both hold the same",
+        "copy a store to another backend, while it is in use, and verify that both are equal",
         [
             _argument("source", metavar="SRC", help=_URL),
-            _argument("target", metavar="DST", help="where to; created where there is none"),
-            _argument("--families", metavar="A,B", help="only these kinds of record"),
-            _argument("--dry-run", action="store_true", help="count and compare, write nothing"),
-            _argument("--no-verify", action="store_true", help="one pass; nothing may write to the source meanwhile"),
+            _argument("target", metavar="DST", help="store URL of the target; created if there is none"),
+            _argument("--families", metavar="A,B", help="only these families"),
+            _argument("--dry-run", action="store_true", help="count and compare, but write nothing"),
+            _argument(
+                "--no-verify", action="store_true", help="copy in one pass; nothing may write to the source meanwhile"
+            ),
             _argument("--resume", action="store_true", help="finish a migration that was interrupted"),
             _argument(
-                "--drop-strangers",
+                "--discard-foreign-writes",
                 action="store_true",
-                help="with --resume: drop what others wrote into the unfinished target",
+                help="with --resume: delete what others wrote to the unfinished target",
             ),
             _argument(
                 "--merge",
                 choices=("skip", "overwrite", "fail"),
-                help="into a store that is not empty; what to do with records it holds otherwise",
+                help="copy into a store that is not empty; says what to do with records that differ",
             ),
         ],
     ),
@@ -200,41 +215,43 @@ _COMMANDS: Sequence[tuple[str, str, str, Sequence[Adding]]] = (
         "backup",
         "import_export.back_up",
         "write a consistent, verified copy of a store while it is in use",
-        [_STORE, _argument("path", metavar="PATH", help="a new file (SQLite) or folder")],
+        [_STORE, _argument("path", metavar="PATH", help="new file (SQLite) or folder")],
     ),
     (
         "restore",
         "restore.restore",
-        "make a store from a backup, verified first; times and versions are kept",
+        "restore a store from a backup, verified first; times and versions are kept",
         [
-            _argument("path", metavar="PATH", help="what backup made: a SQLite file or a folder"),
-            _argument("url", metavar="URL", help=f"where to: {_URL}"),
-            _argument("--force", action="store_true", help="move aside what is there already, under a free name"),
+            _argument("path", metavar="PATH", help="the backup: a SQLite file or a folder"),
+            _argument("url", metavar="URL", help="URL of the store to create: sqlite:///agent.db or file:///folder"),
+            _argument("--force", action="store_true", help="rename a store that exists there out of the way"),
         ],
     ),
-    ("verify", "maintain.verify", "read everything back; exit code 1 and one line for each problem", [_STORE]),
+    ("verify", "maintain.verify", "read every record back; exit code 1 and a line for each problem", [_STORE]),
     (
         "reindex",
         "search.reindex",
-        "build the search index anew from the records",
+        "rebuild the search index from the records",
         [
             _STORE,
-            _argument("--pending", action="store_true", help="leave it; make vectors for the records that have none"),
+            _argument("--pending", action="store_true", help="keep the index; embed the records that have no vector"),
             _EMBEDDER,
-            _argument("--tokenizer", choices=_TOKENIZERS, help="index text by these from now on (default: as so far)"),
+            _argument("--tokenizer", choices=_TOKENIZERS, help="index text by these from now on (default: as before)"),
         ],
     ),
-    ("purge", "maintain.purge", "remove what has expired", [_STORE]),
-    ("compact", "maintain.compact", "give back space that is no longer needed", [_STORE]),
-    ("upgrade", "maintain.upgrade", "bring the schema of a store up to date; creates an absent one", [_STORE]),
+    ("purge", "maintain.purge", "remove expired records", [_STORE]),
+    ("compact", "maintain.compact", "give unused space back", [_STORE]),
+    ("upgrade", "maintain.upgrade", "upgrade the schema of a store; creates the store if there is none", [_STORE]),
     (
         "schema",
         "maintain.schema",
         "print the SQL of an empty store",
         [
             _argument("--dialect", choices=("sqlite", "postgres"), default="sqlite", help="default: %(default)s"),
-            _argument("--statements", action="store_true", help="the statements run on records instead"),
-            _argument("--write", action="store_true", help="render the checkout's schema/ anew; say what changed"),
+            _argument("--statements", action="store_true", help="print the statements that are run on records instead"),
+            _argument(
+                "--write", action="store_true", help="rewrite schema/ in a source checkout and list what changed"
+            ),
         ],
     ),
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..config import registry
 from ..core.backend import Backend, Vitals
 from ..core.families import FAMILIES
+from ..core.os_support import remove, sync_folder
 from ..core.records import Copy, Page
 from ..errors import CorruptError, InvalidInputError, UnavailableError
 from . import NO, Negative, output
@@ -55,13 +56,13 @@ def _destination(arguments: Namespace, source: Path) -> tuple[str, Path]:
     scheme, target = path_of(arguments.url)
     if target is None:
         raise InvalidInputError(
-            f"{registry.describe(arguments.url)}: restore makes a file or a folder; migrate takes it further"
+            f"{registry.describe(arguments.url)}: restore writes a file or a folder; then use `migrate`"
         )
     inner, outer = Path(os.path.realpath(source)), Path(os.path.realpath(target))
     if inner == outer or inner in outer.parents or outer in inner.parents:
-        raise InvalidInputError(f"{target}: the backup and the store must not lie in one another")
+        raise InvalidInputError(f"{target}: the backup and the store must not lie inside each other")
     if not arguments.force and (taken := _taken(target)):
-        raise InvalidInputError(f"{taken[0]} is there already; --force moves it aside, under a free name")
+        raise InvalidInputError(f"{taken[0]} exists already; --force renames it out of the way")
     return scheme, target
 
 
@@ -94,7 +95,7 @@ async def _publish(arguments: Namespace, backup: Backend, scheme: str, target: P
         records = await _copied(backup, made(scheme, draft, settings))
         aside = _move_aside(target)
         _name(draft, target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise UnavailableError(f"cannot restore to {target}: {error.strerror or error}") from error
     finally:
@@ -112,7 +113,9 @@ async def _copied(backup: Backend, draft: Backend) -> int:
     finally:
         await draft.close()
     if problems or (after.counts, after.partial) != (before.counts, before.partial):
-        raise CorruptError(f"the copy differs from the backup and was not kept: {(problems or ['other counts'])[0]}")
+        raise CorruptError(
+            f"the copy differs from the backup and was not kept: {(problems or ['the counts differ'])[0]}"
+        )
     return sum(before.counts.values())
 
 
@@ -164,17 +167,7 @@ def _remove(draft: Path) -> None:
     if draft.is_dir():
         shutil.rmtree(draft)
     for tail in ("", *_SIDES):
-        draft.with_name(draft.name + tail).unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "nt":  # no such thing there
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        remove(draft.with_name(draft.name + tail))
 
 
 def _tell(arguments: Namespace, found: dict[str, object]) -> None:
@@ -183,4 +176,4 @@ def _tell(arguments: Namespace, found: dict[str, object]) -> None:
         return
     print(f"{found['path']}: {output.plural(int(str(found['records'])), 'record')} restored in {found['seconds']} s")
     if found["moved_aside"]:
-        print(f"what was there is now {found['moved_aside']}")
+        print(f"the old store was renamed to {found['moved_aside']}")

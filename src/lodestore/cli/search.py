@@ -83,7 +83,7 @@ def _rich(hits: Sequence[Hit]) -> None:
 async def reindex(arguments: Namespace) -> int:
     """The search index, built anew; or vectors for the records that have none."""
     if arguments.pending and not arguments.embedder:
-        raise InvalidInputError("--pending: say with --embedder module:name what makes the vectors")
+        raise InvalidInputError("--pending: needs --embedder MODULE:NAME")
     async with existing(arguments.url, **embedder(arguments.embedder)) as store:
         stats = await store.get_storage_stats()
         total = sum(stats[f"{family.name}_count"] for family in SEARCHABLE)
@@ -109,6 +109,4 @@ def embedder(name: str | None) -> dict[str, Any]:
     try:
         return {"embedder": getattr(importlib.import_module(module), attribute)}
     except (ImportError, AttributeError, ValueError) as problem:
-        raise InvalidInputError(
-            f"--embedder: expected module:name of something that can be imported: {problem}"
-        ) from None
+        raise InvalidInputError(f"--embedder: expected an importable MODULE:NAME: {problem}") from None

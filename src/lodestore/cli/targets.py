@@ -51,7 +51,7 @@ async def existing(url: str, *, embedder: Any = None, **settings: Any) -> AsyncI
     require(url)
     backend = registry.backend(url, **secrets(url), **settings)
     if not await backend.exists():
-        raise Negative(f"no store there: {registry.describe(url)}")
+        raise Negative(f"no store at {registry.describe(url)}")
     async with Store(backend, embedder=embedder) as store:
         yield store
 
@@ -85,7 +85,7 @@ def schema_number(url: str) -> int:
 def family_of(name: str) -> Family:
     """The family of that name; InvalidInputError, naming those there are."""
     if name not in CATALOGUE:
-        raise InvalidInputError(f"no family {name!r}; there are {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"no family {name!r}; choose from {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
 
 

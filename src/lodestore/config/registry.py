@@ -93,15 +93,15 @@ def backend(url: str, **options: Any) -> Backend:
     kind = SCHEMES[scheme]
     for name in (kind.path, kind.whole):
         if name and (name in asked or name in options):
-            raise InvalidInputError(f"{name}: the URL says where the store is; leave this out")
+            raise InvalidInputError(f"{name}: the URL already says where the store is; leave this out")
     for name in asked:
         if name in kind.settings.SECRETS:
             raise InvalidInputError(
-                f"{name}: not in a URL, which ends up in logs; pass {name}=... beside it (the command line and "
-                f"create_storage_from_env take it from {PREFIX}{name.upper()})"
+                f"{name}: not allowed in a URL, because URLs end up in logs; pass {name}=... as a keyword (the "
+                f"command line and create_storage_from_env read it from {PREFIX}{name.upper()})"
             )
         if name in options:
-            raise InvalidInputError(f"{name}: given twice, in the URL and beside it")
+            raise InvalidInputError(f"{name}: given twice, in the URL and as a keyword")
     named = {name: path for name in (kind.path, kind.whole) if name}
     return kind.build({**named, **asked, **options})
 
@@ -140,10 +140,10 @@ def whereabouts(url: str) -> str | None:
 def split(url: str) -> tuple[str, str, dict[str, str]]:
     """Scheme, path and query of a URL; InvalidInputError with what would be right where one of them is not."""
     if not isinstance(url, str):
-        raise InvalidInputError(f"a store URL is text, not {type(url).__name__}")
+        raise InvalidInputError(f"url: expected text, not {type(url).__name__}")
     if ":" not in url:
         raise InvalidInputError(
-            f"{describe(url)!r} is no store URL: write sqlite:///agent.db, file:///folder or memory:"
+            f"{describe(url)!r} is not a store URL: write sqlite:///agent.db, file:///folder or memory:"
         )
     scheme, rest = url.split(":", 1)
     if scheme not in SCHEMES:
@@ -151,11 +151,11 @@ def split(url: str) -> tuple[str, str, dict[str, str]]:
     rest, _, query = rest.partition("?")
     if "#" in rest + query:
         raise InvalidInputError(
-            f"{describe(url)}: a store URL has no fragment; write %23 for a # in a path or a password"
+            f"{describe(url)}: a store URL has no #fragment; write %23 for a # in a path or a password"
         )
     if "@" in query:
         raise InvalidInputError(
-            f"{describe(url)}: an @ behind the ?; write %3F for a ? in a password, %40 for an @ in a setting"
+            f"{describe(url)}: an @ after the ?; write %3F for a ? in a password, %40 for an @ in a setting"
         )
     pairs: list[tuple[str, str]] = parse_qsl(query, keep_blank_values=True)
     if len(dict(pairs)) != len(pairs):
@@ -164,10 +164,14 @@ def split(url: str) -> tuple[str, str, dict[str, str]]:
 
 
 def _no_backend(scheme: str, url: str) -> InvalidInputError:
-    near = difflib.get_close_matches(scheme, SCHEMES, 1)
-    hint = f"; did you mean {near[0]}:?" if near else ""
+    base, plus, _ = scheme.partition("+")
+    if plus and base in SCHEMES:  # as SQLAlchemy writes it
+        return InvalidInputError(f"a store URL names no driver: write {base}:... instead of {base}+driver:...")
+    near = difflib.get_close_matches(scheme.lower(), SCHEMES, 1)
+    hint = f" (did you mean {near[0]}:?)" if near else ""
     said = describe(url) if "@" in url else f"{scheme}:"  # what seems a scheme may be half a password
-    return InvalidInputError(f"no backend for {said}{hint} There are: {', '.join(f'{name}:' for name in SCHEMES)}")
+    known = ", ".join(f"{name}:" for name in SCHEMES)
+    return InvalidInputError(f"no backend for {said!r}{hint}. Available: {known}")
 
 
 def _path(scheme: str, rest: str, url: str) -> str:
@@ -183,14 +187,16 @@ def _path(scheme: str, rest: str, url: str) -> str:
         return ""
     if rest in ("", "//", "///") or ":memory:" in rest:
         raise InvalidInputError(
-            f"{url}: a path is missing, as in {scheme}:///agent; for a store in memory write memory:"
+            f"{url}: the path is missing: write {scheme}:///agent, or memory: for a store in memory"
         )
     if (rest.startswith("//") and not rest.startswith("///")) or re.match("/*[^/]*:[^/]*@", rest):
-        raise InvalidInputError(f"{url}: no host here; write {scheme}:///relative or {scheme}:////absolute")
-    return _place(scheme, unquote(rest))
+        raise InvalidInputError(
+            f"{url}: a {scheme}: URL has no host; write {scheme}:///relative or {scheme}:////absolute"
+        )
+    return _file_path(scheme, unquote(rest))
 
 
-def _place(scheme: str, rest: str) -> str:
+def _file_path(scheme: str, rest: str) -> str:
     """Three slashes: a relative path; four: an absolute one.
 
     For `file:` three may also begin an absolute path, as `Path.as_uri` writes it, where its first folder exists.

@@ -116,9 +116,9 @@ def make(kind: type[S], options: dict[str, Any]) -> S:
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, there, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            said = "a setting is unknown" if set(name) & set("@:/?#") else f"unknown setting {name!r}"
-            raise InvalidInputError(f"{said}{hint} There are: {', '.join(there) or 'none'}")
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            said = "unknown setting" if set(name) & set("@:/?#") else f"unknown setting {name!r}"
+            raise InvalidInputError(f"{said}{hint}. Available: {', '.join(there) or 'none'}")
     return kind(**options)
 
 

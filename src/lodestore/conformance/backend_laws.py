@@ -23,16 +23,9 @@ from ..core.families import (
     Family,
 )
 from ..core.records import BODY, CREATED_AT, KEY, PLACE, WRITTEN_AT, Append, Copy, Drop, Key, Page, Put, Write
-from ..errors import ConflictError, UnavailableError, UnsupportedError
+from ..errors import ConflictError, UnavailableError
 from . import assertions
-from .capabilities import (
-    answers_sql,
-    holds_still,
-    keeps_versions,
-    makes_a_backup,
-    names_one_store,
-    sequence_moves,
-)
+from .capabilities import CapabilityLaws
 from .concurrency import OWNER, Rivals, batches_seen, mixed
 from .examples import gallery, shapes
 from .kit import START, folder
@@ -40,7 +33,7 @@ from .stateful import Histories
 from .strategies import FOCUS, HOSTILE
 
 
-class KernelLaws(Rivals):
+class KernelLaws(Rivals, CapabilityLaws):
     """What every backend must obey; see `Kit` for how to use it."""
 
     @pytest.mark.parametrize("about", FOCUS)
@@ -241,27 +234,6 @@ class KernelLaws(Rivals):
             assert {family: await handle.scan(Page(family, partial=True)) for family in FAMILIES} == before
 
         self.on_handles(work)
-
-    def test_it_does_what_its_capabilities_say_and_nothing_else(self) -> None:
-        async def work(handle: Backend, other: Backend) -> None:
-            can = handle.capabilities
-            for claimed, attempt in (
-                (can.commit_sequence, sequence_moves),
-                (can.identity, names_one_store),
-                (can.snapshots, holds_still),
-                (can.sql, answers_sql),
-                (can.backup, makes_a_backup),
-                (can.file_versions, keeps_versions),
-            ):
-                if claimed:
-                    await attempt(handle, other)
-                else:
-                    with pytest.raises(UnsupportedError, match=handle.name):
-                        await attempt(handle, other)
-            assert (handle.index is not None) == can.search_index
-            assert can.read_cache or handle.cache is None
-
-        self.on_handles(work, 2)
 
     def test_a_stream_is_the_page_in_portions(self) -> None:
         async def work(handle: Backend) -> None:

@@ -1,11 +1,14 @@
-"""Capability checks: each optional operation of a backend, tried on two handles of one store."""
+"""Capability laws: a backend does what its capabilities say, and what they do not say it refuses."""
 
 from __future__ import annotations
+
+import pytest
 
 from ..core.backend import Backend
 from ..core.families import STATE
 from ..core.records import KEY, Page, Put
-from .kit import START, folder
+from ..errors import UnsupportedError
+from .kit import START, Kit, folder
 
 
 async def sequence_moves(handle: Backend, other: Backend) -> None:
@@ -55,3 +58,28 @@ async def keeps_versions(handle: Backend, other: Backend) -> None:
     [row] = await handle.fetch(STATE, [("kept",)])
     assert row is not None
     assert row[0] == b'{"n":1}'
+
+
+class CapabilityLaws(Kit):
+    """Each optional operation, tried on two handles of one store."""
+
+    def test_it_does_what_its_capabilities_say_and_nothing_else(self) -> None:
+        async def work(handle: Backend, other: Backend) -> None:
+            can = handle.capabilities
+            for claimed, attempt in (
+                (can.commit_sequence, sequence_moves),
+                (can.identity, names_one_store),
+                (can.snapshots, holds_still),
+                (can.sql, answers_sql),
+                (can.backup, makes_a_backup),
+                (can.file_versions, keeps_versions),
+            ):
+                if claimed:
+                    await attempt(handle, other)
+                else:
+                    with pytest.raises(UnsupportedError, match=handle.name):
+                        await attempt(handle, other)
+            assert (handle.index is not None) == can.search_index
+            assert can.read_cache or handle.cache is None
+
+        self.on_handles(work, 2)

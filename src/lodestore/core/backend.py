@@ -116,7 +116,7 @@ class OptionalOperations:
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one read-only SQL statement; InvalidInputError for anything else."""
-        raise self._unsupported("SQL")
+        raise self._unsupported("SQL; only SQLite stores can be queried")
 
     async def backup(self, path: str) -> None:
         """Write a consistent copy of the store to `path`, while it is in use."""

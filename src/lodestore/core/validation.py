@@ -24,24 +24,24 @@ def check_id(value: object, name: str) -> str:
 
 def _check_slowly(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise InvalidInputError(f"{name}: an id is text, not {type(value).__name__}")
+        raise InvalidInputError(f"{name}: expected text, not {type(value).__name__}")
     if not value:
-        raise InvalidInputError(f"{name}: an id may not be empty")
+        raise InvalidInputError(f"{name}: the id is empty")
     if "\0" in value:
-        raise InvalidInputError(f"{name}: an id may not contain NUL")
+        raise InvalidInputError(f"{name}: the id contains a NUL character")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise InvalidInputError(f"{name}: the id holds half a surrogate pair, which is no Unicode text") from None
+        raise InvalidInputError(f"{name}: the id is not valid Unicode (half a surrogate pair)") from None
     if size > MAX_ID_BYTES:
-        raise InvalidInputError(f"{name}: an id takes at most {MAX_ID_BYTES} bytes in UTF-8, this one takes {size}")
+        raise InvalidInputError(f"{name}: the id is {size} bytes in UTF-8; at most {MAX_ID_BYTES} are allowed")
     return str(value)
 
 
 def check_unreserved(state_key: str) -> str:
     """`state_key` if it is for users; InvalidInputError where it is one that lodestore keeps to itself."""
     if state_key in RESERVED:
-        raise InvalidInputError(f"state_key: {state_key} is reserved: lodestore keeps something of its own under it")
+        raise InvalidInputError(f"state_key: {state_key} is reserved for lodestore; choose another key")
     return state_key
 
 
@@ -72,5 +72,5 @@ def expiry(ttl: float | None, now: int) -> int | None:
     if ttl is None:
         return None
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl < math.inf:
-        raise InvalidInputError(f"ttl: expected seconds above 0, or None for ever, not {ttl!r}")
+        raise InvalidInputError(f"ttl: expected seconds above 0, or None for no expiry, not {ttl!r}")
     return min(now + math.ceil(min(ttl, _FAR_FUTURE) * 1000), _FAR_FUTURE)

@@ -20,9 +20,7 @@ def from_sentence_transformers(model: Any, name: str | None = None) -> NamedEmbe
     encode = _method(model, "encode", "model")
     card = getattr(model, "model_card_data", None)
     if not (name := name or getattr(card, "base_model", None)):
-        raise InvalidInputError(
-            "name: the model does not say which one it is; give its name, as in name='all-MiniLM-L6-v2'"
-        )
+        raise InvalidInputError("name: the model does not know its name; give it, as in name='all-MiniLM-L6-v2'")
     # Later versions have methods for documents and queries, and a shorter name for the dimension.
     documents = getattr(model, "encode_document", encode)
     queries = getattr(model, "encode_query", encode)
@@ -83,7 +81,7 @@ def _named(model: str, dimensions: int | None) -> str:
 def _method(holder: Any, name: str, argument: str) -> Callable[..., Any]:
     method = getattr(holder, name, None)
     if not callable(method) or isinstance(holder, type):
-        raise InvalidInputError(f"{argument}: expected one with a method `{name}`; see docs/embeddings.md for which")
+        raise InvalidInputError(f"{argument}: expected an object with a method `{name}`; see docs/embeddings.md")
     return method  # type: ignore[no-any-return]
 
 

@@ -67,8 +67,8 @@ def as_embedder(value: object, name: str | None = None) -> NamedEmbedder:
         return value
     if not callable(value) or isinstance(value, type):
         raise InvalidInputError(
-            f"embedder: expected a function of a list of texts, or an object with `name` and `dimension` that is called"
-            f" like one, not {_kind(value)}"
+            f"embedder: expected a function of a list of texts, or an object with `name` and `dimension` that is"
+            f" called like one, not {_kind(value)}"
         )
     function = value.function if isinstance(value, NamedEmbedder) else value
     known = getattr(value, "dimension", None), getattr(value, "for_queries", None)
@@ -79,7 +79,7 @@ def _name(value: object) -> str:
     found = getattr(value, "name", None) or getattr(value, "__name__", None)
     if found is None or found == "<lambda>":
         raise InvalidInputError(
-            "embedder: it has no name, which tells its vectors from others: use as_embedder(function, name)"
+            "embedder: it has no name, and vectors are kept apart by name: use as_embedder(function, name)"
         )
     return check_id(found, "embedder name")
 

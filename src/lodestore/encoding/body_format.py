@@ -32,4 +32,4 @@ def check_size(frame: bytes, where: str) -> None:
     except zstandard.ZstdError as error:
         raise CorruptError(f"{where}: the stored body does not decompress ({error})") from None
     if not 0 <= size <= MAX_BODY:
-        raise CorruptError(f"{where}: the stored body declares {size:,} bytes, above the cap of {MAX_BODY:,}")
+        raise CorruptError(f"{where}: the stored body declares {size:,} bytes, above the limit of {MAX_BODY:,}")

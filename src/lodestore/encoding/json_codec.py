@@ -41,7 +41,7 @@ def encode(value: object, name: str = "data") -> bytes:
     if body[:1] != b"{":
         raise InvalidInputError(f"{name}: expected an object (a dict), not {type(value).__name__}")
     if len(body) > MAX_BODY:
-        raise InvalidInputError(f"{name}: {len(body):,} bytes as JSON, above the cap of {MAX_BODY:,}")
+        raise InvalidInputError(f"{name}: {len(body):,} bytes as JSON, above the limit of {MAX_BODY:,}")
     # What orjson returns keeps its work buffer: four kilobytes for a hundred bytes.
     return bytes(memoryview(body)) if len(body) < 4096 else body
 

@@ -271,4 +271,4 @@ def _vector_in(packed: bytes, where: str) -> vector_codec.StoredVector:
     try:
         return vector_codec.StoredVector(packed[3:name].decode(), packed[name:at], packed[at:-4])
     except UnicodeDecodeError:
-        raise CorruptError(f"{where}: the stored vector names no space") from None
+        raise CorruptError(f"{where}: the stored vector names no vector space") from None

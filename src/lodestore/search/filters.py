@@ -242,7 +242,7 @@ class _Reader:
         if key not in _OPERATORS:
             right = "an object is compared by $eq, and a field within one is written with a dot"
             right = f"there are {', '.join(_OPERATORS)}" if key.startswith("$") else right
-            raise InvalidInputError(f"{path}: {_shown(key)} is no operator; {right}")
+            raise InvalidInputError(f"{path}: {_shown(key)} is not an operator; {right}")
         if key in _SIGNS:
             return self.order(keys, _SIGNS[key], item, path, depth)
         if key in ("$in", "$nin"):
@@ -277,7 +277,7 @@ class _Reader:
         if not isinstance(item, (list, tuple)):
             raise InvalidInputError(f"{path}: expected a list of values, not {_shown(item)}")
         if len(item) > MAX_MEMBERS:
-            raise InvalidInputError(f"{path}: {len(item):,} values, at most {MAX_MEMBERS:,} are taken")
+            raise InvalidInputError(f"{path}: {len(item):,} values; at most {MAX_MEMBERS:,} are allowed")
         return tuple(self.member(member, f"{path}[{index}]", depth + 1) for index, member in enumerate(item))
 
     def member(self, item: object, path: str, depth: int) -> FilterValue:
@@ -346,5 +346,5 @@ def _keys(text: str, path: str) -> Path:
         else:
             keys[-1] += token[1:] if token[0] == "\\" else token
     if len(keys) > MAX_DEPTH:
-        raise InvalidInputError(f"{path}: a path of more than {MAX_DEPTH} keys")
+        raise InvalidInputError(f"{path}: the path has more than {MAX_DEPTH} keys")
     return tuple(keys)

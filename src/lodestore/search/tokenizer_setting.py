@@ -41,7 +41,7 @@ async def agree(backend: Backend, tokenizer: str, now: int) -> None:
     for family in SEARCHABLE:
         if await backend.keys(Page(family, limit=1)):
             raise InvalidInputError(
-                f"tokenizer: the text of this store is indexed by {there!r}; reindex(tokenizer={tokenizer!r}), or"
+                f"tokenizer: this store is indexed by {there!r}; change that with reindex(tokenizer={tokenizer!r}) or"
                 f" `lodestore reindex --tokenizer {tokenizer}`, changes that"
             )
     await choose(backend, tokenizer, now)

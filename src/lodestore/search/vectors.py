@@ -60,7 +60,7 @@ def _row(value: object, name: str) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         content = bytes(value)
         if len(content) % 4:
-            raise InvalidInputError(f"{name}: bytes of float32 come in fours, these are {len(content)}")
+            raise InvalidInputError(f"{name}: float32 bytes come in fours; this has {len(content)} bytes")
         return numpy.frombuffer(content, "<f4")
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InvalidInputError(
@@ -71,7 +71,9 @@ def _row(value: object, name: str) -> Any:
     except ValueError as problem:  # lists of different lengths
         raise InvalidInputError(f"{name}: expected numbers: {problem}") from None
     if found.ndim != 1:
-        raise InvalidInputError(f"{name}: one vector is a list of numbers; this has {found.ndim} dimensions")
+        raise InvalidInputError(
+            f"{name}: expected one vector, a list of numbers; this array has {found.ndim} dimensions"
+        )
     return found
 
 
@@ -91,9 +93,12 @@ def _stored(matrix: Any, names: list[str], metric: str) -> list[bytes]:
     with numpy.errstate(over="ignore"):
         stored = matrix.astype("<f4")
     largest = numpy.abs(stored).max(axis=1, keepdims=True)
-    for bad, why in ((~numpy.isfinite(largest), "NaN, infinity or a number too large"), (largest == 0, "all zeros")):
+    for bad, why in (
+        (~numpy.isfinite(largest), "contains NaN, infinity or a number too large"),
+        (largest == 0, "is all zeros"),
+    ):
         if bad.any():
-            raise InvalidInputError(f"{names[int(bad.argmax())]}: {why}: no vector that anything can be near to")
+            raise InvalidInputError(f"{names[int(bad.argmax())]}: not a usable vector: it {why}")
     if metric == "cosine":  # by the largest first, or the squares of tiny numbers would all be 0
         scaled = stored.astype("f8") / largest
         stored = (scaled / numpy.linalg.norm(scaled, axis=1, keepdims=True)).astype("<f4")

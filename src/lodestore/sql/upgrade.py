@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
@@ -15,11 +15,13 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ..errors import UnavailableError, UnsupportedError
 from .resources import tree
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 def upgrade(path: Path, connect: Callable[[], Any], revision: str = "head") -> None:
@@ -81,6 +83,9 @@ def _in_namespace(connection: Connection, namespace: str, work: Callable[[Config
 
 
 def _async_engine(connect: Callable[[], Awaitable[Any]]) -> AsyncEngine:
+    # Wants greenlet, which the postgres extra brings: a SQLite store is upgraded without it.
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
 
 

@@ -30,7 +30,7 @@ class Items(NamedTuple):
         """The arguments of an upsert; InvalidInputError, naming the argument."""
         keys = cls.keys_of(collection, ids)
         if len(set(keys)) < len(keys):
-            raise InvalidInputError("ids: one id stands there twice")
+            raise InvalidInputError("ids: an id is given twice")
         part = {} if namespace is None else {"namespace": check_id(namespace, "namespace")}
         said = _each(texts, len(keys), str, "texts")
         about = _each(metadata, len(keys), Mapping, "metadata")
@@ -57,7 +57,7 @@ def _each(values: object, count: int, kind: type, name: str) -> list[Any]:
     if values is None:
         return [None] * count
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Sequence) or len(values) != count:
-        raise InvalidInputError(f"{name}: expected a list with one for each of {count} ids, None for none")
+        raise InvalidInputError(f"{name}: expected a list of {count}, one for each id (None for none)")
     for index, value in enumerate(values):
         if value is not None and not isinstance(value, kind):
             raise InvalidInputError(f"{name}[{index}]: expected {kind.__name__} or None, not {type(value).__name__}")

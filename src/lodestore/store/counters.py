@@ -97,7 +97,7 @@ class Counters:
                 await asyncio.sleep(pause)
             else:
                 return outcomes
-        raise ConflictError(f"{name_of(CACHE, (key,))}: others wrote first {TRIES} times in a row")
+        raise ConflictError(f"{name_of(CACHE, (key,))}: others wrote first, {TRIES} times in a row; try again")
 
     async def _read(self, key: str) -> _Counter:
         [row] = await self._backend.fetch(CACHE, ((key,),))
@@ -117,9 +117,7 @@ class _Counter:
 
     def add(self, addition: _Addition) -> int | Exception:
         if self._value is None:
-            return InvalidInputError(
-                f'{name_of(CACHE, (self._key,))} is no counter, which would be {{"value": a whole number}}'
-            )
+            return InvalidInputError(f'{name_of(CACHE, (self._key,))} is not a counter, as in {{"value": 3}}')
         value = self._value + addition.amount
         if not LEAST <= value <= MOST:
             return InvalidInputError(

@@ -24,7 +24,7 @@ async def embed_pending(backend: Backend, spaces: VectorSpaces, tell: OnCount) -
     EmbeddingError, at the end, where the embedder failed on some; at once where it fails on all of a batch.
     """
     if not spaces.embeds:
-        raise InvalidInputError("the store was opened without an embedder: open it with embedder=...")
+        raise InvalidInputError("the store has no embedder: open it with embedder=...")
     count, failures = 0, 0
     for family in (family for family in VECTORS if family is not ITEM):  # items have vectors of their caller's
         async for rows in backend.stream(Page(family)):
@@ -34,7 +34,7 @@ async def embed_pending(backend: Backend, spaces: VectorSpaces, tell: OnCount) -
                 count, failures = count + done[0], failures + done[1]
                 tell(count)
     if failures:
-        raise EmbeddingError(f"{count} records were embedded, {failures} were not")
+        raise EmbeddingError(f"{count} records were embedded, {failures} failed")
     return count
 
 

@@ -65,7 +65,7 @@ class ExpiryTask:
         try:
             removed = await self._step()
         except LodestoreError as problem:
-            _log.warning("purging what has expired: %s", problem)
+            _log.warning("removing expired records failed, and is tried again later: %s", problem)
         finally:
             self._task = None
         self._took += clock() - begun

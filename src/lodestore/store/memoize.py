@@ -29,7 +29,7 @@ from ..errors import InvalidInputError
 from .store import Store
 
 if TYPE_CHECKING:
-    from .sync import SyncStore
+    from .sync_store import SyncStore
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,7 +94,7 @@ def memoize(store: Store | SyncStore, *, ttl: float | None = None, key: KeyFunct
     def decorate(function: Callable[..., Any]) -> Any:
         if inspect.iscoroutinefunction(function) is not waits:
             raise InvalidInputError(
-                "memoize: an async function wants a store of lodestore.open(), a plain one of lodestore.sync.open()"
+                "memoize: an async function needs a store from lodestore.open(), a plain one from lodestore.sync.open()"
             )
         name = CallKeys(function, key)
         made = _Async(store, function, name, ttl) if waits else _Sync(store, function, name, ttl)
@@ -138,7 +138,9 @@ class CallKeys:
             name = (field or "").partition(".")[0].partition("[")[0]
             if field is not None and name not in self._signature.parameters:
                 known = ", ".join(self._signature.parameters)
-                raise InvalidInputError(f"memoize: {self._of} has no argument {name!r} for the key; there are: {known}")
+                raise InvalidInputError(
+                    f"memoize: {self._of} has no argument {name!r} for the key; choose from {known}"
+                )
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
         if callable(self._key):
@@ -160,7 +162,7 @@ def _canonical(arguments: dict[str, Any], of: str) -> str:
     try:
         body = json_codec.encode(arguments, "arguments")
     except InvalidInputError as problem:
-        raise InvalidInputError(f"memoize: {problem}; give {of} a key= of what identifies the call") from None
+        raise InvalidInputError(f"memoize: {problem}; give {of} a key= that identifies the call") from None
     if body.count(b"{") > 1:  # the order of a dictionary's keys is no part of a call
         body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     long = len(body) + len(of.encode()) > MAX_ID_BYTES
@@ -170,7 +172,7 @@ def _canonical(arguments: dict[str, Any], of: str) -> str:
 def _value(body: bytes | dict[str, Any], key: str) -> Any:
     document = json_codec.loads(body) if isinstance(body, bytes) else body
     if "value" not in document:
-        raise InvalidInputError(f"memoize: the cache entry {key!r} was stored by something else")
+        raise InvalidInputError(f"memoize: the cache entry {key!r} was not stored by memoize")
     return document["value"]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
+from ..config.open_settings import OpenSettings
 from ..config.registry import backend
 from ..core.clock import Clock, system_clock
+from ..errors import InvalidInputError
 from .store import Store
 
 
@@ -32,6 +34,19 @@ class Opening:
     ) -> None:
         await self._store.shutdown()
 
+    def __repr__(self) -> str:
+        return f"<{self._store!r}, not yet open: use `await` or `async with`>"
+
+    if not TYPE_CHECKING:  # where a type checker would take any name for granted
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(
+                f"the store is not open, so it has no {name!r}: use `store = await lodestore.open(...)` or "
+                "`async with lodestore.open(...) as store`",
+                name=name,
+                obj=self,
+            )
+
 
 def open(
     url: str,
@@ -40,16 +55,51 @@ def open(
     purge_interval: float = 60.0,
     embedder: Any = None,
     tokenizer: str | None = None,
-    **settings: Any,
+    options: Mapping[str, Any] | None = None,
+    **settings: Unpack[OpenSettings],
 ) -> Opening:
-    """Open the store at `url`, creating it where there is none.
+    """Open the store at a URL, creating it if there is none.
 
-    `sqlite:///agent.db` (relative; four slashes: absolute), `file:///folder`, `memory:`,
-    `postgresql://user@host/database`. Settings stand in the URL (`?durability=process`) or beside it (`key="..."` only
-    there); an unknown one is InvalidInputError. What has expired is removed every `purge_interval` seconds (0: only
-    when asked), while nothing is being written. `embedder` makes vectors of what is stored and searched: a function of
-    a list of texts, or one of `lodestore.embedding` (docs/embeddings.md). `tokenizer` says how the text of a new store
-    is indexed, by "words", "trigram" or "both" (docs/search.md). `clock` gives milliseconds and is for tests.
+    | URL | store |
+    |---|---|
+    | `sqlite:///agent.db`, `sqlite:////srv/agent.db` | a SQLite file; a relative path, an absolute one |
+    | `file:///folder` | a folder of readable JSON |
+    | `memory:` | in memory, gone with the process |
+    | `redis://host`, `rediss://host` | a Redis or Valkey server |
+    | `postgresql://user@host/database` | a PostgreSQL database |
+
+    Args:
+        url: Where the store is. Settings may follow: `sqlite:///agent.db?durability=process`.
+        clock: Returns milliseconds; for tests.
+        purge_interval: Seconds between removals of expired entries, while nothing is being written; 0: only when
+            `purge_expired` is called.
+        embedder: Makes vectors of what is stored and searched: a function of a list of texts, or one of
+            `lodestore.embedding` (docs/embeddings.md).
+        tokenizer: How the text of a new store is indexed: "words", "trigram" or "both" (docs/search.md). The store
+            keeps it.
+        options: Settings by name, for backends that lodestore does not know.
+        **settings: Settings of the backend, see `OpenSettings`: `key`, `durability`, `timeout`, `namespace`, ...
+
+    Returns:
+        The store, to be awaited or used as `async with`.
+
+    Raises:
+        InvalidInputError: The URL or a setting is not valid.
+        UnavailableError: The store cannot be created, opened or reached.
+        CorruptError: What is there is not a lodestore store, or the key is wrong.
+        UnsupportedError: A driver is not installed, or the store needs a newer version of lodestore.
+
+    Example:
+        ```python
+        async with lodestore.open("sqlite:///agent.db", durability="process") as store:
+            await store.append_raw_messages("chat-1", [{"role": "user", "content": "hello"}])
+        ```
     """
-    chosen = backend(url, **settings)
+    chosen = backend(url, **_merged(settings, options or {}))
     return Opening(Store(chosen, clock=clock, purge_interval=purge_interval, embedder=embedder, tokenizer=tokenizer))
+
+
+def _merged(settings: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    if twice := sorted(settings.keys() & options.keys()):
+        raise InvalidInputError(f"{twice[0]}: given twice, as a keyword and in options")
+    return {**settings, **options}

@@ -21,12 +21,17 @@ MODES = ("auto", "text", "vector", "hybrid")
 
 
 class Hit(NamedTuple):
-    """A record that was found.
+    """A record found by a search.
 
-    `family` and `key` name it, `data` is the record as loading it gives it (of an item: without its vector). A higher
-    `score` is a better one; scores compare within one search. `snippet` is a line of its text, `marks` the stretches
-    of that line that match, each from its first character to behind its last. `legs` has the rank and the score in each
-    part of the search, where explaining was asked for.
+    Attributes:
+        family: The kind of record: "raw_message", "memory", "result" or "item".
+        key: Its key: `(conversation_id, position)`, `(conversation_id, memory_id)`, `(result_id,)` or
+            `(collection, item_id)`.
+        score: A higher score is better. Scores compare within one search only.
+        snippet: A line of its text.
+        marks: The matches in the snippet, each as start and end (exclusive), counted in characters.
+        data: The record as loading it returns it; an item comes without its vector.
+        legs: Rank and score in the "vector" and the "text" ranking, if the search was asked to explain.
     """
 
     family: str
@@ -38,7 +43,22 @@ class Hit(NamedTuple):
     legs: dict[str, dict[str, Any]] | None = None
 
 
-Rerank = Callable[[str, list[Hit]], "Sequence[float] | Awaitable[Sequence[float]]"]
+Rerank = Callable[[str, list[Hit]], Sequence[float] | Awaitable[Sequence[float]]]
+
+
+class Fusion(NamedTuple):
+    """How rankings are fused, as a caller gives it."""
+
+    weights: object = FusionSettings().weights
+    k: object = FusionSettings().k
+    pool: object = FusionSettings().pool
+    neighbours: object = None
+    recency: object = None
+
+    def checked(self) -> FusionSettings:
+        """InvalidInputError, naming the argument, where one is wrong."""
+        share = FusionSettings().neighbours if self.neighbours is None else self.neighbours
+        return rank_fusion.fusion_settings(self.weights, self.k, self.pool, share, self.recency)
 
 
 class SearchRequest(NamedTuple):
@@ -58,6 +78,7 @@ class SearchRequest(NamedTuple):
     def checked(
         cls,
         query: object,
+        *,
         namespace: object,
         families: object,
         where: Mapping[str, Any] | None,
@@ -65,29 +86,31 @@ class SearchRequest(NamedTuple):
         offset: object,
         mode: object,
         exact: bool,
+        fusion: Fusion | None = None,
+        rerank: Rerank | None = None,
+        explain: bool = False,
     ) -> SearchRequest:
         """InvalidInputError, naming the argument, where one is wrong."""
-        text = "" if query is None else query
-        if not isinstance(text, str):
-            raise InvalidInputError(f"query: expected text, not {type(text).__name__}")
+        text = _text(query)
         if not isinstance(mode, str) or mode not in MODES:
             raise InvalidInputError(f"mode: expected one of {', '.join(MODES)}, not {mode!r}")
+        if rerank is not None and not callable(rerank):
+            raise InvalidInputError(f"rerank: expected a function of the query and a list of hits, not {rerank!r}")
         count, skip = check_count(limit, "limit"), check_count(offset, "offset") or 0
         prefix, part = namespace_of(namespace)
         wanted = IndexQuery(parse(text), searchable_families(families), prefix, count, skip, part)
-        return cls(text, wanted, None if where is None else filters.parse(where), mode, bool(exact))
+        fusion = fusion or Fusion()
+        condition, blend = None if where is None else filters.parse(where), fusion.checked()
+        beside = fusion.neighbours is not None and blend.neighbours > 0
+        return cls(text, wanted, condition, mode, bool(exact), blend, beside, rerank, bool(explain))
 
-    def fused(self, weights: object, k: object, pool: object, neighbours: object, recency: object) -> SearchRequest:
-        """With what says how to fuse."""
-        share = FusionSettings().neighbours if neighbours is None else neighbours
-        blend = rank_fusion.fusion_settings(weights, k, pool, share, recency)
-        return self._replace(blend=blend, beside=neighbours is not None and blend.neighbours > 0)
 
-    def shown(self, rerank: Rerank | None, explain: bool) -> SearchRequest:
-        """With what happens to the hits."""
-        if rerank is not None and not callable(rerank):
-            raise InvalidInputError(f"rerank: expected a function of the query and a list of hits, not {rerank!r}")
-        return self._replace(rerank=rerank, explain=bool(explain))
+def _text(query: object) -> str:
+    if query is None:
+        return ""
+    if not isinstance(query, str):
+        raise InvalidInputError(f"query: expected text, not {type(query).__name__}")
+    return query
 
 
 def searchable_families(names: object) -> tuple[Family, ...]:
@@ -98,7 +121,7 @@ def searchable_families(names: object) -> tuple[Family, ...]:
     there = ", ".join(family.name for family in SEARCHABLE)
     for name in names:
         if not isinstance(name, str) or name not in CATALOGUE or not CATALOGUE[name].text:
-            raise InvalidInputError(f"families: {name!r} is not searched; {there} are")
+            raise InvalidInputError(f"families: {name!r} is not searchable; choose from {there}")
     return tuple(family for family in SEARCHABLE if family.name in names)
 
 
@@ -109,8 +132,7 @@ def namespace_of(namespace: object) -> tuple[Key, str | None]:
     parts = namespace if isinstance(namespace, tuple) else (namespace,)
     if not 1 <= len(parts) <= 2:
         raise InvalidInputError(
-            "namespace: expected the id of a conversation or a collection, or a collection and a namespace in it,"
-            f" not {namespace!r}"
+            "namespace: expected a conversation id, a collection, or (collection, namespace), not " + repr(namespace)
         )
     checked = [check_id(part, "namespace") for part in parts]
     return (checked[0],), checked[1] if len(checked) == 2 else None

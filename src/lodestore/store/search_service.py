@@ -106,7 +106,7 @@ class SearchService:
         found = vectors.vector_of(vector, "vector", space.metric)
         if len(found) != 4 * space.dimension:
             raise InvalidInputError(
-                f"vector: {len(found) // 4} numbers, but the space {space.name!r} has {space.dimension}"
+                f"vector: it has {len(found) // 4} numbers, but {space.name!r} has {space.dimension}"
             )
         return found
 

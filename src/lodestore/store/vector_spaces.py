@@ -100,7 +100,7 @@ class VectorSpaces:
         try:
             new = iter(await self.embedded(family, missing))
         except EmbeddingError as problem:
-            _log.warning("stored without vectors, `reindex --pending` makes them: %s", problem)
+            _log.warning("stored without vectors; `lodestore reindex --pending` embeds them: %s", problem)
             return made
         return [vector or next(new) for vector in made]
 
@@ -128,7 +128,7 @@ class VectorSpaces:
             raise InvalidInputError(f"{name}: expected a vector for each record, not {type(given).__name__}")
         if len(given) != len(records):
             raise InvalidInputError(
-                f"{name}: {len(given)} vectors for {len(records)} records; None stands for no vector"
+                f"{name}: {len(given)} vectors for {len(records)} records; give None for a record without one"
             )
         there = [body for body, vector in zip(records, given, strict=True) if vector is not None]
         some = given if len(there) == len(records) else [vector for vector in given if vector is not None]
@@ -153,10 +153,10 @@ class VectorSpaces:
             if found.metric != wanted.metric:  # somebody else was first
                 checked = vectors.vectors_of(values, name, found.metric)
         if metric is not None and metric != found.metric:
-            raise InvalidInputError(f"metric: {space!r} compares by {found.metric}, and a space keeps its metric")
+            raise InvalidInputError(f"metric: {space!r} uses {found.metric}, and a metric cannot be changed")
         if found.dimension != wanted.dimension:
             raise InvalidInputError(
-                f"{name}: {wanted.dimension} numbers, but the space {space!r} has {found.dimension}"
+                f"{name}: the vector has {wanted.dimension} numbers, but {space!r} has {found.dimension}"
             )
         pairs = zip(records, checked, strict=True)
         return [StoredVector(space, vector_codec.content_digest(body), vector).body for body, vector in pairs]
@@ -172,7 +172,7 @@ class VectorSpaces:
 def _space(name: str, document: dict[str, object]) -> VectorSpace:
     dimension, metric = document.get("dimension"), document.get("metric")
     if not isinstance(dimension, int) or metric not in vectors.METRICS:
-        raise InvalidInputError(f"{name!r} is no space of vectors: its record says {document!r:.100}")
+        raise InvalidInputError(f"{name!r} is not a vector collection: its record says {document!r:.100}")
     return VectorSpace(name, dimension, str(metric))
 
 

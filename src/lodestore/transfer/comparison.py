@@ -14,7 +14,7 @@ class Verdict(Enum):
 
     SAME = "both sides hold it"
     COPY = "it is to be written"
-    CONFLICT = "the target holds something else"
+    CONFLICT = "the target holds a different record"
     BLOCKED = "it follows a conflict in a log and would mix two logs"
 
 

@@ -15,7 +15,7 @@ from .migration_lock import MigrationLock
 from .report import MAX_LISTED, FamilyReport, MigrationReport, Progress, Tally
 
 LOOKED_UP = 64  # keys looked for on the other side at once; their bodies come too
-_NAMED = 3  # strangers in a message
+_NAMED = 3  # foreign records in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +136,10 @@ class CopyPass:
             return
         async for keys in all_keys(self._job.target, family):
             for start in range(0, len(keys), LOOKED_UP):
-                await self._drop_strangers(family, figures, keys[start : start + LOOKED_UP])
+                await self._discard_foreign_writes(family, figures, keys[start : start + LOOKED_UP])
         await self._batch.flush()
 
-    async def _drop_strangers(self, family: Family, figures: FamilyReport, keys: Sequence[Key]) -> None:
+    async def _discard_foreign_writes(self, family: Family, figures: FamilyReport, keys: Sequence[Key]) -> None:
         job = self._job
         found = await job.source.fetch(family, keys)
         gone = [key for key, row in zip(keys, found, strict=True) if row is None or not alive(row, job.now)]
@@ -158,7 +158,7 @@ class CopyPass:
             self._job.progress(self._seen, self._job.total, f"{self._label} {family.name}")
 
 
-async def check_strangers(job: CopyJob) -> None:
+async def check_foreign_writes(job: CopyJob) -> None:
     """InvalidInputError where the target holds what neither the source holds nor this migration can have copied."""
     assert job.mark is not None
     for family in job.families:
@@ -185,5 +185,5 @@ def refuse(family: Family, keys: Sequence[Key]) -> None:
         named = ", ".join(name_of(family, key) for key in keys[:_NAMED]) + (", ..." if len(keys) > _NAMED else "")
         raise InvalidInputError(
             f"the target holds records that the source does not and that this migration did not copy: {named}; "
-            "keep them elsewhere and delete them here, or drop them with --resume --drop-strangers"
+            "save them elsewhere and delete them here, or discard them with --resume --discard-foreign-writes"
         )

@@ -58,7 +58,7 @@ async def export(
     StorageFullError or UnavailableError where `out` takes no more.
     """
     if format not in FORMATS:
-        raise InvalidInputError(f"format: {format!r} is none of {', '.join(FORMATS)}")
+        raise InvalidInputError(f"format: {format!r} is not a format; choose from {', '.join(FORMATS)}")
     chosen = _chosen(families)
     writer = _Writer(out, progress)
     if format == "openai-jsonl":
@@ -78,7 +78,7 @@ def _chosen(names: Sequence[str] | None) -> tuple[Family, ...]:
     if names is None:
         return FAMILIES
     if unknown := [name for name in names if name not in CATALOGUE]:
-        raise InvalidInputError(f"families: {unknown[0]!r} is none of {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"families: {unknown[0]!r} is not a family; choose from {', '.join(CATALOGUE)}")
     return tuple(family for family in FAMILIES if family.name in names)
 
 

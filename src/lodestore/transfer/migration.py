@@ -16,7 +16,7 @@ from ..core.families import CATALOGUE, FAMILIES, Family
 from ..errors import InvalidInputError
 from .batching import is_empty
 from .catch_up import SnapshotChain, catch_up
-from .copy_pass import CopyJob, CopyPass, check_strangers
+from .copy_pass import CopyJob, CopyPass, check_foreign_writes
 from .migration_lock import MigrationLock, migration_record
 from .report import MigrationReport, Progress
 
@@ -34,7 +34,7 @@ async def migrate(
     dry_run: bool = False,
     verify: bool = True,
     resume: bool = False,
-    drop_strangers: bool = False,
+    discard_foreign_writes: bool = False,
     now: int,
     progress: Progress | None = None,
     origin: str = "",
@@ -43,9 +43,9 @@ async def migrate(
 
     Without `merge` the target becomes what the source is, so it must be empty, or hold an unfinished migration of
     the same families and `origin` (any name of the source) that `resume` finishes. InvalidInputError where others have
-    written records to it that the source does not hold, unless `drop_strangers` says that they go. With `merge` it
-    keeps what it has; for records it holds otherwise "skip" and "overwrite" settle it, "fail" writes nothing at all if
-    there is one.
+    written records to it that the source does not hold, unless `discard_foreign_writes` says that they go. With `merge`
+    it keeps what it has; for records it holds otherwise "skip" and "overwrite" settle it, "fail" writes nothing at all
+    if there is one.
 
     A source with snapshots (SQLite) is read as it stood at the beginning, so it need not be quiet; with `verify` what
     was written and deleted since is copied too, until nothing is left or there have been ten rounds: the target
@@ -63,10 +63,10 @@ async def migrate(
         moment = await moments.next() if source.capabilities.snapshots else None
         report.as_of = moment.sequence if moment else None
         about = {"families": [family.name for family in chosen], "origin": origin}
-        held = MigrationLock(target, about, report.as_of, strangers=drop_strangers)
+        held = MigrationLock(target, about, report.as_of, strangers=discard_foreign_writes)
         mark = held if merge is None and not dry_run else None
         job = CopyJob(moment or source, target, chosen, merge, now, report, progress, total, mark)
-        if await _ready(job, resume=resume, drop_strangers=drop_strangers):
+        if await _ready(job, resume=resume, discard_foreign_writes=discard_foreign_writes):
             await _copy(job, verify)
             if mark and moment and verify and report.agreed:
                 await catch_up(job, moments, moment)
@@ -78,19 +78,19 @@ async def migrate(
 
 async def _check(source: Backend, target: Backend, merge: str | None) -> None:
     if merge not in (None, *MERGES):
-        raise InvalidInputError(f"merge: {merge!r} is none of {', '.join(MERGES)}")
+        raise InvalidInputError(f"merge: expected one of {', '.join(MERGES)}, not {merge!r}")
     if source is target:
-        raise InvalidInputError("source and target are one store")
+        raise InvalidInputError("source and target are the same store")
     both = source.capabilities.identity and target.capabilities.identity
     if both and await source.identity() == await target.identity():
-        raise InvalidInputError("source and target are one store, by two names")
+        raise InvalidInputError("source and target are the same store, by two names")
 
 
 def _chosen(names: Sequence[str] | None) -> tuple[Family, ...]:
     if names is None:
         return FAMILIES
     if unknown := [name for name in names if name not in CATALOGUE]:
-        raise InvalidInputError(f"families: {unknown[0]!r} is none of {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"families: {unknown[0]!r} is not a family; choose from {', '.join(CATALOGUE)}")
     return tuple(family for family in FAMILIES if family.name in names)
 
 
@@ -99,16 +99,18 @@ async def _total(source: Backend, families: Sequence[str] | None, now: int) -> i
     return sum(vitals.counts[f.name] + vitals.partial[f.name] for f in _chosen(families))
 
 
-async def _ready(job: CopyJob, *, resume: bool, drop_strangers: bool) -> bool:
+async def _ready(job: CopyJob, *, resume: bool, discard_foreign_writes: bool) -> bool:
     """Whether there is something to copy, into a target that is ours."""
     if await migration_record(job.source):
-        raise InvalidInputError("the source holds an unfinished migration itself: finish that first")
+        raise InvalidInputError("the source is the target of an unfinished migration: finish that first")
     there = await migration_record(job.target)
     if there and (job.merge or not resume):
-        raise InvalidInputError("the target holds an unfinished migration: resume it, or take another target")
+        raise InvalidInputError("the target holds an unfinished migration: resume it, or choose another target")
     empty = not there and await _nothing_in(job)
     if not (there or empty or job.merge or resume):
-        raise InvalidInputError("the target is not empty: merge into it (skip, overwrite or fail), or take another")
+        raise InvalidInputError(
+            "the target is not empty: merge into it (skip, overwrite or fail), or choose another target"
+        )
     if job.report.dry_run or job.merge == "fail":
         await CopyPass(job, "comparing", write=False).run()
         return not job.report.dry_run and not job.report.conflicts
@@ -120,8 +122,8 @@ async def _ready(job: CopyJob, *, resume: bool, drop_strangers: bool) -> bool:
         await _begin(job, job.mark)
         return True
     await job.mark.take_over(there)
-    if not drop_strangers:
-        await check_strangers(job)
+    if not discard_foreign_writes:
+        await check_foreign_writes(job)
     job.mark.advance()
     return True
 
@@ -130,7 +132,7 @@ async def _begin(job: CopyJob, mark: MigrationLock) -> None:
     await mark.begin()
     if not await _nothing_in(job):  # another migration came and went, or somebody wrote, while we looked
         await mark.finish()
-        raise InvalidInputError("the target has just been written to by somebody else: look at it first")
+        raise InvalidInputError("somebody else has just written to the target: look at it first")
 
 
 async def _nothing_in(job: CopyJob) -> bool:
@@ -147,7 +149,7 @@ async def _finished_before(job: CopyJob) -> bool:
     job.report.agreed = not walk.differences and _equal(job.report)
     if not job.report.agreed:
         raise InvalidInputError(
-            "the target is not empty, and no migration into it is under way; merge it, or take another"
+            "the target is not empty and holds no unfinished migration: merge into it, or choose another target"
         )
     return True
 

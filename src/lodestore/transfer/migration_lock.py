@@ -44,7 +44,7 @@ class MigrationLock:
         about = loads(row[BODY])
         self.bound = about.pop("sequence", None)
         if about != self._about:
-            raise InvalidInputError("the unfinished migration in the target is of another source, or of other families")
+            raise InvalidInputError("the unfinished migration in the target has another source, or other families")
         self._version = row[VERSION]
         await self._raise("another run of this migration is under way: let it finish")
 

@@ -6,6 +6,7 @@ Each cut ends in one class of error, nothing acknowledged is lost, and the same 
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from lodestore.backends.postgres import PostgresBackend, driver
+from lodestore.backends.postgres import PostgresBackend, driver, pool
 from lodestore.core.families import CACHE, CONVERSATION, MEMORY, RAW_MESSAGE, STATE
 from lodestore.core.records import Append, Drop, Key, Page, Put, Write
 from lodestore.errors import OutcomeUnknownError, UnavailableError
@@ -21,6 +22,8 @@ from tests.backends.postgres.test_postgres import Place, put
 from tests.support import postgres_server
 from tests.support.postgres_server import Server
 from tests.support.servers import Proxy, wait_for
+
+pytestmark = pytest.mark.slow
 
 NOW = 1000
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "deadlock_timeout=200ms")
@@ -138,8 +141,10 @@ class TestCuts:
     def test_a_write_cut_anywhere_is_whole_or_nothing(
         self, place: Place, units: Callable[[int], Units], way: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Names of statements count up; long ones all have one length, so a cut falls where it is meant to.
+        # Names of statements count up; long ones all have one length, so a cut falls where it is meant to. Nor does
+        # what is sent depend on how long a connection was idle.
         monkeypatch.setattr(asyncpg.connection, "_uid", 0x10000, raising=False)
+        monkeypatch.setattr(pool, "PING_AFTER", math.inf)
 
         async def work(handle: PostgresBackend, proxy: Proxy) -> None:
             await renew(handle, proxy)

@@ -29,6 +29,8 @@ from tests.support.ports import free_port
 from tests.support.postgres_server import Server
 from tests.support.servers import wait_for
 
+pytestmark = pytest.mark.slow
+
 BINARY = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SETTINGS = """
 [databases]

@@ -103,6 +103,7 @@ class TestAsleep:
             ("raw_message", "c", "0"),
         ]
 
+    @pytest.mark.slow
     def test_many_first_searches_among_writes(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(indexer, "ROWS", 7)
 
@@ -251,6 +252,7 @@ async def _upgraded(place: Place, revision: str) -> None:
 
 
 class TestText:
+    @pytest.mark.slow
     def test_long_texts_are_stored_and_found(self, place: Place) -> None:
         letters = [chr(0x4E00 + n) for n in range(20_000)]
         texts = {
@@ -332,6 +334,7 @@ class TestText:
         assert sql.plain("Stra\u00dfe CAFE\u0301 \uff21\uff22 \u0130x a_b") == "strasse cafe ab ix a b"
         assert sql.plain("\u304c\u65e5 x") == "\u304c \u65e5 x", "marks that make another letter stay"
 
+    @pytest.mark.slow
     @given(text=st.text(max_size=60), query=st.text(max_size=30))
     @settings(max_examples=200)
     def test_plain_words_hold_nothing_to_be_read_as_syntax(self, text: str, query: str) -> None:

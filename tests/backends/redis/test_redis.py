@@ -139,8 +139,8 @@ class TestLoss:
     def test_busy_connections_are_waited_for_and_then_unavailable(self) -> None:
         async def work(backend: RedisBackend) -> None:
             await asyncio.gather(*(backend.apply([PUT]) for _ in range(50)))
-            assert backend._door is not None
-            async with backend._door._room:
+            assert backend._client is not None
+            async with backend._client._room:
                 with pytest.raises(UnavailableError, match="max_connections"):
                     await backend.apply([PUT])
             await backend.apply([PUT])
@@ -461,8 +461,8 @@ class TestCluster:
             here = nodes.get_node_from_key("{test-moving}")
             there = next(node for node in nodes.get_primaries() if node != here)
             ids = {node.name: nodes.cluster_myid(node).decode() for node in (here, there)}
-            assert backend._door is not None
-            assert backend._door._place == (here.host, here.port)
+            assert backend._client is not None
+            assert backend._client._server == (here.host, here.port)
 
             def setslot(node: object, *words: str) -> None:
                 nodes.execute_command("CLUSTER SETSLOT", slot, *words, target_nodes=node)
@@ -481,7 +481,7 @@ class TestCluster:
             nodes.close()
             await backend.apply([Put(STATE, ("k3",), b"{}", NOW)])
             assert await backend.keys(Page(STATE)) == [("k",), ("k3",)]
-            assert backend._door._place == (there.host, there.port)
+            assert backend._client._server == (there.host, there.port)
 
         with_backend(redis_cluster, work, namespace="test-moving")
 
@@ -491,8 +491,8 @@ class TestCluster:
 
             async def work(backend: RedisBackend) -> None:
                 await backend.apply([PUT])
-                assert backend._door is not None
-                places.add(backend._door._place)
+                assert backend._client is not None
+                places.add(backend._client._server)
 
             with_backend(redis_cluster, work, namespace=f"test-{number}")
         assert len(places) == 3

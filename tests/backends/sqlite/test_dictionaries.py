@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import subprocess
 import textwrap
 import time
@@ -25,10 +24,12 @@ from lodestore.encoding.body_format import BASE
 from lodestore.encoding.dictionaries import Dictionary, compress_dictionary, open_dictionary
 from lodestore.errors import CorruptError, StorageFullError
 from lodestore.store.store import Store
+from tests.support.killing import kill_after
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import backend, python, run
 
 WORDS = ["flight", "seat", "refund", "policy", "booking", "agent", "user", "order", "payment", "card", "insurance"]
-KILLS = int(os.environ.get("LODESTORE_KILLS", "8"))
+KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(8, 3)))
 
 
 def messages(count: int, start: int = 0, kind: str = "assistant") -> list[dict[str, Any]]:
@@ -512,7 +513,7 @@ class TestLoss:
         code = textwrap.dedent("""
             import asyncio, os, sys, lodestore
             from lodestore.core.families import RAW_MESSAGE
-            from lodestore.encoding.packer import press
+            from lodestore.encoding.dictionaries import press
             from lodestore.encoding.dictionary_training import train
             from tests.backends.sqlite.test_dictionaries import messages
             async def main():
@@ -547,16 +548,19 @@ class TestLoss:
         chance, start = random.Random(KILLS), 500
         for _ in range(KILLS):
             child = python(code, f"sqlite:///{path}", str(start), stdout=subprocess.PIPE)
-            assert child.stdout is not None
-            lines = [child.stdout.readline() for _ in range(chance.randrange(2, 20))]
-            time.sleep(chance.random() * 0.02)
-            child.send_signal(signal.SIGKILL)
-            lines += child.communicate()[0].splitlines(keepends=True)
-            acknowledged += [int(line) for line in lines if line.endswith(b"\n") and line != b"trained\n"]
+            often = chance.randrange(1, 4)
+            lines = kill_after(child, lambda said, often=often: _busy(said, often), chance.random() * 0.02)
+            acknowledged += [int(line) for line in lines if line != b"trained\n"]
             start = run(check, path)
         assert len(acknowledged) > KILLS
         assert len(table(path)) > 2
         assert len(kinds(path)) > 2
+
+
+def _busy(said: list[bytes], often: int) -> bool:
+    """Whether so many dictionaries were trained, and more than one batch of messages written."""
+    trained = said.count(b"trained\n")
+    return trained >= often and len(said) - trained > 1
 
 
 class TestTheRest:

@@ -269,7 +269,7 @@ def test_a_failure_nobody_foresaw_reaches_its_caller(tmp_path: Path, monkeypatch
         with monkeypatch.context() as patch:
             patch.setattr("lodestore.backends.sqlite.group_commit._advance", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
-                await asyncio.wait_for(store.store_system_state("k", {}), 5)
+                await asyncio.wait_for(store.store_system_state("k", {}), 60)
         await store.store_system_state("k", {"v": 1})
         assert await store.load_system_state("k") == {"v": 1}
 
@@ -280,11 +280,11 @@ def test_a_busy_store_fails_all_that_wait_at_once(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
         other = driver.connect(str(tmp_path / "a.db"), None, timeout=1)
         other.execute("BEGIN IMMEDIATE")
-        begun = asyncio.get_running_loop().time()
+        seen = trace(store)
         ended = await asyncio.gather(
             *(store.store_system_state(f"k{n}", {}) for n in range(50)), return_exceptions=True
         )
-        assert asyncio.get_running_loop().time() - begun < 5 * 0.3, "one wait, not one for each"
+        assert len([text for text in seen if text.startswith("BEGIN")]) < 5, "one wait, not one for each"
         assert all(isinstance(end, UnavailableError) for end in ended)
         other.execute("ROLLBACK")
         other.close()

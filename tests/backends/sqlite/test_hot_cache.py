@@ -30,6 +30,7 @@ from lodestore.core.records import Append, Copy, Drop, Page, Put, Row, Write
 from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from tests.support.rival_writer import add_message, board
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import backend, run
 
 KEYS = 40
@@ -605,10 +606,9 @@ class Watch:
                 self.stale += numbers[-1] < wanted[-1]
         self.reads += 404
 
-    async def watch(self, seconds: float, enough: int) -> None:
-        """Until the time is over, or `enough` stale reads were seen."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.stale < enough:
+    async def watch(self, enough: Callable[[Watch], bool]) -> None:
+        """Until it has seen enough."""
+        while not enough(self):
             for _ in range(20):
                 await self.turn()
         if self._writing:
@@ -620,7 +620,7 @@ def wait_for_the_first(published: memoryview) -> None:
         time.sleep(0.01)
 
 
-def stress(folder: Path, seconds: float, enough: int = 10**9, **settings: Any) -> Watch:
+def stress(folder: Path, enough: Callable[[Watch], bool], **settings: Any) -> Watch:
     path, numbers = folder / "a.db", folder / "numbers"
     numbers.write_bytes(bytes(8 * (KEYS + 1)))
 
@@ -629,15 +629,20 @@ def stress(folder: Path, seconds: float, enough: int = 10**9, **settings: Any) -
             watch = Watch(store, board(numbers, KEYS + 1))
             with rival(path, numbers):
                 await asyncio.to_thread(wait_for_the_first, watch.published)
-                await watch.watch(seconds, enough)
+                await watch.watch(enough)
             return watch
 
     return asyncio.run(main())
 
 
 def test_no_stale_read_beside_another_process(tmp_path: Path) -> None:
-    """LODESTORE_COHERENCE gives the seconds; 4 make about a million reads."""
-    watch = stress(tmp_path, float(os.environ.get("LODESTORE_COHERENCE", "4")))
+    """LODESTORE_COHERENCE gives the commits of the other process to watch; a read is checked against each."""
+    commits = int(os.environ.get("LODESTORE_COHERENCE", scaled(1500, 300)))
+
+    def enough(watch: Watch) -> bool:
+        return max(watch.published) > commits and watch.reads - watch.misses > 10_000 and watch.own > 30
+
+    watch = stress(tmp_path, enough)
     foreign = max(watch.published)
     print(f"{watch.reads:,} reads, {watch.misses:,} misses, {watch.own:,} own and {foreign:,} foreign commits")
     assert watch.stale == 0
@@ -673,6 +678,6 @@ def test_a_broken_protocol_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, broken: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(HotCache, method, broken)
-    watch = stress(tmp_path, 30, enough=20)
+    watch = stress(tmp_path, lambda watch: watch.stale >= 20 or max(watch.published) > 20_000)
     print(f"{watch.reads:,} reads, {watch.stale} stale")
     assert watch.stale >= 20

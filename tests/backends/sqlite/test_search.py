@@ -8,7 +8,6 @@ import math
 import os
 import random
 import shutil
-import signal
 import subprocess
 import textwrap
 import time
@@ -28,9 +27,12 @@ from lodestore.errors import CorruptError, InvalidInputError, UnavailableError
 from lodestore.sql import sqlite_fts as sql
 from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
+from tests.support.killing import kill_after
+from tests.support.scale import scaled
 from tests.support.sqlite_tools import backend, python, run, trace
+from tests.support.waiting import until
 
-KILLS = int(os.environ.get("LODESTORE_KILLS", "12"))
+KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(12, 3)))
 FROZEN = Path(__file__).parents[2] / "frozen" / "store-0001.db"
 
 
@@ -59,7 +61,7 @@ async def wake(store: Store) -> None:
 
 
 class TestAsleep:
-    def test_what_is_never_searched_pays_for_no_index(self, tmp_path: Path) -> None:
+    def test_what_is_never_searched_pays_for_no_index(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async def work(store: Store) -> None:
             for number in range(30):
                 await store.append_raw_messages("c", saying(f"kot {number}"))
@@ -70,6 +72,7 @@ class TestAsleep:
             assert backend(store)._reading.execute("SELECT * FROM unindexed").fetchall() == [(sql.FIRST, sql.END)]
             assert backend(store)._reading.execute("SELECT count(*) FROM posting").fetchone() == (0,)
             assert (await store.verify())["problems"] == []
+            monkeypatch.setattr(index, "QUIET", 3600)
             assert len(await store.search("kot", limit=None)) == 30
             await store.append_raw_messages("c", saying("kot"))
             assert queued(store) == 1, "awake, and so it stays"
@@ -84,18 +87,12 @@ class TestAsleep:
             for number in range(50):
                 await store.append_raw_messages(f"c{number % 3}", saying("kot"))
             search = asyncio.create_task(store.search("kot"))
-            await until_some(store)
+            looking = backend(store)._reading
+            await until(lambda: looking.execute("SELECT count(*) FROM posting").fetchone() != (0,), 0)
             search.cancel()
             await asyncio.wait([search])
             await store.append_raw_messages("c0", saying("kot"))
             assert len(await store.search("kot", limit=None)) == 51
-
-        async def until_some(store: Store) -> None:
-            looking = backend(store)._reading
-            for _ in range(100_000):
-                if looking.execute("SELECT count(*) FROM posting").fetchone() != (0,):
-                    break
-                await asyncio.sleep(0)
 
         run(work, tmp_path / "a.db")
 
@@ -115,11 +112,11 @@ class TestKeepingUp:
     def test_what_waits_is_taken_in_when_nothing_is_written(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
             await wake(store)
+            seen = trace(store)
             await store.append_raw_messages("c", saying("kot"))
             await store.store_memory("c", "m", {"text": "kot"})
-            assert queued(store) == 2
-            await asyncio.sleep(3 * index.QUIET)
-            assert queued(store) == 0
+            assert len([text for text in seen if "INSERT INTO unindexed" in text]) == 2
+            await until(lambda: queued(store) == 0)
             seen = trace(store)
             assert len(await store.search("kot")) == 2
             assert seen == [], "a search writes nothing where nothing waits"
@@ -138,17 +135,20 @@ class TestKeepingUp:
 
         run(work, tmp_path / "a.db")
 
-    def test_a_store_that_has_something_waiting_takes_it_in_once_it_is_open(self, tmp_path: Path) -> None:
+    def test_a_store_that_has_something_waiting_takes_it_in_once_it_is_open(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async def write(store: Store) -> None:
             await wake(store)
+            monkeypatch.setattr(index, "QUIET", 3600)
             await store.append_raw_messages("c", saying("kot"))
+            assert queued(store) == 1
 
         async def wait(store: Store) -> None:
-            assert queued(store) == 1
-            await asyncio.sleep(3 * index.QUIET)
-            assert queued(store) == 0
+            await until(lambda: queued(store) == 0)
 
         run(write, tmp_path / "a.db")
+        monkeypatch.undo()
         run(wait, tmp_path / "a.db")
 
     def test_a_search_asks_for_no_more_than_what_was_there(self, tmp_path: Path) -> None:
@@ -313,10 +313,7 @@ class TestVectors:
             await wake(store)
             await asyncio.sleep(4 * index.QUIET)
             await store.upsert_vectors("docs", ["new"], [[1, 0, 0, 0]])
-            for _ in range(100):
-                if backend(store)._reading.execute("SELECT count(*) FROM cells").fetchone() != (0,):
-                    break
-                await asyncio.sleep(0.05)
+            await until(lambda: backend(store)._reading.execute("SELECT count(*) FROM cells").fetchone() != (0,))
             assert backend(store)._reading.execute("SELECT count(DISTINCT cell) FROM packed").fetchone()[0] > 10
             for query in vectors[:20]:
                 exact = await store.search_vectors("docs", query, limit=None, exact=True)
@@ -504,7 +501,6 @@ WRITER = textwrap.dedent("""
 """)
 
 
-@pytest.mark.timeout(600)
 def test_kill_9_while_indexing_leaves_an_index_that_verifies_and_finds_everything(tmp_path: Path) -> None:
     path, chance, done = tmp_path / "a.db", random.Random(KILLS), -1
 
@@ -532,12 +528,9 @@ def test_kill_9_while_indexing_leaves_an_index_that_verifies_and_finds_everythin
     start = 0
     for _ in range(KILLS):
         child = python(WRITER, f"sqlite:///{path}", str(start), str(chance.random())[2:8], stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"open\n"
-        time.sleep(0.02 + chance.random() * 0.15)
-        child.send_signal(signal.SIGKILL)
-        seen, _ = child.communicate()
-        done = max([done, *(int(line) for line in seen.splitlines(keepends=True) if line.endswith(b"\n"))])
+        opened, *seen = kill_after(child, chance.randrange(3, 40), chance.random() * 0.02)
+        assert opened == b"open\n"
+        done = max(done, *map(int, seen))
         start = run(check, path)
     assert done > KILLS
 

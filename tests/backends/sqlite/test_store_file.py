@@ -279,7 +279,7 @@ class TestWhileOpen:
             asyncio.run(main())
         """)
         child = python(code, str(tmp_path / "a.db"), stderr=subprocess.PIPE)
-        _, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=300)
         assert child.returncode == 0, errors.decode()
 
     def test_another_event_loop_is_refused(self, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ class TestWhileOpen:
             asyncio.run(main())
         """)
         child = python(code, str(tmp_path / "a.db"), stderr=subprocess.PIPE)
-        _, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=300)
         assert child.returncode == 0, errors.decode()
         assert run(value, tmp_path / "a.db") == {"v": 1}
 
@@ -331,7 +331,7 @@ def test_opening_an_up_to_date_store_loads_no_sqlalchemy_and_no_alembic(tmp_path
         sys.exit(f"loaded: {loaded}" if loaded else 0)
     """)
     child = python(code, str(tmp_path / "a.db"), stderr=subprocess.PIPE)
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=300)
     assert child.returncode == 0, errors.decode()
 
 

@@ -205,7 +205,7 @@ def _without(item: object, shown: list[str]) -> object:
     """The record without the members put in front of it."""
     if isinstance(item, dict) and list(item)[: len(shown)] == shown:
         return {name: value for name, value in item.items() if name not in shown}
-    raise ValueError(f"a record lacks {', '.join(shown)} in front" if shown else "a record is not an object")
+    raise ValueError(f"a record does not begin with {', '.join(shown)}" if shown else "a record is not an object")
 
 
 def _read_foreign(layout: Layout, group: Key, items: list[Any], meta: Object) -> list[Row]:

@@ -6,6 +6,8 @@ import hashlib
 import re
 from urllib.parse import unquote_to_bytes
 
+from ...core import os_support
+
 LONGEST = 180  # characters of a name we make, without suffix
 LONGEST_NAME = 255  # bytes of a name on common file systems
 _PREFIX = 100  # characters of a long id that stay readable
@@ -56,8 +58,12 @@ def is_text(name: str) -> bool:
 
 
 def sanitised(text: str) -> str:
-    """The name Connectome gives a cache or state key: not injective, so the true key is read inside."""
-    return _UNSAFE.sub("_", text)
+    """The name Connectome gives a cache or state key: not injective, so the true key is read inside.
+
+    Windows would open a device under some of them, whatever the suffix: there no such file can be.
+    """
+    name = _UNSAFE.sub("_", text)
+    return encode(text) if os_support.WINDOWS and _DEVICE(name.partition(".")[0].lower()) else name
 
 
 def raw_path(text: str) -> str | None:

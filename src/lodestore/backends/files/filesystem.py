@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 
+from ...core import os_support
 from ...errors import CorruptError, LodestoreError, StorageFullError, UnavailableError
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp").fullmatch
@@ -34,48 +35,36 @@ def renamed(error: OSError) -> LodestoreError:
     return kind(f"{error.filename or 'the store'}: {error.strerror or error}")
 
 
-def _open_plain(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
 class Filesystem:
     """Plain file operations; every path is absolute."""
 
     def read(self, path: str) -> bytes | None:
         """All of a file, None where there is none; a symbolic link is not followed."""
         try:
-            with open(path, "rb", opener=_open_plain) as file:
+            with open(path, "rb", opener=os_support.open_plain) as file:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write(self, path: str, content: bytes) -> None:
         """A new file with `content`, on the disk when this returns."""
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = os_support.open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with open(handle, "wb") as file:
             file.write(content)
             file.flush()
             self.sync(handle)
 
     def replace(self, old: str, new: str) -> None:
-        os.replace(old, new)
+        os_support.replace(old, new)
 
     def link(self, old: str, new: str) -> None:
         """A second name for a file; a copy where the file system knows no links."""
-        try:
-            os.link(old, new, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
-                raise
+        if not os_support.link(old, new):
             self.write(new, self.read(old) or b"")
 
     def remove(self, path: str) -> bool:
         """Whether there was a file to remove."""
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            return False
-        return True
+        return os_support.remove(path)
 
     def make_directory(self, path: str) -> bool:
         """Whether the directory is new."""
@@ -99,7 +88,9 @@ class Filesystem:
 
     def sync_directory(self, path: str) -> None:
         """Make the names in a directory survive a power cut."""
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = os_support.open_folder(path)
+        if handle is None:
+            return
         try:
             self.sync(handle)
         finally:

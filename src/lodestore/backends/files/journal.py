@@ -80,7 +80,9 @@ class Journal:
             _Work(self._disk, self._root).do(changes)
             self._strike_out()
         except OSError as error:
-            raise OutcomeUnknownError(f"{self._root}: committed, but not yet carried out ({error})") from error
+            raise OutcomeUnknownError(
+                f"{self._root}: committed to the journal, but not yet applied ({error})"
+            ) from error
 
     def _strike_out(self) -> None:
         # Synced, for a journal that comes back after a power cut would undo later writes.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import time
 import zlib
 
+from ...core import os_support
 from ...errors import UnavailableError
 
-_BUSY = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN}
 _LINE = 30  # bytes: twenty digits, a blank, eight of a checksum, a line feed
 _SLEEPS = (0.0005, 0.001, 0.002, 0.005, 0.01)
 
 
 class StoreLock:
-    """A shared or exclusive flock; a handle that waits longer than `timeout` seconds gives up with UnavailableError."""
+    """A shared or exclusive lock; a handle that waits longer than `timeout` seconds gives up with UnavailableError."""
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
@@ -24,7 +22,8 @@ class StoreLock:
         self._handle = -1
 
     def open(self) -> None:
-        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._handle = os_support.open_plain(self._path, os.O_RDWR | os.O_CREAT)
+        self._lock = os_support.FileLock(self._handle)
 
     def close(self) -> None:
         if self._handle >= 0:
@@ -33,12 +32,13 @@ class StoreLock:
 
     def acquire(self, exclusive: bool) -> None:
         """Take the lock, or turn the one held into the other kind."""
-        how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         deadline = time.monotonic() + self._timeout
         tries = 0
-        while not self._try(how):
+        while not self._lock.take(exclusive):
             if time.monotonic() >= deadline:
-                raise UnavailableError(f"{self._path}: the store is busy, no lock within {self._timeout:g} s")
+                raise UnavailableError(
+                    f"{self._path}: no lock on the store within {self._timeout:g} s; try again, or increase `timeout`"
+                )
             time.sleep(_SLEEPS[min(tries, len(_SLEEPS) - 1)])
             tries += 1
         try:
@@ -48,19 +48,12 @@ class StoreLock:
             raise
 
     def release(self) -> None:
-        fcntl.flock(self._handle, fcntl.LOCK_UN)
-
-    def _try(self, how: int) -> bool:
-        try:
-            fcntl.flock(self._handle, how)
-        except OSError as error:
-            if error.errno not in _BUSY:
-                raise
-            return False
-        return True
+        self._lock.release()
 
     def _check_place(self) -> None:
-        """A lock on a file that was moved or removed keeps nobody out."""
+        """A lock on a file that was moved or removed keeps nobody out; Windows lets nobody do so to an open file."""
+        if os_support.WINDOWS:
+            return
         ours = os.fstat(self._handle)
         try:
             there = os.stat(self._path, follow_symlinks=False)
@@ -86,12 +79,14 @@ class StoreLock:
         self._set_number(1, self.turn() + 1)
 
     def _number(self, line: int) -> int | None:
-        number, _, check = os.pread(self._handle, _LINE, line * _LINE).decode("ascii", "replace").strip().partition(" ")
+        number, _, check = (
+            os_support.read_at(self._handle, _LINE, line * _LINE).decode("ascii", "replace").strip().partition(" ")
+        )
         return int(number) if number.isdigit() and check == _check(number) else None
 
     def _set_number(self, line: int, value: int) -> None:
         number = f"{value:020d}"
-        os.pwrite(self._handle, f"{number} {_check(number)}\n".encode(), line * _LINE)
+        os_support.write_at(self._handle, f"{number} {_check(number)}\n".encode(), line * _LINE)
 
 
 def _check(number: str) -> str:

@@ -28,7 +28,7 @@ def probe(disk: Filesystem, root: str) -> dict[str, Any]:
     try:
         disk.write(path, b"probe")
         if disk.read(path) != b"probe":
-            raise UnavailableError(f"{root}: a file just written does not read back")
+            raise UnavailableError(f"{root}: a file just written cannot be read back")
     finally:
         disk.remove(path)
     free = shutil.disk_usage(root).free

@@ -75,7 +75,7 @@ class RecordFiles:
         except (ValueError, TypeError):
             key = ()
         if home_path(folder, key) != path:
-            raise CorruptError(f"{path}/{ID_FILE}: the id inside does not fit the name of the directory")
+            raise CorruptError(f"{path}/{ID_FILE}: the id inside does not match the name of the directory")
         return key
 
     def flat_files(self, layout: Layout) -> list[str]:
@@ -89,7 +89,7 @@ class RecordFiles:
         ]
 
     def read_flat(self, layout: Layout, path: str) -> list[Row]:
-        """The rows of a flat file. CorruptError where the key inside does not fit the name of the file."""
+        """The rows of a flat file. CorruptError where the key inside does not match the name of the file."""
         content = self._finder.read(path)
         if content is None:
             return []
@@ -97,7 +97,7 @@ class RecordFiles:
         group = rows[0][KEY : KEY + layout.depth] if rows else ()
         if rows and path not in flat_paths(layout, group):
             raise CorruptError(
-                f"{name_of(layout.family, group)}: {path}: the key inside does not fit the name of the file"
+                f"{name_of(layout.family, group)}: {path}: the key inside does not match the name of the file"
             )
         return rows
 

@@ -36,7 +36,7 @@ class WorkerThread:
         if self._pool is None:
             raise UnavailableError("the store is not open: await store.initialize() first")
         if self._process != os.getpid():
-            raise UnavailableError("the store was opened in another process, before a fork: open it anew in this one")
+            raise UnavailableError("the store was opened before a fork: open it again in the child process")
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._pool, _named, task, *arguments))
 
     async def stop(self, last: Callable[[], None]) -> None:

@@ -58,7 +58,7 @@ class PostgresBackend(Backend):
         dictionaries: bool = True,
     ) -> None:
         if not 0 < len(namespace.encode()) < 64 or "\0" in namespace or namespace.startswith("pg_"):
-            raise InvalidInputError("namespace: expected the name of a schema, 1 to 63 bytes, not beginning with pg_")
+            raise InvalidInputError("namespace: expected a schema name of 1 to 63 bytes that does not begin with pg_")
         if pool_size < 1:
             raise InvalidInputError(f"pool_size: expected 1 or more, not {pool_size}")
         self._address = PostgresAddress(url, password, host, sslmode, sslrootcert, timeout, pgbouncer)

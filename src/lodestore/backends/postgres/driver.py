@@ -50,8 +50,8 @@ _GOING = ("08", "57P")
 
 
 _NO_PASSWORD = (
-    "where none was given, say it in the environment as LODESTORE_PASSWORD (for the target of a migration "
-    "LODESTORE_TARGET_PASSWORD) or PGPASSWORD, or as password=... in Python"
+    "if you gave none, set LODESTORE_PASSWORD (for the target of a migration "
+    "LODESTORE_TARGET_PASSWORD) or PGPASSWORD, or pass password=... in Python"
 )
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SYSTEM = "system"  # as `sslrootcert`: the certificates this machine trusts
@@ -71,13 +71,13 @@ class PostgresAddress:
 
     def __post_init__(self) -> None:
         if "\0" in (self.password or ""):
-            raise InvalidInputError("password: PostgreSQL knows none with a NUL")
+            raise InvalidInputError("password: PostgreSQL passwords cannot contain NUL")
         if self.sslmode not in (None, *SSLMODES):
             raise InvalidInputError(f"sslmode: expected {' or '.join(SSLMODES)}, not {self.sslmode!r}")
         proving = SSLMODES[5:] if self.sslrootcert == SYSTEM else SSLMODES[3:]
         if self.sslrootcert and self.sslmode not in (None, *proving):
             raise InvalidInputError(
-                f"sslrootcert: under sslmode={self.sslmode} it proves nothing; use {' or '.join(proving)}"
+                f"sslrootcert: has no effect with sslmode={self.sslmode}; use {' or '.join(proving)}"
             )
 
     async def connect(self) -> Connection:
@@ -109,13 +109,11 @@ class PostgresAddress:
         doing = "connecting to PostgreSQL"
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"{error.verify_message} (see sslrootcert)"
-            return InvalidInputError(f"{doing}: the server's certificate proves nothing: {why}")
+            return InvalidInputError(f"{doing}: the server's certificate cannot be verified: {why}")
         if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
-            return InvalidInputError(f"{doing}: the server offers no TLS, which sslmode asks for")
+            return InvalidInputError(f"{doing}: the server offers no TLS, which sslmode requires")
         if "unsupported startup parameter" in str(error):
-            return InvalidInputError(
-                f"{doing}: this is PgBouncer, which passes no settings on: add pgbouncer=true to the URL"
-            )
+            return InvalidInputError(f"{doing}: the server is a PgBouncer: add pgbouncer=true to the URL")
         if isinstance(error, asyncpg.InvalidPasswordError) and not self._has_password():
             return InvalidInputError(f"{renamed(error, doing)}; {_NO_PASSWORD}")
         return renamed(error, doing)
@@ -144,7 +142,7 @@ class PostgresAddress:
 def _misread(error: Exception) -> InvalidInputError:
     if "root certificate" in str(error):
         return InvalidInputError(
-            "sslmode: no certificates to check the server's by: name a file of them as sslrootcert"
+            "sslmode: needs certificates to check the server's: give a file of them as sslrootcert"
         )
     # Other reasons may quote the URL, and with it the password.
     return InvalidInputError("the PostgreSQL URL cannot be read: write postgresql://user@host:5432/database")

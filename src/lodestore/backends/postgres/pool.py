@@ -100,7 +100,7 @@ class Pool:
                 await self._slots.acquire()
         except TimeoutError:
             raise UnavailableError(
-                f"no connection became free within {self._wait:g} seconds: raise `pool_size`"
+                f"no connection became free within {self._wait:g} seconds: increase `pool_size`"
             ) from None
 
     async def _take(self) -> driver.Connection:

@@ -19,7 +19,7 @@ def quoted(name: str) -> str:
 async def prepare(run: Connection, address: PostgresAddress, namespace: str) -> None:
     """Create the store where there is none, upgrade an older one, refuse what this lodestore cannot read."""
     if await run.fetchval("SHOW server_encoding") != "UTF8":
-        raise InvalidInputError("the database does not keep text as UTF-8: create one WITH ENCODING 'UTF8'")
+        raise InvalidInputError("the database does not store text as UTF-8: create one WITH ENCODING 'UTF8'")
     number = await revision(run, namespace)
     if number is None:
         await _create(run, namespace)
@@ -27,7 +27,7 @@ async def prepare(run: Connection, address: PostgresAddress, namespace: str) -> 
     if number is None or number > REVISION:
         found = "none" if number is None else revision_name(number)
         raise UnsupportedError(
-            f"namespace {namespace} has schema {found}, this lodestore knows {revision_name()}: upgrade lodestore"
+            f"namespace {namespace} has schema {found}, newer than {revision_name()}: upgrade lodestore"
         )
     if number < REVISION:
         from ...sql.upgrade import upgrade_postgres
@@ -61,7 +61,7 @@ async def _create(run: Connection, namespace: str) -> None:
             await run.execute(f"CREATE SCHEMA {schema}")
         elif taken := await run.fetchval("SELECT tablename FROM pg_tables WHERE schemaname = $1", namespace):
             raise InvalidInputError(
-                f"namespace {namespace} has tables that are no lodestore store ({taken}): choose another"
+                f"namespace {namespace} has tables that do not belong to a lodestore store ({taken}): choose another"
             )
         await run.execute(f"SET LOCAL search_path TO {schema}")
         await run.execute(schema_text())
@@ -81,5 +81,5 @@ async def latest(run: Connection, schema: str) -> int:
     """The newest time any write has carried."""
     found = await run.fetchval(f"SELECT latest FROM {schema}store")
     if found is None:
-        raise CorruptError("the table `store` has lost its row: restore a backup")
+        raise CorruptError("the table `store` is empty: restore a backup")
     return int(found)

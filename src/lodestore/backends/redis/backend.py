@@ -57,51 +57,53 @@ class RedisBackend(Backend):
         self._connections, self._timeout, self._strict = max_connections, timeout, strict
         self._tag = f"{{{namespace}}}"
         self._dictionaries = dictionaries
-        self._door: Client | None = None
+        self._client: Client | None = None
         self._turns = Lifecycle()
 
     async def open(self) -> int:
         async with self._turns.turn():
-            if self._door is None:
-                door = Client(self._address, self._connections, self._timeout)
+            if self._client is None:
+                client = Client(self._address, self._connections, self._timeout)
                 try:
-                    latest = await self._welcome(door)
-                    await self._prepare(door)
+                    latest = await self._welcome(client)
+                    await self._prepare(client)
                 except BaseException:
-                    await door.close()
+                    await client.close()
                     raise
-                self._door = door
+                self._client = client
                 return latest
-            return await self._welcome(self._door)
+            return await self._welcome(self._client)
 
-    async def _welcome(self, door: Client) -> int:
-        written, latest, identity = await door.ask("HMGET", f"{self._tag}:meta", "format", "latest", "id")
+    async def _welcome(self, client: Client) -> int:
+        written, latest, identity = await client.ask("HMGET", f"{self._tag}:meta", "format", "latest", "id")
         if written is not None and written != b"%d" % FORMAT:
-            raise UnsupportedError(f"the store has format {written.decode(errors='replace')}, this lodestore {FORMAT}")
-        if self._strict and (warnings := (await inspect(door))["warnings"]):
+            raise UnsupportedError(
+                f"the store has format {written.decode(errors='replace')}, this lodestore reads {FORMAT}"
+            )
+        if self._strict and (warnings := (await inspect(client))["warnings"]):
             raise InvalidInputError(f"strict: {'; '.join(warnings)}")
-        door.meet(identity)
+        client.meet(identity)
         return int(latest or 0)
 
-    async def _prepare(self, door: Client) -> None:
+    async def _prepare(self, client: Client) -> None:
         self._packer = Packer(use=self._dictionaries)
-        self._shelf = RedisDictionaries(door, self._tag, self._packer)
+        self._shelf = RedisDictionaries(client, self._tag, self._packer)
         await self._shelf.learn()
         self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
 
     async def close(self) -> None:
         async with self._turns.turn():
-            door, self._door = self._door, None
-            if door is not None:
-                await self._turns.finish(door.close(self.trainer.close))
+            client, self._client = self._client, None
+            if client is not None:
+                await self._turns.finish(client.close(self.trainer.close))
 
     async def exists(self) -> bool:
-        door = Client(self._address, self._connections, self._timeout)
+        client = Client(self._address, self._connections, self._timeout)
         try:
-            return bool(await door.ask("EXISTS", f"{self._tag}:meta"))
+            return bool(await client.ask("EXISTS", f"{self._tag}:meta"))
         finally:
-            await door.close()
+            await client.close()
 
     async def identity(self) -> str:
         # Who may not ask for the server's own name is told by how the server was reached.
@@ -109,32 +111,32 @@ class RedisBackend(Backend):
         return f"{server} {self._address.db} {self._tag}"
 
     def _opened(self) -> Client:
-        if self._door is None:
+        if self._client is None:
             raise UnavailableError("the store is not open: await store.initialize() first")
-        return self._door
+        return self._client
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        door = self._opened()
-        done, *told = await door.run(APPLY, self._tag, wire_format.words_of(self._packer, writes), writes=True)
+        client = self._opened()
+        done, *told = await client.run(APPLY, self._tag, wire_format.words_of(self._packer, writes), writes=True)
         if not done:
             put = writes[told[0]]
             assert isinstance(put, Put)
             raise conflict(put, told[1])
-        door.meet(told[1])
+        client.meet(told[1])
         if self._packer.due:
             self.trainer.wake()
         return wire_format.results_of(told[0])
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
-        door = self._opened()
+        client = self._opened()
         if not keys:
             return []
-        places = [wire_format.places(key) for key in keys]
-        if len({outer for outer, _ in places}) == 1:
-            inner = [inner for _, inner in places]
-            stored = await door.ask("HMGET", f"{self._tag}:r:{family.name}:{places[0][0]}", *inner)
+        split = [wire_format.outer_and_inner(key) for key in keys]
+        if len({outer for outer, _ in split}) == 1:
+            inner = [inner for _, inner in split]
+            stored = await client.ask("HMGET", f"{self._tag}:r:{family.name}:{split[0][0]}", *inner)
         else:
-            stored = await door.run(FETCH, self._tag, [family.name, *(part for place in places for part in place)])
+            stored = await client.run(FETCH, self._tag, [family.name, *(part for pair in split for part in pair)])
         there = [(key, row) for key, row in zip(keys, stored, strict=True) if row is not None]
         named, held = [key for key, _ in there], [row for _, row in there]
         found = iter(await self._shelf.unpacking(lambda: wire_format.rows(self._packer, family, named, held)))
@@ -165,10 +167,10 @@ class RedisBackend(Backend):
         return answer
 
     async def sweep(self, now: int, limit: int) -> int:
-        door, removed = self._opened(), 0
+        client, removed = self._opened(), 0
         while removed < limit:
             asked = min(limit - removed, _SWEEP)
-            _, answer, _ = await door.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
+            _, answer, _ = await client.run(APPLY, self._tag, ["0", "S", "", now, asked], writes=True)
             [swept] = wire_format.results_of(answer)
             removed += swept
             if swept < asked:
@@ -228,9 +230,9 @@ async def _look_at(store: RedisBackend, page: Page, problems: list[str]) -> Page
     return page._replace(after=await _order(store._opened(), store._tag, page.family, keys[-1])) if keys else None
 
 
-async def _order(door: Client, tag: str, family: Family, key: Key) -> Key:
+async def _order(client: Client, tag: str, family: Family, key: Key) -> Key:
     """Where a row stands, also when it is broken."""
     if not family.placed:
         return key
-    outer, inner = wire_format.places(key)
-    return (*key[:-1], int(await door.ask("ZSCORE", f"{tag}:o:{family.name}:{outer}", inner)))
+    outer, inner = wire_format.outer_and_inner(key)
+    return (*key[:-1], int(await client.ask("ZSCORE", f"{tag}:o:{family.name}:{outer}", inner)))

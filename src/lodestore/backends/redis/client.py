@@ -38,7 +38,7 @@ class Client:
         self._limits = Limits()
         self._room = asyncio.Semaphore(connections)
         self._idle: list[AbstractConnection] = []
-        self._place: HostPort = address.seeds[0]
+        self._server: HostPort = address.seeds[0]
         self._busy = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -78,7 +78,7 @@ class Client:
 
     @contextmanager
     def _accepted(self) -> Iterator[None]:
-        """What was accepted is finished before the door closes, whatever number of questions it takes."""
+        """What was accepted is finished before the connections close, however many requests that takes."""
         if self._shut:
             raise UnavailableError("the store is not open: await store.initialize() first")
         self._busy += 1
@@ -133,34 +133,34 @@ class Client:
             async with asyncio.timeout(self._timeout):
                 await self._room.acquire()
         except TimeoutError:
-            raise UnavailableError("every connection is busy; raise max_connections") from None
+            raise UnavailableError("every connection is busy; increase max_connections") from None
 
     async def _on_a_connection(self, request: Request) -> Any:
         asked: HostPort = None
         for _ in range(_MOVES):
-            connection = await self._connected(asked or self._place)
+            connection = await self._connected(asked or self._server)
             try:
                 return await self._exchange(connection, request, asked is not None)
             except said.AskError as elsewhere:  # MOVED is one too; the server has done nothing
-                place = (str(elsewhere.host) or self._host(), int(elsewhere.port))
+                server = (str(elsewhere.host) or self._host(), int(elsewhere.port))
                 if isinstance(elsewhere, said.MovedError):
-                    self._place, asked = place, None
+                    self._server, asked = server, None
                 else:
-                    asked = place
+                    asked = server
         raise NotSent(UnavailableError("the cluster sends from node to node"))
 
     def _host(self) -> str:
         """Where a node that does not know its own name is."""
-        return self._place[0] if self._place else "localhost"
+        return self._server[0] if self._server else "localhost"
 
-    async def _connected(self, place: HostPort) -> AbstractConnection:
+    async def _connected(self, server: HostPort) -> AbstractConnection:
         """A connection that was alive a moment ago."""
         while self._idle:
             connection = self._idle.pop()
-            if _goes_to(connection, place) and await _is_fresh(connection):
+            if _goes_to(connection, server) and await _is_fresh(connection):
                 return connection
             await connection.disconnect(nowait=True)
-        connection = self._address.connection(place)
+        connection = self._address.connection(server)
         try:
             async with asyncio.timeout(self._timeout):
                 await connection.connect()  # type: ignore[no-untyped-call]
@@ -182,7 +182,7 @@ class Client:
 
     def _look_elsewhere(self) -> None:
         seeds = self._address.seeds
-        self._place = seeds[(seeds.index(self._place) + 1) % len(seeds)] if self._place in seeds else seeds[0]
+        self._server = seeds[(seeds.index(self._server) + 1) % len(seeds)] if self._server in seeds else seeds[0]
 
     async def _exchange(self, connection: AbstractConnection, request: Request, asking: bool) -> Any:
         whole = False
@@ -228,8 +228,8 @@ def packed(words: Sequence[Word]) -> list[bytes]:
     return parts
 
 
-def _goes_to(connection: Any, place: HostPort) -> bool:
-    return place is None or (connection.host, connection.port) == place
+def _goes_to(connection: Any, server: HostPort) -> bool:
+    return server is None or (connection.host, connection.port) == server
 
 
 async def _refuse_replica(connection: AbstractConnection) -> None:
@@ -241,7 +241,9 @@ async def _refuse_replica(connection: AbstractConnection) -> None:
 
 
 async def _is_fresh(connection: AbstractConnection) -> bool:
+    # Before redis 8 the same is called can_read_destructive.
+    can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
     try:
-        return connection.is_connected and not await connection.can_read()
+        return connection.is_connected and not await can_read()
     except NETWORK:
         return False

@@ -31,8 +31,8 @@ STEPS = 16  # of these a sample may take
 class RedisDictionaries:
     """The hash of dictionaries, for the trainer and for reading."""
 
-    def __init__(self, door: Client, tag: str, packer: Packer) -> None:
-        self._door = door
+    def __init__(self, client: Client, tag: str, packer: Packer) -> None:
+        self._client = client
         self._tag = tag
         self._packer = packer
 
@@ -45,7 +45,7 @@ class RedisDictionaries:
         numbers = range(after + 1, MAX_DICTIONARIES + 1)
         if not numbers:
             return []
-        found = zip(numbers, await self._door.ask("HMGET", f"{self._tag}:d", *numbers), strict=True)
+        found = zip(numbers, await self._client.ask("HMGET", f"{self._tag}:d", *numbers), strict=True)
         return [_dictionary(number, value) for number, value in found if value is not None]
 
     async def unpacking(self, work: Callable[[], T]) -> T:
@@ -71,7 +71,7 @@ class RedisDictionaries:
 
     async def held(self, family: Family) -> int:
         """Bytes of a family's bodies as they are stored."""
-        told = await self._door.run(STATS, self._tag, [0, family.name])
+        told = await self._client.run(STATS, self._tag, [0, family.name])
         return int(told[2])
 
     async def keep(self, family: Family, after: int, covered: int, pressed: bytes) -> bool:
@@ -82,7 +82,7 @@ class RedisDictionaries:
         if (newest.number if newest else 0) == after and number <= MAX_DICTIONARIES:
             # Whoever was quicker, with whatever family, has taken the number.
             value = b"%b %d\n%b" % (family.name.encode(), covered, close_dictionary(number, pressed))
-            won = bool(await self._door.run(SAVE_DICTIONARY, self._tag, [number, value], writes=True))
+            won = bool(await self._client.run(SAVE_DICTIONARY, self._tag, [number, value], writes=True))
         await self.learn()
         return won
 
@@ -99,10 +99,12 @@ class RedisDictionaries:
         return count
 
     async def _rows(self, page: Page) -> list[Row]:
-        return wire_format.stored_rows(page, await self._door.run(PAGE, self._tag, wire_format.question(page, "rows")))
+        return wire_format.stored_rows(
+            page, await self._client.run(PAGE, self._tag, wire_format.question(page, "rows"))
+        )
 
     async def _replace(self, words: list[Word]) -> int:
-        return int(await self._door.run(REPACK, self._tag, words, writes=True))
+        return int(await self._client.run(REPACK, self._tag, words, writes=True))
 
     def _smaller(self, family: Family, found: Sequence[Row]) -> list[list[Word]]:
         """What to replace, a list for each outer key."""
@@ -115,7 +117,7 @@ class RedisDictionaries:
         for row in found:
             body = self._packer.readable(row[BODY])
             if body and (again := self._packer.repack(family, row[BODY], body)):
-                yield [*wire_format.places(row[KEY:]), row[VERSION], again]
+                yield [*wire_format.outer_and_inner(row[KEY:]), row[VERSION], again]
 
 
 def _dictionary(number: int, value: bytes) -> Dictionary:

@@ -28,8 +28,8 @@ _NOT_YET = (
 )
 _LATER = ("READONLY", "NOREPLICAS", "MISCONF", "BUSY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN")
 _NO_PASSWORD = (
-    "the server wants a password: say it in the environment as LODESTORE_PASSWORD (for the target of a migration "
-    "LODESTORE_TARGET_PASSWORD) or as password=... in Python"
+    "the server requires a password: set LODESTORE_PASSWORD (for the target of a migration "
+    "LODESTORE_TARGET_PASSWORD), or pass password=... in Python"
 )
 _NO_RIGHT = ("ACL failure in script", "can't run this command", "can't access at least one of the keys")
 
@@ -47,15 +47,15 @@ def unreachable(error: BaseException) -> LodestoreError:
     if "NOAUTH" in f"{getattr(error, 'status_code', '')} {error}" or "called without any password" in str(error):
         return InvalidInputError(_NO_PASSWORD)
     if isinstance(error, said.AuthenticationError):
-        return InvalidInputError(f"the server refuses the user or the password: {error}")
+        return InvalidInputError(f"the server rejected the user or the password: {error}")
     if "DB index" in str(error) or "SELECT is not allowed" in str(error):
         return InvalidInputError(f"the server has no such database: {error}")
     if isinstance(error, (said.ResponseError, said.BusyLoadingError)):
         return answered(error, False)
     if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return InvalidInputError(f"the server's certificate is not to be trusted: {error}")
+        return InvalidInputError(f"the server's certificate cannot be verified: {error}")
     if isinstance(error.__cause__, ssl.SSLError) or "SSL" in str(error) or "certificate" in str(error):
-        return UnavailableError(f"no TLS with the server: {error}")
+        return UnavailableError(f"the TLS connection failed: {error}")
     return UnavailableError(f"the server cannot be reached: {reason(error)}")
 
 
@@ -79,7 +79,7 @@ def lacks_right(text: str) -> bool:
 def lost(error: BaseException, writes: bool) -> LodestoreError:
     """Asked, but not answered."""
     if writes:
-        return OutcomeUnknownError(f"the server was asked to write and did not answer: {reason(error)}")
+        return OutcomeUnknownError(f"the server did not answer a write: {reason(error)}")
     return UnavailableError(f"the server did not answer: {reason(error)}")
 
 
@@ -98,11 +98,11 @@ def answered(error: said.RedisError, writes: bool) -> LodestoreError:
     if isinstance(error, said.NoPermissionError) or text.startswith("NOPERM"):
         return InvalidInputError(f"the server refuses: {text}")
     if "Protocol error" in text:
-        return InvalidInputError(f"the server takes no request of this size: {text}")
+        return InvalidInputError(f"the request is too large for the server: {text}")
     if lacks_right(text) and not writes:
         return InvalidInputError(f"the server refuses: {text}")
     if isinstance(error, _NOT_YET) or text.startswith(_LATER):
-        return UnavailableError(f"the server does not write now: {text}")
+        return UnavailableError(f"the server accepts no writes now: {text}")
     if text.startswith("LOST "):
         return lost_store()
     if "WRONGTYPE" in text:
@@ -110,5 +110,5 @@ def answered(error: said.RedisError, writes: bool) -> LodestoreError:
     if "unknown command" in text or "Unknown Redis command" in text:
         return UnsupportedError(f"lodestore needs Redis 7.0 or newer: {text}")
     if writes:
-        return OutcomeUnknownError(f"the server failed at a write: {text}")
+        return OutcomeUnknownError(f"the server failed during a write: {text}")
     return UnavailableError(f"the server failed: {text}")

@@ -8,23 +8,23 @@ from ...errors import LodestoreError, UnavailableError
 from .client import Client
 
 
-async def inspect(door: Client) -> dict[str, Any]:
+async def inspect(client: Client) -> dict[str, Any]:
     """What the server says of its memory and its disk, with a warning for each way to lose a write."""
-    told = _parse(await door.ask("INFO", "everything"))
+    told = _parse(await client.ask("INFO", "everything"))
     details: dict[str, Any] = {
         "server": told.get("valkey_version") or told.get("redis_version"),
         "aof": told.get("aof_enabled") == "1",
-        "appendfsync": await _appendfsync(door),
+        "appendfsync": await _appendfsync(client),
         "maxmemory_policy": told.get("maxmemory_policy"),
         "evicted_keys": int(told.get("evicted_keys", 0)),
     }
     return {"warnings": _warnings(told, details), **details}
 
 
-async def run_of(door: Client) -> str | None:
+async def run_of(client: Client) -> str | None:
     """The server's name for itself, another after each start; None where it does not say."""
     try:
-        return _parse(await door.ask("INFO", "server")).get("run_id")
+        return _parse(await client.ask("INFO", "server")).get("run_id")
     except UnavailableError:
         raise
     except LodestoreError:  # not everybody may ask
@@ -47,10 +47,10 @@ def _warnings(told: dict[str, str], details: dict[str, Any]) -> list[str]:
     return warnings
 
 
-async def _appendfsync(door: Client) -> str | None:
+async def _appendfsync(client: Client) -> str | None:
     """None where the server does not let us ask, as hosted ones do."""
     try:
-        found = await door.ask("CONFIG", "GET", "appendfsync")
+        found = await client.ask("CONFIG", "GET", "appendfsync")
     except UnavailableError:
         raise
     except LodestoreError:

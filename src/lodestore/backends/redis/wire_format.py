@@ -31,7 +31,7 @@ def words_of(packer: Packer, writes: Sequence[Write]) -> list[Word]:
 
 
 def _run_of(write: Write) -> tuple[str, str] | None:
-    """Where a copy goes; neighbours that go to one place travel as one run."""
+    """Where a copy goes; neighbours with one outer key travel as one run."""
     if type(write) is not Copy:
         return None
     row = write.row
@@ -52,7 +52,7 @@ def _words(packer: Packer, write: Write) -> list[Word]:
         case Put():
             ends, expect = -1 if write.expires_at is None else write.expires_at, write.expect
             times = (write.written_at, ends, "" if expect is None else expect)
-            return ["P", family.name, *places(write.key), packer.pack(family, write.body), *times]
+            return ["P", family.name, *outer_and_inner(write.key), packer.pack(family, write.body), *times]
         case Append():
             bodies = [packer.pack(family, body) for body in write.bodies]
             other = VECTORS.get(family)
@@ -69,7 +69,7 @@ def results_of(answer: bytes) -> list[int]:
     return list(unpack_from(f"<{len(answer) // 8}q", answer))
 
 
-def places(key: Key) -> tuple[str, str]:
+def outer_and_inner(key: Key) -> tuple[str, str]:
     """The outer and the inner part of a whole key."""
     return (str(key[0]) if len(key) == 2 else "", str(key[-1]))
 
@@ -149,12 +149,12 @@ def _text(family: Family, name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError:
-        raise CorruptError(f"{family.name}: the key {name!r} is no text") from None
+        raise CorruptError(f"{family.name}: the key {name!r} is not text") from None
 
 
 def _inner(family: Family, name: bytes) -> str | int:
     if not family.log:
         return _text(family, name)
     if not name.isdigit():
-        raise CorruptError(f"{family.name}: the position {name!r} is no number")
+        raise CorruptError(f"{family.name}: the position {name!r} is not a number")
     return int(name)

@@ -121,7 +121,7 @@ def _refusal(error: Exception) -> LodestoreError:
             "unpack: a body this statement reads fails its checksum; `lodestore verify` names the record"
         )
     if code == codes.SQLITE_AUTH or "prohibited" in str(error):
-        return InvalidInputError(f"only reading SQL is allowed here: {error}")
+        return InvalidInputError(f"only read-only SQL is allowed: {error}")
     if code in (None, codes.SQLITE_ERROR, codes.SQLITE_MISMATCH, codes.SQLITE_RANGE):
         return InvalidInputError(f"SQL: {error}")
     return driver.renamed(error, "asking")

@@ -49,7 +49,7 @@ def _folder(at: str | None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise InvalidInputError(f"--at: {folder} is not empty; name a new folder")
+            raise InvalidInputError(f"--at: {folder} is not empty; choose a new folder")
     except OSError as error:
         raise UnavailableError(f"--at: {folder}: {error.strerror or error}") from error
     return folder
@@ -76,7 +76,11 @@ async def _import(story: Story, store: Any) -> None:
     story.note("imported", counts, f"{conversations} conversations, {messages} messages in {taken} ms")
     stats = await store.get_storage_stats()
     kib = [round(size / 1024) for size in (CONVERSATIONS.stat().st_size, stats["total_bytes"])]
-    story.note("total_bytes", stats["total_bytes"], f"{kib[0]} KiB of JSON, {kib[1]} KiB on disk with its log")
+    story.note(
+        "total_bytes",
+        stats["total_bytes"],
+        f"{kib[0]} KiB of JSON, {kib[1]} KiB on disk with its indexes and write-ahead log",
+    )
 
 
 async def _write(story: Story, store: Any) -> None:
@@ -129,7 +133,7 @@ async def _search(story: Story) -> None:
     for hit in hits:
         story.say(f"   {hit.key[0]:<24} {hit.snippet}")
     names = [[hit.family, *hit.key] for hit in hits]
-    story.note("hits", names, f"found in {taken[0]} ms, which made the index; {taken[1]} ms the second time")
+    story.note("hits", names, f"found in {taken[0]} ms, which built the index; {taken[1]} ms the second time")
 
 
 async def _export(store: Any, path: Path, now: int) -> int:

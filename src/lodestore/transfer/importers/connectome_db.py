@@ -53,21 +53,21 @@ def read(source: ImportSource) -> Iterator[Item]:
     try:
         for conversation_id in database.owners("conversations", "conversation_id", _OWNED):
             yield attempt(
-                _place(source, CONVERSATION, conversation_id), _conversation, conversation_id, database, source
+                _where(source, CONVERSATION, conversation_id), _conversation, conversation_id, database, source
             )
         for agent_id in database.owners("agents", "agent_id", ("reasoning_chains",)):
-            yield attempt(_place(source, AGENT, agent_id), _chains, agent_id, database, source)
+            yield attempt(_where(source, AGENT, agent_id), _chains, agent_id, database, source)
         columns = "cache_key, cache_data, created_at, expires_at"
         for row in database.rows("cache_entries", columns, ""):
-            yield attempt(_place(source, CACHE, row[0]), _single, CACHE, row, source)
+            yield attempt(_where(source, CACHE, row[0]), _single, CACHE, row, source)
         for row in database.rows("system_state", "state_key, state_data, created_at, NULL", ""):
-            yield attempt(_place(source, STATE, row[0]), _single, STATE, row, source)
+            yield attempt(_where(source, STATE, row[0]), _single, STATE, row, source)
     finally:
         database.close()
     source.consumed = cast(Path, source.path).stat().st_size
 
 
-def _place(source: ImportSource, family: Family, key: Any) -> str:
+def _where(source: ImportSource, family: Family, key: Any) -> str:
     name = key.decode(errors="replace") if isinstance(key, bytes) else key
     return f"{source.label}: {family.name}({name!r})"
 
@@ -136,7 +136,7 @@ def _single(where: str, family: Family, row: tuple[Any, ...], source: ImportSour
     put = _put(family, key, data, created, source)
     if expires is not None:
         if (expires_at := told_time(_decoded(expires))) is None:
-            raise InvalidInputError(f"expires_at: {expires!r} is no time")
+            raise InvalidInputError(f"expires_at: {expires!r} is not a time")
         put = put._replace(expires_at=expires_at)
     return Bundle(where, family, key, [put])
 

@@ -67,7 +67,7 @@ def _load(path: Path, source: ImportSource) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if size > MAX_FILE:
-            raise InvalidInputError(f"{path.name}: {size:,} bytes, above the cap of {MAX_FILE:,}")
+            raise InvalidInputError(f"{path.name}: {size:,} bytes, above the limit of {MAX_FILE:,}")
         text = path.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"{path.name}: cannot be read ({error.strerror})") from None
@@ -143,7 +143,7 @@ def _cache(where: str, path: Path, source: ImportSource) -> Bundle:
     at = source.moment(entry.get("stored_at"), _age(path))
     expires_at = None
     if entry.get("expires_at") is not None and (expires_at := told_time(entry["expires_at"])) is None:
-        raise InvalidInputError(f"expires_at: {entry['expires_at']!r} is no time")
+        raise InvalidInputError(f"expires_at: {entry['expires_at']!r} is not a time")
     return Bundle(where, CACHE, key, [Put(CACHE, key, encoded(entry.get("data")), at, expires_at)])
 
 

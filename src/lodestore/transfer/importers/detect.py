@@ -24,7 +24,7 @@ def detect(source: ImportSource, formats: Sequence[str]) -> str:
     """The name of the format; InvalidInputError, naming the formats there are, where it is none of them."""
     if found := _folder(source.path) if source.path and source.path.is_dir() else _file(source):
         return found
-    raise InvalidInputError(f"{source.label}: none of the formats lodestore imports: {', '.join(formats)}")
+    raise InvalidInputError(f"{source.label}: format not recognised; choose with --format: {', '.join(formats)}")
 
 
 def _folder(path: Path) -> str | None:

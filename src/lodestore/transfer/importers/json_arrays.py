@@ -45,7 +45,7 @@ class ArrayScanner:
         """The bytes of the next value."""
         first = self.peek()
         if not first:
-            raise CorruptError("the text ends where a value is due")
+            raise CorruptError("the text ends where a value is expected")
         end = self._bracket_end() if first in (b'"', b"{", b"[") else self._scalar_end()
         value = self._data[self._at : end]
         self._at = end
@@ -94,7 +94,7 @@ class ArrayScanner:
         """Read on; as much again as the unfinished value has by now, so that a long one costs no more than twice."""
         held = len(self._data) - self._at
         if held > MAX_TEXT:
-            raise CorruptError(f"a value is longer than the cap of {MAX_TEXT:,} bytes")
+            raise CorruptError(f"a value is longer than the limit of {MAX_TEXT:,} bytes")
         chunk = self._stream.read(max(CHUNK, held))
         self._data = self._data[self._at :] + chunk
         self._at = 0

@@ -33,14 +33,14 @@ def _check_header(first: tuple[str, bytes] | None) -> None:
     if header.get("lodestore") != "export":
         raise CorruptError('the first line is not {"lodestore":"export","version":1}')
     if header.get("version") != VERSION:
-        raise CorruptError(f"an export of version {header.get('version')!r}; this lodestore reads version {VERSION}")
+        raise CorruptError(f"the export has version {header.get('version')!r}; this lodestore reads version {VERSION}")
 
 
 def _bundle(where: str, line: bytes, now: int) -> Bundle:
     record = object_of(parse(line))
     family = CATALOGUE.get(str(record.get("family")))
     if family is None:
-        raise InvalidInputError(f"family: {record.get('family')!r} is none of {', '.join(CATALOGUE)}")
+        raise InvalidInputError(f"family: {record.get('family')!r} is not a family; choose from {', '.join(CATALOGUE)}")
     key = _key(family, record.get("key"))
     created, written = (_time(record, name, now + _DAY) for name in ("created_at", "written_at"))
     expires_at = _time(record, "expires_at", 2**53) if family.expires and "expires_at" in record else None

@@ -163,7 +163,7 @@ def check_text(value: Any, name: str) -> str:
     try:
         return check_id(value.decode() if isinstance(value, bytes) else value, name)
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{name}: an id is text, and these bytes are not UTF-8") from None
+        raise InvalidInputError(f"{name}: the id is not valid UTF-8") from None
 
 
 def made_id(prefix: str, document: Any) -> str:

@@ -76,7 +76,7 @@ async def import_files(
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise InvalidInputError(f"{name}: {value!r} is none of {', '.join(choices)}")
+        raise InvalidInputError(f"{name}: expected one of {', '.join(choices)}, not {value!r}")
 
 
 def _source(path: str | Path, now: int) -> ImportSource:

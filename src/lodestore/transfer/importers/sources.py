@@ -167,7 +167,7 @@ def _skip_line(stream: BinaryIO) -> None:
 def parse(text: bytes) -> Any:
     """The value of a JSON text, exactly; InvalidInputError where it is none or would lose something on the way."""
     if len(text) > MAX_TEXT:
-        raise InvalidInputError(f"longer than the cap of {MAX_TEXT:,} bytes")
+        raise InvalidInputError(f"longer than the limit of {MAX_TEXT:,} bytes")
     try:
         # orjson rounds whole numbers beyond 64 bits to floats; the slower reader keeps them, and `encode` refuses.
         if _LONG_NUMBER.search(text):

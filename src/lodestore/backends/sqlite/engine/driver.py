@@ -57,12 +57,12 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
     if sqlcipher.sqlite_version_info < OLDEST_SAFE:
         found, wanted = sqlcipher.sqlite_version, ".".join(map(str, OLDEST_SAFE))
         raise UnsupportedError(
-            f"SQLite {found} can corrupt a store in WAL mode: install sqlcipher3 with {wanted} or newer"
+            f"SQLite {found} can corrupt a database in WAL mode: install sqlcipher3 with {wanted} or newer"
         )
     with renaming(f"opening {path}"):
         # mode=rw never creates: a store that is gone must not come back empty.
         connection = sqlcipher.connect(
-            f"file://{quote(os.path.abspath(path))}?mode=rw",
+            f"{_address(path)}?mode=rw",
             uri=True,
             timeout=timeout,
             isolation_level=None,
@@ -73,6 +73,12 @@ def connect(path: str, key: str | bytes | None, timeout: float) -> Connection:
         connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # else a wrong key chats on stderr
         connection.execute(f"PRAGMA key = {_key_literal(key)}").fetchall()
     return connection
+
+
+def _address(path: str) -> str:
+    """The URI of a file. On Windows the drive, or the server and its share, stand behind the empty host."""
+    whole = os.path.abspath(path).replace(os.sep, "/")
+    return f"file://{'' if whole.startswith('/') else '/'}{quote(whole, safe='/:')}"
 
 
 def private() -> Connection:
@@ -136,7 +142,7 @@ def renamed(error: Exception, doing: str, *, committing: bool = False) -> Lodest
     if primary == codes.SQLITE_ERROR:
         return CorruptError(f"{text}: the tables are not those lodestore made")
     if primary in (codes.SQLITE_BUSY, codes.SQLITE_LOCKED):
-        return UnavailableError(f"{text}: another process holds the write lock; try again, or raise `timeout`")
+        return UnavailableError(f"{text}: another process holds the write lock; try again, or increase `timeout`")
     return _CLASSES.get(primary, UnavailableError)(text)
 
 

@@ -13,6 +13,7 @@ import secrets
 from contextlib import closing
 from pathlib import Path
 
+from ....core.os_support import is_running, remove, sync_file, sync_folder
 from ....errors import CorruptError, InvalidInputError, LodestoreError, UnavailableError, UnsupportedError
 from ....sql import APPLICATION_ID, REVISION, revision_name
 from ....sql.resources import tree
@@ -29,11 +30,11 @@ def create(path: Path, key: EncryptionKey) -> None:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             _build(draft, key)
-            sync(draft)
+            sync_file(draft)
             publish(draft, path)
         finally:
             _sweep(draft)
-        sync(path.parent)
+        sync_folder(path.parent)
         _sweep_the_dead(path)
     except OSError as error:
         raise UnavailableError(f"cannot create a store at {path}: {error.strerror or error}") from error
@@ -44,29 +45,23 @@ def _make_folder(folder: Path) -> None:
     if not folder.exists():
         _make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        sync(folder.parent)
+        sync_folder(folder.parent)
 
 
 def _sweep(draft: Path) -> None:
     for name in (draft, f"{draft}-wal", f"{draft}-shm", f"{draft}-journal"):
-        Path(name).unlink(missing_ok=True)
+        remove(name)
 
 
 def _sweep_the_dead(path: Path) -> None:
     """Remove the drafts of processes that were killed while they made this store."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.new-*"):
         if not _alive(left.name.removeprefix(f"{path.name}.new-").split("-")[0]):
-            left.unlink(missing_ok=True)
+            remove(left)
 
 
 def _alive(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except (ValueError, OSError):  # a name that is none of ours, or a process that is not ours to ask
-        return True
-    return True
+    return not process.isdecimal() or is_running(int(process))  # a name that is none of ours stays
 
 
 def _build(draft: Path, key: EncryptionKey) -> None:
@@ -84,15 +79,6 @@ def _build(draft: Path, key: EncryptionKey) -> None:
 def schema_text() -> str:
     """The SQL of an empty store, as committed in `schema/sqlite.sql`."""
     return (tree("schema") / "sqlite.sql").read_text(encoding="utf-8")
-
-
-def sync(path: Path) -> None:
-    """Sync a file nobody has open yet, or a folder. Never a live database: closing it would drop SQLite's locks."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def publish(draft: Path, path: Path) -> None:
@@ -115,12 +101,12 @@ def inspect(connection: driver.Connection, path: Path, key: EncryptionKey) -> in
         raise _unreadable(error, path, key) from None
     if application != APPLICATION_ID:
         raise InvalidInputError(
-            f"{path} is a SQLite database but no lodestore store; `lodestore import {path} --into URL` reads one that "
-            "Connectome made"
+            f"{path} is a SQLite database but not a lodestore store; if Connectome made it, "
+            f"`lodestore import {path} --into URL` reads it"
         )
     if number > REVISION:
         raise UnsupportedError(
-            f"{path} has schema {revision_name(number)}, this lodestore knows {revision_name()}: upgrade lodestore"
+            f"{path} has schema {revision_name(number)}, newer than {revision_name()}: upgrade lodestore"
         )
     return int(number)
 

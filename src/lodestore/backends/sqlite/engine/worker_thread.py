@@ -48,7 +48,7 @@ class WorkerThread:
             return result
         except ValueError:
             if self._aio._connection is None:  # between two steps of one call
-                raise UnavailableError("the store was closed meanwhile") from None
+                raise UnavailableError("the store was closed during the call") from None
             raise
         except Error as error:
             raise renamed(error, doing) from error

@@ -74,7 +74,7 @@ class Evictor:
                 held = await self._shrink(held)
             self._due = max(self._due, self._limit - held)
         except LodestoreError as problem:
-            _log.warning("keeping the cache within its bound: %s", problem)
+            _log.warning("cache eviction failed, and is tried again later: %s", problem)
         finally:
             self._task = None
 

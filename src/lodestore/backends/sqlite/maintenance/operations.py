@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ....core.families import FAMILIES
+from ....core.os_support import remove, sync_file, sync_folder
 from ....core.records import Page
 from ....encoding.packer import Packer
 from ....errors import CorruptError, InvalidInputError, UnavailableError
 from ....sql import sqlite_fts, statements
 from ..engine import driver
 from ..engine.commits import Commit
-from ..engine.store_file import StoreFile, publish, sync
+from ..engine.store_file import StoreFile, publish
 from ..records import reads
 from ..search import indexer
 from . import dictionary_table
@@ -52,7 +53,7 @@ def latest(connection: driver.Connection) -> int:
     """The newest time any write has carried."""
     row = connection.execute("SELECT latest FROM store").fetchone()
     if row is None:
-        raise CorruptError("the table `store` has lost its row: restore a backup")
+        raise CorruptError("the table `store` is empty: restore a backup")
     return int(row[0])
 
 
@@ -114,27 +115,27 @@ def backup(site: StoreFile, path: Path) -> None:
     draft = path.with_name(f"{path.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         if path.exists():
-            raise InvalidInputError(f"{path} is there already: a backup never overwrites")
+            raise InvalidInputError(f"{path} exists already: a backup never overwrites")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with driver.renaming(f"copying to {path}"), closing(site.connect()) as connection:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             connection.execute("VACUUM INTO ?", (str(draft),))
         _check_copy(site.copy_at(draft))
-        sync(draft)
+        sync_file(draft)
         publish(draft, path)
-        sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise UnavailableError(f"cannot write a backup to {path}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):  # such as a name too long to be anybody's
-            draft.unlink(missing_ok=True)
+            remove(draft)
 
 
 def _check_copy(copied: StoreFile) -> None:
     with driver.renaming(f"reading {copied.path}"), closing(copied.reader()) as copy:
         problems = verify(copy, Packer())
     if problems:
-        raise CorruptError(f"the backup does not verify and was not kept: {problems[0]}")
+        raise CorruptError(f"the backup failed verification and was deleted: {problems[0]}")
 
 
 def compact(connection: driver.Connection) -> None:

@@ -58,9 +58,9 @@ def messages(chunk: bytes, count: int, where: str) -> list[Message]:
         written = [time + more for time, more in zip(times, late, strict=True)]
         opened = list(zip(found, accumulate(versions), times, written, strict=True))
     except (ValueError, TypeError) as problem:
-        raise CorruptError(f"{where}: the chunk does not open: {problem}") from None
+        raise CorruptError(f"{where}: the chunk cannot be read: {problem}") from None
     if len(opened) != count:
-        raise CorruptError(f"{where}: {count} messages were sealed, {len(opened)} are there")
+        raise CorruptError(f"{where}: the chunk holds {len(opened)} messages instead of {count}")
     return opened
 
 

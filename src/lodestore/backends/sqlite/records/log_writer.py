@@ -25,7 +25,7 @@ def append(run: Cursor, write: Append, version: int) -> int:
         return position
     base, first = run.execute(sql.end(family), prefix).fetchone() or _own(run, family, prefix, version, at)
     if first + len(bodies) > base + sql.SPAN:
-        raise InvalidInputError(f"{name_of(family, prefix)}: the log is full, its last position is {sql.LAST}")
+        raise InvalidInputError(f"{name_of(family, prefix)}: the log is full: its last position is {sql.LAST}")
     rows = [(number, run.packer.pack(family, body), version, at) for number, body in enumerate(bodies, first)]
     run.executemany(sql.insert(family), rows)
     if family.text and rows:
@@ -50,7 +50,7 @@ def copy(run: Cursor, write: Copy, version: int) -> int:
     family, row = write
     key, version, at = row[KEY:], row[VERSION] or version, row[WRITTEN_AT]
     if not 0 <= key[-1] <= sql.LAST:
-        raise InvalidInputError(f"{name_of(family, key)}: positions in a SQLite store go from 0 to {sql.LAST}")
+        raise InvalidInputError(f"{name_of(family, key)}: a position in a SQLite store must be from 0 to {sql.LAST}")
     base, _ = run.execute(sql.end(family), key[:-1]).fetchone() or _own(run, family, key[:-1], version, at)
     _take_apart(run, family, base, key)
     run.execute(sql.copy(family), (base + key[-1], run.packer.pack(family, row[BODY]), version, row[CREATED_AT], at))

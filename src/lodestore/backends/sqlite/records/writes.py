@@ -43,7 +43,7 @@ def execute(run: Cursor, write: Write, version: int) -> int:
 def _put(run: Cursor, put: Put, version: int) -> int:
     family, key, body, at, expires_at, expect = put
     if family.log:
-        raise InvalidInputError(f"{name_of(family, key)}: records enter a log by Append or Copy")
+        raise InvalidInputError(f"{name_of(family, key)}: a record of a log is written by Append or Copy")
     if expect is not None:
         _expect(run, put)
     expiry = (expires_at,) if family.expires else ()
@@ -86,7 +86,7 @@ def _copy(run: Cursor, copy: Copy, version: int) -> int:
 def _free_place(run: Cursor, family: Family, row: Row) -> int:
     outer, place, last = row[KEY:-1], row[PLACE], last_place(family)
     if not 0 <= place <= last:
-        raise InvalidInputError(f"{name_of(family, row[KEY:])}: places in a SQLite store go from 0 to {last}")
+        raise InvalidInputError(f"{name_of(family, row[KEY:])}: a place in a SQLite store must be from 0 to {last}")
     taken = run.execute(statements.at_place(family), (*outer, place)).fetchone()
     if taken is None or taken[0] == row[-1]:
         return int(place)

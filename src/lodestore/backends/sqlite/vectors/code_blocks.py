@@ -120,4 +120,4 @@ def block_of(dimension: int, size: int, numbers: bytes, head: bytes, codes: byte
 
 def _fit(found: int, wanted: int) -> None:
     if found != wanted:
-        raise CorruptError("the index of vectors has a chunk whose parts do not fit: reindex makes it anew")
+        raise CorruptError("the vector index is damaged: rebuild it with `lodestore reindex`")

@@ -75,7 +75,7 @@ def _each(run: Cursor, span: Span) -> Iterator[tuple[Any, ...]]:
 
 def _read(chunk: _Chunk, spaces: Mapping[str, VectorSpace]) -> CodeBlock:
     if chunk.space not in spaces:
-        raise CorruptError(f"there is no space {chunk.space!r}")
+        raise CorruptError(f"the vector space {chunk.space!r} is missing")
     return block_of(spaces[chunk.space].dimension, *chunk[-4:])
 
 

@@ -1,0 +1,1 @@
+"""Development tools: what is run in a checkout and never shipped."""

@@ -158,13 +158,15 @@ def _lock_byte(handle: int, mode: int) -> None:
 
 def is_running(process: int) -> bool:
     """Whether a process is there, or is not ours to ask about."""
+    if process >= 1 << 31:
+        return True  # no process has such a number, so it means something else
     if WINDOWS:
         return _is_running_on_windows(process)
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
+    except OSError:
         return True
     return True
 

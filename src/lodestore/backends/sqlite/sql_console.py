@@ -77,7 +77,7 @@ def guard(connection: driver.Connection, packer: Packer) -> driver.Connection:
     return connection
 
 
-def _authorize(action: int, first: str | None, second: str | None, *_: object) -> int:
+def _authorize(action: int, _first: str | None, second: str | None, *_: object) -> int:
     if action == codes.SQLITE_FUNCTION and str(second).lower() in ("load_extension", "sqlcipher_export"):
         return codes.SQLITE_DENY
     return codes.SQLITE_OK if action in _READING else codes.SQLITE_DENY

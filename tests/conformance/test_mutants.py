@@ -30,7 +30,7 @@ from lodestore.backends.sqlite.search import index, result_reader, rowid_ranges,
 from lodestore.backends.sqlite.vectors import knn
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.core.families import Family
-from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write, within
 from lodestore.core.searchable import Term
 from lodestore.search import tokenizers
 from lodestore.sql import sqlite_fts, sqlite_logs, statements
@@ -363,7 +363,7 @@ def order_is_that_of_file_names(patch: Patch) -> None:
 def a_bound_passes_over_the_rest_of_its_file(patch: Patch) -> None:
     def reaches(page: Page, group: Group) -> bool:
         rest = group[len(page.prefix) :]
-        return not (rest and layout_of(page.family).streams) or scan._within(page, rest)
+        return not (rest and layout_of(page.family).streams) or within(page, rest)
 
     patch.setattr(scan, "_reaches", reaches)
 
@@ -379,7 +379,7 @@ def a_place_is_lost_on_overwriting(patch: Patch) -> None:
     def put(self: FileWriteBatch, put: Put) -> int:
         version, row = real(self, put), self.find(put.family, put.key)
         assert row is not None
-        self.store(put.family, (*row[:PLACE], self._last_place(put.family, put.key), *put.key))
+        self.store(put.family, (*row[:PLACE], self._new_place(put.family, put.key), *put.key))
         return version
 
     real = FileWriteBatch._put
@@ -446,7 +446,7 @@ def the_mark_of_a_dropped_owner_stays(patch: Patch) -> None:
 
 def what_an_owner_owns_stays(patch: Patch) -> None:
     def drop(self: FileWriteBatch, family: Family, prefix: Key, at: int) -> int:
-        return len(self.take(family, prefix))
+        return len(self.remove(family, prefix))
 
     patch.setattr(FileWriteBatch, "_drop", drop)
 

@@ -139,6 +139,17 @@ def following(page: Page, row: Row) -> Page:
     return page._replace(after=order_of(page.family, row)[len(page.prefix) :])
 
 
+def within(page: Page, order: Key) -> bool:
+    """Whether what orders a row, less the prefix, lies between the bounds of a page."""
+    return (page.after is None or order > page.after) and (page.before is None or order < page.before)
+
+
+def selected(page: Page, row: Row) -> bool:
+    """Whether a page takes a row in, its bounds and limit aside."""
+    named = row[KEY : KEY + len(page.prefix)] == page.prefix
+    return named and (page.partial or bool(row[BODY])) and alive(row, page.alive_at)
+
+
 def alive(row: Row, now: int | None) -> bool:
     """Whether a row has not expired by `now`; None asks nothing."""
     return now is None or row[EXPIRES_AT] is None or bool(row[EXPIRES_AT] > now)

@@ -31,7 +31,7 @@ def may_import(importer: str, imported: str) -> bool:
     if here == there or not {here, there} <= set(LAYER):  # another test speaks for the unknown
         return True
     if here == "conformance":  # the kit is for any backend: it knows the contract, the store and the model
-        return there in {ROOT, "errors", "core", "encoding", "search", "embedding", "store"} or (
+        return there in {ROOT, "errors", "core", "encoding", "search", "transfer", "embedding", "store"} or (
             imported == "backends.memory"
         )
     if there == "conformance":

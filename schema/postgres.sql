@@ -209,5 +209,5 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0006');
+INSERT INTO alembic_version (version_num) VALUES ('0007');
 

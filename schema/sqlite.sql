@@ -2,7 +2,7 @@
 
 PRAGMA application_id = 1280263237;
 
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;
 
 CREATE TABLE agent (
     id INTEGER NOT NULL,
@@ -218,7 +218,7 @@ CREATE TABLE alembic_version (
 
 INSERT INTO store (id, commits, latest) VALUES (1, 0, 0);
 
-INSERT INTO alembic_version (version_num) VALUES ('0006');
+INSERT INTO alembic_version (version_num) VALUES ('0007');
 
 INSERT INTO unindexed (first, last) VALUES (-9223372036854775808, 9223372036854775807);
 

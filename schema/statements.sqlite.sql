@@ -142,13 +142,13 @@ SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.creat
 SELECT r.sealed, r.body, r.version, r.created_at, coalesce(r.written_at, r.created_at), NULL, r.id & 4294967295, o.conversation_id, r.id & 4294967295 FROM conversation AS o CROSS JOIN raw_message AS r WHERE o.conversation_id = ?1 AND r.id BETWEEN o.id << 32 AND coalesce((SELECT cut.id FROM (SELECT id, sealed FROM raw_message WHERE id BETWEEN (o.id << 32) + ?2 AND (o.id << 32) + 4294967295 ORDER BY id LIMIT 1) AS cut WHERE cut.id - cut.sealed + 1 < (o.id << 32) + ?2), (o.id << 32) + ?2 - 1) ORDER BY r.id DESC LIMIT ?3;
 
 -- put memory
-INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?5, (SELECT coalesce(max(position) + 1, 0) FROM memory WHERE conversation_id = ?1)) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?5, (SELECT iif(n <= 67108863 OR EXISTS (SELECT 1 FROM memory WHERE conversation_id = ?1 AND memory_id = ?2), n, NULL) FROM (SELECT coalesce(max(position) + 1, 0) AS n FROM memory WHERE conversation_id = ?1))) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
 
 -- copy memory
 INSERT INTO memory (conversation_id, memory_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (conversation_id, memory_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
 
 -- next_place memory
-SELECT coalesce(max(position) + 1, 0) FROM memory WHERE conversation_id = ?1;
+SELECT nullif(coalesce(max(position) + 1, 0), 67108864) FROM memory WHERE conversation_id = ?1;
 
 -- at_place memory
 SELECT memory_id FROM memory WHERE conversation_id = ?1 AND position = ?2;
@@ -490,13 +490,13 @@ SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state W
 SELECT body, version, created_at, written_at, NULL, NULL, state_key FROM state WHERE state_key < ?1 ORDER BY state_key DESC LIMIT ?2;
 
 -- put result
-INSERT INTO result (result_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?4, (SELECT coalesce(max(position) + 1, 0) FROM result)) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+INSERT INTO result (result_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?4, (SELECT iif(n <= 144115188075855871 OR EXISTS (SELECT 1 FROM result WHERE result_id = ?1), n, NULL) FROM (SELECT coalesce(max(position) + 1, 0) AS n FROM result))) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
 
 -- copy result
 INSERT INTO result (result_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (result_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
 
 -- next_place result
-SELECT coalesce(max(position) + 1, 0) FROM result;
+SELECT nullif(coalesce(max(position) + 1, 0), 144115188075855872) FROM result;
 
 -- at_place result
 SELECT result_id FROM result WHERE position = ?1;
@@ -583,13 +583,13 @@ SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM col
 SELECT body, version, created_at, written_at, NULL, NULL, collection_id FROM collection WHERE collection_id < ?1 AND length(body) > 0 ORDER BY collection_id DESC LIMIT ?2;
 
 -- put item
-INSERT INTO item (collection_id, item_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?5, (SELECT coalesce(max(position) + 1, 0) FROM item WHERE collection_id = ?1)) ON CONFLICT (collection_id, item_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
+INSERT INTO item (collection_id, item_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?5, (SELECT iif(n <= 67108863 OR EXISTS (SELECT 1 FROM item WHERE collection_id = ?1 AND item_id = ?2), n, NULL) FROM (SELECT coalesce(max(position) + 1, 0) AS n FROM item WHERE collection_id = ?1))) ON CONFLICT (collection_id, item_id) DO UPDATE SET body = excluded.body, version = excluded.version, written_at = excluded.written_at;
 
 -- copy item
 INSERT INTO item (collection_id, item_id, body, version, created_at, written_at, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (collection_id, item_id) DO UPDATE SET body = excluded.body, version = excluded.version, created_at = excluded.created_at, written_at = excluded.written_at, position = excluded.position;
 
 -- next_place item
-SELECT coalesce(max(position) + 1, 0) FROM item WHERE collection_id = ?1;
+SELECT nullif(coalesce(max(position) + 1, 0), 67108864) FROM item WHERE collection_id = ?1;
 
 -- at_place item
 SELECT item_id FROM item WHERE collection_id = ?1 AND position = ?2;
@@ -1074,20 +1074,11 @@ SELECT conversation_id FROM conversation WHERE id = ?1;
 -- owners of raw_message
 SELECT id, conversation_id FROM conversation WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1;
 
--- owner of item
-SELECT id FROM collection WHERE collection_id = ?1;
-
--- owner name of item
-SELECT collection_id FROM collection WHERE id = ?1;
-
--- owners of item
-SELECT id, collection_id FROM collection WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1;
-
 -- queue raw_message
 INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (id << 32) + ?2 FROM conversation WHERE conversation_id = ?1) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue branch raw_message
-INSERT INTO unindexed (first, last) SELECT (o.id << 32) + (0), (o.id << 32) + (0) + 4294967295 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT (o.id << 32) + 0, (o.id << 32) + 4294967295 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM raw_message AS r WHERE r.id BETWEEN o.id << 32 AND (o.id << 32) + 4294967295) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue all raw_message
 INSERT INTO unindexed (first, last) SELECT 4294967296, 9223372036854775807 WHERE EXISTS (SELECT 1 FROM raw_message) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
@@ -1098,17 +1089,26 @@ SELECT (id << 32) + ?2 FROM conversation WHERE conversation_id = ?1;
 -- numbers raw_message
 SELECT id, sealed FROM raw_message ORDER BY id;
 
+-- owner of memory
+SELECT id FROM conversation WHERE conversation_id = ?1;
+
+-- owner name of memory
+SELECT conversation_id FROM conversation WHERE id = ?1;
+
+-- owners of memory
+SELECT id, conversation_id FROM conversation WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1;
+
 -- queue memory
-INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 31 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 26) + r.position + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue branch memory
-INSERT INTO unindexed (first, last) SELECT (o.id << 31) + (-9223372036854775808), (o.id << 31) + (-9223372036854775808) + 2147483647 FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM memory AS r WHERE r.conversation_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT (o.id << 26) + 0 + (-9223372036854775808), (o.id << 26) + 67108863 + (-9223372036854775808) FROM conversation AS o WHERE o.conversation_id = ?1 AND EXISTS (SELECT 1 FROM memory AS r WHERE r.conversation_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue all memory
-INSERT INTO unindexed (first, last) SELECT -9223372034707292160, -4611686018427387905 WHERE EXISTS (SELECT 1 FROM memory) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT -9223372036787666944, -9079256848778919937 WHERE EXISTS (SELECT 1 FROM memory) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- number of memory
-SELECT (o.id << 31 | r.position) + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2;
+SELECT (o.id << 26) + r.position + (-9223372036854775808) FROM conversation AS o CROSS JOIN memory AS r WHERE o.conversation_id = ?1 AND r.conversation_id = ?1 AND r.memory_id = ?2;
 
 -- names memory
 SELECT r.position, r.memory_id FROM json_each(?1) AS j CROSS JOIN memory AS r ON r.conversation_id = ?2 AND r.position = j.value;
@@ -1117,16 +1117,16 @@ SELECT r.position, r.memory_id FROM json_each(?1) AS j CROSS JOIN memory AS r ON
 SELECT body, version, created_at, written_at, NULL, position, conversation_id, memory_id FROM json_each(?1) AS j CROSS JOIN memory AS r ON r.conversation_id = ?2 AND r.position = j.value;
 
 -- numbers memory
-SELECT (o.id << 31 | r.position) + (-9223372036854775808), NULL FROM conversation AS o CROSS JOIN memory AS r ON r.conversation_id = o.conversation_id ORDER BY o.id, r.position;
+SELECT (o.id << 26) + r.position + (-9223372036854775808), NULL FROM conversation AS o CROSS JOIN memory AS r ON r.conversation_id = o.conversation_id ORDER BY o.id, r.position;
 
 -- queue result
-INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT position FROM result WHERE result_id = ?1) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT position + (-9079256848778919936) FROM result WHERE result_id = ?1) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue all result
-INSERT INTO unindexed (first, last) SELECT 0, 4294967295 WHERE EXISTS (SELECT 1 FROM result) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT -9079256848778919936, -8935141660703064065 WHERE EXISTS (SELECT 1 FROM result) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- number of result
-SELECT position FROM result WHERE result_id = ?1;
+SELECT position + (-9079256848778919936) FROM result WHERE result_id = ?1;
 
 -- names result
 SELECT r.position, r.result_id FROM json_each(?1) AS j CROSS JOIN result AS r ON r.position = j.value;
@@ -1135,19 +1135,28 @@ SELECT r.position, r.result_id FROM json_each(?1) AS j CROSS JOIN result AS r ON
 SELECT body, version, created_at, written_at, NULL, position, result_id FROM json_each(?1) AS j CROSS JOIN result AS r ON r.position = j.value;
 
 -- numbers result
-SELECT position, NULL FROM result ORDER BY position;
+SELECT position + (-9079256848778919936), NULL FROM result ORDER BY position;
+
+-- owner of item
+SELECT id FROM collection WHERE collection_id = ?1;
+
+-- owner name of item
+SELECT collection_id FROM collection WHERE id = ?1;
+
+-- owners of item
+SELECT id, collection_id FROM collection WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1;
 
 -- queue item
-INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 31 | r.position) + (-4611686018427387904) FROM collection AS o CROSS JOIN item AS r WHERE o.collection_id = ?1 AND r.collection_id = ?1 AND r.item_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT n, n FROM (SELECT (SELECT (o.id << 26) + r.position + (-8935141660703064064) FROM collection AS o CROSS JOIN item AS r WHERE o.collection_id = ?1 AND r.collection_id = ?1 AND r.item_id = ?2) AS n) WHERE n IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue branch item
-INSERT INTO unindexed (first, last) SELECT (o.id << 31) + (-4611686018427387904), (o.id << 31) + (-4611686018427387904) + 2147483647 FROM collection AS o WHERE o.collection_id = ?1 AND EXISTS (SELECT 1 FROM item AS r WHERE r.collection_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT (o.id << 26) + 0 + (-8935141660703064064), (o.id << 26) + 67108863 + (-8935141660703064064) FROM collection AS o WHERE o.collection_id = ?1 AND EXISTS (SELECT 1 FROM item AS r WHERE r.collection_id = ?1) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- queue all item
-INSERT INTO unindexed (first, last) SELECT -4611686016279904256, -1 WHERE EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
+INSERT INTO unindexed (first, last) SELECT -8935141660635955200, -8791026472627208193 WHERE EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM unindexed WHERE first = -9223372036854775808 AND last = 9223372036854775807) ON CONFLICT (first) DO UPDATE SET last = max(last, excluded.last);
 
 -- number of item
-SELECT (o.id << 31 | r.position) + (-4611686018427387904) FROM collection AS o CROSS JOIN item AS r WHERE o.collection_id = ?1 AND r.collection_id = ?1 AND r.item_id = ?2;
+SELECT (o.id << 26) + r.position + (-8935141660703064064) FROM collection AS o CROSS JOIN item AS r WHERE o.collection_id = ?1 AND r.collection_id = ?1 AND r.item_id = ?2;
 
 -- names item
 SELECT r.position, r.item_id FROM json_each(?1) AS j CROSS JOIN item AS r ON r.collection_id = ?2 AND r.position = j.value;
@@ -1156,7 +1165,7 @@ SELECT r.position, r.item_id FROM json_each(?1) AS j CROSS JOIN item AS r ON r.c
 SELECT body, version, created_at, written_at, NULL, position, collection_id, item_id FROM json_each(?1) AS j CROSS JOIN item AS r ON r.collection_id = ?2 AND r.position = j.value;
 
 -- numbers item
-SELECT (o.id << 31 | r.position) + (-4611686018427387904), NULL FROM collection AS o CROSS JOIN item AS r ON r.collection_id = o.collection_id ORDER BY o.id, r.position;
+SELECT (o.id << 26) + r.position + (-8935141660703064064), NULL FROM collection AS o CROSS JOIN item AS r ON r.collection_id = o.collection_id ORDER BY o.id, r.position;
 
 -- pack
 INSERT INTO packed (last, first, space, part, cell, size, stamp, numbers, head, codes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, random(), ?7, ?8, ?9);
@@ -1246,7 +1255,7 @@ SELECT 1 FROM cells WHERE space = ?1 AND part = ?2 AND ?3 BETWEEN low AND high A
 SELECT 1 FROM packed LIMIT 1;
 
 -- large namespaces
-SELECT space, part, min(last) FROM packed GROUP BY space, part, last >> 31 HAVING sum(size) >= ?1;
+SELECT space, part, min(last) FROM packed GROUP BY space, part, last >> 26 HAVING sum(size) >= ?1;
 
 -- empty packed
 DELETE FROM packed;

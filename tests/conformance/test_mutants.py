@@ -14,7 +14,7 @@ import orjson
 import pytest
 from hypothesis import Phase, settings
 
-from lodestore.backends.files import FileBackend, file_formats, filenames, scan, store, write_batch
+from lodestore.backends.files import FileBackend, file_formats, filenames, scan, session, write_batch
 from lodestore.backends.files.journal import Changes
 from lodestore.backends.files.layout import PARTIAL_FILE, FileKind, Layout, layout_of
 from lodestore.backends.files.lock import StoreLock
@@ -34,7 +34,7 @@ from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Wri
 from lodestore.core.searchable import Term
 from lodestore.search import tokenizers
 from lodestore.sql import sqlite_fts, sqlite_logs, statements
-from lodestore.store import shadow
+from lodestore.transfer.comparison import BodyComparison, Verdict
 
 pytestmark = pytest.mark.slow
 
@@ -277,7 +277,7 @@ def the_number_of_changes_stands_still(patch: Patch) -> None:
 
 def what_was_changed_is_not_taken_in(patch: Patch) -> None:
     """A memory that was written anew is found by its old words."""
-    patch.setattr(shadow, "_STANDS", shadow._STANDS.replace("AND print = ?2", "AND ?2 IS NOT NULL"))
+    patch.setattr(BodyComparison, "judge", lambda self, family, row, there: Verdict.SAME if there else Verdict.COPY)
 
 
 # Mistakes with vectors.
@@ -338,8 +338,8 @@ SQLITE: dict[Mutant, str] = {
 
 
 def a_conflict_leaves_the_files_before_it(patch: Patch) -> None:
-    real = store.FileStore.apply
-    patch.setattr(store.FileStore, "apply", lambda self, writes: [real(self, [write])[0] for write in writes])
+    real = Session.apply
+    patch.setattr(Session, "apply", lambda self, writes: [real(self, [write])[0] for write in writes])
 
 
 def names_fold_case(patch: Patch) -> None:
@@ -369,17 +369,17 @@ def a_bound_passes_over_the_rest_of_its_file(patch: Patch) -> None:
 
 
 def places_come_back_after_a_drop(patch: Patch) -> None:
-    def place(self: FileWriteBatch, family: Family, key: Key) -> int | None:
-        return sum(1 for _ in self._siblings(family, key[:-1])) if family.placed else None
+    def next_place(self: FileWriteBatch, family: Family, outer: Key) -> int:
+        return sum(1 for _ in self._siblings(family, outer))
 
-    patch.setattr(FileWriteBatch, "_place", place)
+    patch.setattr(FileWriteBatch, "next_place", next_place)
 
 
 def a_place_is_lost_on_overwriting(patch: Patch) -> None:
     def put(self: FileWriteBatch, put: Put) -> int:
-        version = real(self, put)
-        rows = self._rows(put.family, put.key)
-        rows[put.key] = (*rows[put.key][:PLACE], self._place(put.family, put.key), *put.key)
+        version, row = real(self, put), self.find(put.family, put.key)
+        assert row is not None
+        self.store(put.family, (*row[:PLACE], self._last_place(put.family, put.key), *put.key))
         return version
 
     real = FileWriteBatch._put
@@ -402,12 +402,16 @@ def what_has_expired_is_counted(patch: Patch) -> None:
 
 
 def a_dropped_record_counts_though_it_had_expired(patch: Patch) -> None:
-    patch.setattr(write_batch, "alive", lambda row, now: True)
+    def drop(self: FileWriteBatch, family: Family, prefix: Key, at: int) -> int:
+        return real(self, family, prefix, 0)
+
+    real = FileWriteBatch._drop
+    patch.setattr(FileWriteBatch, "_drop", drop)
 
 
 def all_that_has_expired_is_swept_at_once(patch: Patch) -> None:
     real = scan.expired
-    patch.setattr(store, "expired", lambda view, now, limit: real(view, now, 1000))
+    patch.setattr(scan, "expired", lambda view, now, limit: real(view, now, 1000))
 
 
 def writers_share_the_lock(patch: Patch) -> None:
@@ -415,33 +419,36 @@ def writers_share_the_lock(patch: Patch) -> None:
         time.sleep(0.002)  # between reading and writing, so that rivals are sure to meet
         real(self, changes, latest)
 
-    take, real = StoreLock.acquire, Session.commit
+    take, real = StoreLock.acquire, Session._commit
     patch.setattr(StoreLock, "acquire", lambda self, exclusive: take(self, False))
-    patch.setattr(Session, "commit", commit)
+    patch.setattr(Session, "_commit", commit)
 
 
 def files_are_read_once(patch: Patch) -> None:
     """A handle looks at the folder again only after a write of its own."""
     kept: dict[RecordFiles, ReadView] = {}
 
-    def write(tree: RecordFiles, version: int, tops: write_batch.HighestPlaces) -> FileWriteBatch:
-        kept.pop(tree, None)
-        return FileWriteBatch(tree, version, tops)
+    def write(records: RecordFiles, version: int, highest: write_batch.HighestPlaces) -> FileWriteBatch:
+        kept.pop(records, None)
+        return FileWriteBatch(records, version, highest)
 
-    patch.setattr(store, "ReadView", lambda tree: kept.setdefault(tree, ReadView(tree)))
-    patch.setattr(store, "FileWriteBatch", write)
+    patch.setattr(session, "ReadView", lambda records: kept.setdefault(records, ReadView(records)))
+    patch.setattr(session, "FileWriteBatch", write)
 
 
 def the_mark_of_a_dropped_owner_stays(patch: Patch) -> None:
-    def present(shelf: RecordFile) -> list[str]:
-        return [path for path in real(shelf) if not path.endswith(PARTIAL_FILE)]
+    def present(file: RecordFile) -> list[str]:
+        return [path for path in real(file) if not path.endswith(PARTIAL_FILE)]
 
     real = write_batch._present
     patch.setattr(write_batch, "_present", present)
 
 
 def what_an_owner_owns_stays(patch: Patch) -> None:
-    patch.setattr(write_batch, "OWNED", {})
+    def drop(self: FileWriteBatch, family: Family, prefix: Key, at: int) -> int:
+        return len(self.take(family, prefix))
+
+    patch.setattr(FileWriteBatch, "_drop", drop)
 
 
 def a_directory_makes_a_conversation(patch: Patch) -> None:
@@ -449,34 +456,34 @@ def a_directory_makes_a_conversation(patch: Patch) -> None:
 
 
 def no_write_moves_the_latest_time(patch: Patch) -> None:
-    real = Session.commit
-    patch.setattr(Session, "commit", lambda self, changes, latest=0: real(self, changes))
+    real = Session._commit
+    patch.setattr(Session, "_commit", lambda self, changes, latest=0: real(self, changes))
 
 
 def every_batch_has_the_same_version(patch: Patch) -> None:
-    patch.setattr(store, "FileWriteBatch", lambda tree, version, tops: FileWriteBatch(tree, 1, tops))
+    patch.setattr(session, "FileWriteBatch", lambda records, version, highest: FileWriteBatch(records, 1, highest))
 
 
 def the_highest_place_is_known_for_ever(patch: Patch) -> None:
-    patch.setattr(store.FileStore, "_moment", lambda self: (1,))
+    patch.setattr(Session, "_state", lambda self: (1,))
 
 
 def what_is_removed_was_never_the_highest(patch: Patch) -> None:
-    patch.setattr(FileWriteBatch, "_forget_tops", lambda self, family: None)
+    patch.setattr(FileWriteBatch, "_forget_places", lambda self, family: None)
 
 
 def no_place_is_taken(patch: Patch) -> None:
-    patch.setattr(FileWriteBatch, "_is_taken", lambda self, family, key, place: False)
+    patch.setattr(FileWriteBatch, "is_taken", lambda self, family, key, place: False)
 
 
 def a_stream_stops_after_its_first_files(patch: Patch) -> None:
     real = scan.portion
-    patch.setattr(store, "portion", lambda view, page, groups, size: (*real(view, page, groups, size)[:1], len(groups)))
+    patch.setattr(scan, "portion", lambda view, page, groups, size: (*real(view, page, groups, size)[:1], len(groups)))
 
 
 def a_listing_is_in_the_order_of_keys(patch: Patch) -> None:
-    def ordered(shelf: RecordFile, newest: bool = False) -> list[Row]:
-        return sorted(shelf.rows.values(), key=lambda row: row[KEY:], reverse=newest)
+    def ordered(file: RecordFile, newest: bool = False) -> list[Row]:
+        return sorted(file.rows.values(), key=lambda row: row[KEY:], reverse=newest)
 
     patch.setattr(RecordFile, "ordered", ordered)
 

@@ -21,6 +21,7 @@ import pytest
 from lodestore import Store
 from lodestore.cli.parser import parser
 from lodestore.config.registry import SCHEMES
+from lodestore.core.backend import Capabilities
 from tests.support.offenders import none
 
 REPOSITORY = Path(__file__).parents[2]
@@ -176,6 +177,11 @@ def test_the_page_on_stores_has_every_scheme_and_setting() -> None:
         if field.name not in (scheme.path, scheme.whole)
     }
     none("a setting is on the page", (name for name in settings if f"| `{name}` |" not in page))
+
+
+def test_the_page_on_backends_has_every_capability() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `", PAGES["docs/adding-a-backend.md"], re.M)
+    assert sorted(rows) == sorted(field.name for field in dataclasses.fields(Capabilities))
 
 
 def test_the_figures_of_the_readme_are_those_measured() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 import orjson
 import pytest
@@ -89,27 +88,6 @@ class TestTexts:
 
     def test_every_family_says_how_it_is_read(self) -> None:
         assert {family.text for family in FAMILIES} <= {"", *_READERS}
-
-    def test_each_kind_of_family_is_searched_once(self) -> None:
-        # The numbers of `sql/search.py` have room for one of each.
-        assert len({(family.log, family.owner) for family in SEARCHABLE}) == len(SEARCHABLE)
-
-
-class TestNumbers:
-    @given(st.sampled_from(SEARCHABLE), st.integers(1, 2**31 - 1), st.integers(0, 2**32 - 1))
-    def test_a_number_says_where_a_record_is(self, family: object, owner: int, place: int) -> None:
-        assert isinstance(family, type(MEMORY))
-        owner, place = owner if family.owner else 0, min(place, sql.last_place(family))
-        number = sql.number(family, owner, place)
-        assert sql.FIRST <= number <= sql.END
-        assert (sql.family_of(number), *sql.place_of(family, number)) == (family, owner, place)
-        for first, last in (sql.span(family), sql.span(family, owner)):
-            assert first <= number <= last
-
-    def test_spans_meet_nowhere(self) -> None:
-        spans = sorted(sql.span(family) for family in SEARCHABLE)
-        assert all(first <= last for first, last in spans)
-        assert all(last < first for (_, last), (first, _) in pairwise(spans))
 
 
 def shown(text: str, query: str) -> str:

@@ -1,33 +1,14 @@
-"""The plainest backend there is, and so the model the others are held to."""
+"""Memory backend: everything in dictionaries, plain enough to be the model that the others are held to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 from ..core.backend import Backend, Capabilities, Vitals
-from ..core.families import FAMILIES, OWNED, Family, owner_of
-from ..core.records import (
-    BODY,
-    CREATED_AT,
-    KEY,
-    PLACE,
-    VERSION,
-    WRITTEN_AT,
-    Append,
-    Copy,
-    Drop,
-    Key,
-    Page,
-    Put,
-    Row,
-    Write,
-    alive,
-    attached,
-    conflict,
-    order_of,
-)
+from ..core.families import FAMILIES, Family
+from ..core.records import BODY, KEY, PLACE, VERSION, Key, Page, Row, Write, alive, order_of
 from ..errors import UnavailableError
+from .batch import WriteBatch
 
 Rows = dict[Key, Row]
 
@@ -60,9 +41,9 @@ class MemoryBackend(Backend):
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check_open()
-        draft = _WriteBatch(self._space)
-        results = [draft.write(write) for write in writes]
-        draft.commit()
+        batch = _MemoryBatch(self._space)
+        results = [batch.write(write) for write in writes]
+        batch.commit()
         return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
@@ -115,93 +96,49 @@ def _within(page: Page, order: Key) -> bool:
     return (page.after is None or order > page.after) and (page.before is None or order < page.before)
 
 
-class _WriteBatch:
+class _MemoryBatch(WriteBatch):
     """A copy of the touched families that takes the place of the rows when every write has gone through."""
 
     def __init__(self, space: SharedStore) -> None:
+        self.version, self.latest = space.commits + 1, space.latest
         self._space = space
         self._rows: dict[Family, Rows] = {}
-        self._latest = space.latest
-        self._version = space.commits + 1
 
     def commit(self) -> None:
         self._space.rows.update(self._rows)
-        self._space.commits, self._space.latest = self._version, self._latest
+        self._space.commits, self._space.latest = self.version, self.latest
 
-    def write(self, write: Write) -> int:
-        match write:
-            case Put():
-                return self._put(write)
-            case Append():
-                return self._append(write)
-            case Copy():
-                return self._copy(write)
-            case Drop():
-                return self._drop(write)
+    def find(self, family: Family, key: Key) -> Row | None:
+        return self._family(family).get(key)
+
+    def store(self, family: Family, row: Row) -> None:
+        self._family(family)[row[KEY:]] = row
+
+    def extend(self, family: Family, rows: Mapping[Key, Row]) -> None:
+        self._family(family).update(rows)
+
+    def replace(self, family: Family, row: Row) -> None:
+        self.store(family, row)
+        self.version = max(self.version, row[VERSION])  # one that was copied does not come again
+
+    def add_owner(self, owner: Family, row: Row) -> None:
+        self._family(owner).setdefault(row[KEY:], row)
+
+    def take(self, family: Family, prefix: Key) -> list[Row]:
+        rows, depth = self._family(family), len(prefix)
+        gone = [key for key in rows if key[:depth] == prefix]
+        return [rows.pop(key) for key in gone]
+
+    def next_place(self, family: Family, outer: Key) -> int:
+        places = [row[PLACE] for key, row in self._family(family).items() if key[:-1] == outer]
+        return max(places, default=-1) + 1
+
+    def is_taken(self, family: Family, key: Key, place: int) -> bool:
+        outer, rows = key[:-1], self._family(family)
+        return any(row[PLACE] == place and k[:-1] == outer and k != key for k, row in rows.items())
 
     def _family(self, family: Family) -> Rows:
-        if family not in self._rows:
-            self._rows[family] = dict(self._space.rows[family])
-        return self._rows[family]
-
-    def _put(self, put: Put) -> int:
-        rows = self._family(put.family)
-        old = rows.get(put.key)
-        if old is not None and not alive(old, put.written_at):
-            old = rows.pop(put.key)
-            old = None
-        found = old[VERSION] if old and old[BODY] else 0
-        if put.expect is not None and put.expect != found:
-            raise conflict(put, found)
-        self._own(put.family, put.key, put.written_at)
-        created, place = (old[CREATED_AT], old[PLACE]) if old else (put.written_at, self._place(put.family, put.key))
-        rows[put.key] = (put.body, self._version, created, put.written_at, put.expires_at, place, *put.key)
-        self._latest = max(self._latest, put.written_at)
-        return self._version
-
-    def _append(self, append: Append) -> int:
-        rows = self._family(append.family)
-        at = append.written_at
-        self._own(append.family, append.prefix, at)
-        first = cast(int, self._place(append.family, (*append.prefix, 0)))
-        for position, body in enumerate(append.bodies, first):
-            key = (*append.prefix, position)
-            rows[key] = (body, self._version, at, at, None, position, *key)
-        for put in attached(append, first):
-            self._put(put)
-        self._latest = max(self._latest, at)
-        return first
-
-    def _copy(self, copy: Copy) -> int:
-        rows, key, at = self._family(copy.family), copy.row[KEY:], copy.row[WRITTEN_AT]
-        self._own(copy.family, key, at)
-        version, place = copy.row[VERSION] or self._version, copy.row[PLACE]
-        if any(k[:-1] == key[:-1] and k != key and row[PLACE] == place is not None for k, row in rows.items()):
-            place = self._place(copy.family, key)
-        rows[key] = (copy.row[BODY], version, *copy.row[CREATED_AT:PLACE], place, *key)
-        self._version = max(self._version, version)
-        self._latest = max(self._latest, at)
-        return int(version)
-
-    def _drop(self, drop: Drop) -> int:
-        rows, depth = self._family(drop.family), len(drop.prefix)
-        gone = [key for key in rows if key[:depth] == drop.prefix]
-        count = sum(alive(rows[key], drop.at) for key in gone)
-        for key in gone:
-            del rows[key]
-        for family in OWNED[drop.family]:
-            self._drop(Drop(family, drop.prefix, drop.at))
-        self._latest = max(self._latest, drop.at)
-        return count
-
-    def _own(self, family: Family, key: Key, at: int) -> None:
-        if owner := owner_of(family):
-            outer = key[: len(owner.key)]
-            self._family(owner).setdefault(outer, (b"", self._version, at, at, None, None, *outer))
-
-    def _place(self, family: Family, key: Key) -> int | None:
-        if not family.placed:
-            return None
-        outer = key[:-1]
-        places = (row[PLACE] for k, row in self._family(family).items() if k[:-1] == outer)
-        return max(places, default=-1) + 1
+        rows = self._rows.get(family)
+        if rows is None:
+            rows = self._rows[family] = dict(self._space.rows[family])
+        return rows

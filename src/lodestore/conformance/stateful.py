@@ -44,7 +44,7 @@ class Pair(RuleBasedStateMachine):
     """A store with two open handles beside its model."""
 
     make: Callable[[Path], Backend]
-    focus: strategies.Families = FAMILIES
+    focus: strategies.Families = tuple(FAMILIES)
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ from .counters import Counters
 from .documents import Documents
 from .embedding import Embedded
 from .expiry import Lifetimes
+from .generated import GeneratedFamilies
 from .names import Names
 from .ordering import Sequences
 from .search import Searches
@@ -16,6 +17,17 @@ from .vectors import Nearness
 
 
 class InterfacePromises(
-    Documents, Names, Sequences, Lifetimes, Counters, Transactions, Searches, Tokenized, Nearness, Embedded, Service
+    Documents,
+    Names,
+    Sequences,
+    Lifetimes,
+    Counters,
+    Transactions,
+    Searches,
+    Tokenized,
+    Nearness,
+    Embedded,
+    GeneratedFamilies,
+    Service,
 ):
     """All that users of a store may count on; see `Kit` for how to use it."""

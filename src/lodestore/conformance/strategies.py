@@ -31,7 +31,7 @@ FOCUS: dict[str, Families] = {
     **{owner.name: (owner, *owned) for owner, owned in OWNED.items() if owned},
     **{family.name: (family,) for family in FAMILIES if family.expires},
     "alone": tuple(family for family in FAMILIES if not family.owner and not OWNED[family]),
-    "all": FAMILIES,
+    "all": tuple(FAMILIES),
 }
 FAR = 2**53  # where the gate of `lodestore.core.validation` cuts limits and positions
 

@@ -1,11 +1,25 @@
 """Record families: every kind of record an agent leaves behind, each stated once.
 
-The SQL, the file layout, the conformance tests, the export and the command line all follow from this page.
+The SQL, the numbers and vectors of the search index, the file layout, the conformance tests, the export and the command
+line all follow from this page.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar, cast
+
+from ..errors import InvalidInputError
+
+Made = TypeVar("Made", bound=Callable[..., object])
+
+MAX_SEARCHABLE = 64  # families
+
+_NAME = re.compile("[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -18,8 +32,8 @@ class Family:
     `owner`    name of the family whose key is the outer part of this one: writing here creates the owner's record
                (empty) where there is none, and dropping the owner drops these too.
     `expires`  records may carry an expiry time.
-    `text`     what of a record is searched, as `texts` reads it: "message", "leaves" (all text in it), "item", "" for
-               nothing.
+    `text`     what of a record is searched, as `search.text` reads it: "message", "leaves" (all text in it), "item", ""
+               for nothing. What is searched has a family of vectors too, made from this entry.
     `of`       name of the family whose records these are the vectors of: each has the key of its record, as text.
     """
 
@@ -32,10 +46,33 @@ class Family:
     text: str = ""
     of: str = ""
 
+    def __post_init__(self) -> None:
+        if wrong := [name for name in (self.name, *self.key) if not _NAME.fullmatch(name)]:
+            raise InvalidInputError(f"family {self.name}: {wrong[0]!r} names no table or column, as note_id would")
+        if self.text and (problem := self._unsearchable()):
+            raise InvalidInputError(f"family {self.name}: it cannot be searched, for {problem}")
+
+    def _unsearchable(self) -> str | None:
+        """Why the index could not tell its records by numbers, and what to do about it."""
+        if not self.placed:
+            return "its records have no place: say arrival=True, or log=True for a log"
+        if self.expires:
+            return "the index keeps no expiry times: say expires=False"
+        if self.log and not self.owner:
+            return "a log is numbered by its owner: say owner=..."
+        if len(self.key) != (2 if self.owner else 1):
+            return "its key is to be one column, behind that of its owner if it has one"
+        return None
+
     @property
     def placed(self) -> bool:
         """Whether a number, not the key, orders the records within the outer key."""
         return self.log or self.arrival
+
+    @property
+    def parted(self) -> bool:
+        """Whether a record may say which namespace inside its owner it belongs to."""
+        return self.text == "item"
 
 
 CONVERSATION = Family("conversation", ("conversation_id",))
@@ -50,23 +87,24 @@ RESULT = Family("result", ("result_id",), arrival=True, text="leaves")
 COLLECTION = Family("collection", ("collection_id",))
 ITEM = Family("item", ("collection_id", "item_id"), arrival=True, owner="collection", text="item")
 
-MESSAGE_VECTOR = Family("raw_message_vector", ("conversation_id", "message"), owner="conversation", of="raw_message")
-MEMORY_VECTOR = Family("memory_vector", ("conversation_id", "memory_id"), owner="conversation", of="memory")
-RESULT_VECTOR = Family("result_vector", ("result_id",), of="result")
-ITEM_VECTOR = Family("item_vector", ("collection_id", "item_id"), owner="collection", of="item")
-
-# Owners stand before what they own: this is the order of creation, of export and of migration.
-FAMILIES = (
+# Owners stand before what they own: this is the order of creation, of export and of migration. What is searched has its
+# number in the index by its order here, so a new one goes behind the others.
+_ENTRIES = (
     *(CONVERSATION, RAW_MESSAGE, MEMORY, CHUNK_INFO, AGENT, REASONING_CHAIN, CACHE, STATE, RESULT, COLLECTION, ITEM),
-    *(MESSAGE_VECTOR, MEMORY_VECTOR, RESULT_VECTOR, ITEM_VECTOR),
 )
-CATALOGUE = {family.name: family for family in FAMILIES}
-SEARCHABLE = tuple(family for family in FAMILIES if family.text)
-VECTORS = {CATALOGUE[family.of]: family for family in FAMILIES if family.of}  # where a family's records have theirs
 
-UNFINISHED = "lodestore:migration"  # the state that stands in a store while a migration into it is unfinished
-TOKENIZER = "lodestore:tokenizer"  # the state that says what the index of text is made of, where that is not words
-RESERVED = (UNFINISHED, TOKENIZER)  # no states of a user
+_families: list[Family] = []
+_searchable: list[Family] = []
+_catalogue: dict[str, Family] = {}
+_vectors: dict[Family, Family] = {}
+_owned: dict[Family, tuple[Family, ...]] = {}
+_made: list[Callable[[], None]] = []
+
+FAMILIES: Sequence[Family] = _families  # the entries, then a family of vectors for each that is searched
+SEARCHABLE: Sequence[Family] = _searchable
+CATALOGUE: Mapping[str, Family] = _catalogue
+VECTORS: Mapping[Family, Family] = _vectors  # where a family's records have theirs
+OWNED: Mapping[Family, tuple[Family, ...]] = _owned
 
 
 def owner_of(family: Family) -> Family | None:
@@ -74,4 +112,76 @@ def owner_of(family: Family) -> Family | None:
     return CATALOGUE[family.owner] if family.owner else None
 
 
-OWNED = {family: tuple(f for f in FAMILIES if f.owner == family.name) for family in FAMILIES}
+@cache
+def _vectors_of(base: Family) -> Family:
+    """The family of the vectors of records. That of a log calls the position by the last word of the log's name."""
+    last = base.name.rpartition("_")[2] if base.log else base.key[-1]
+    return Family(f"{base.name}_vector", (*base.key[:-1], last), owner=base.owner, of=base.name)
+
+
+def catalogue_cache(make: Made) -> Made:
+    """`functools.cache` for what is made from the whole catalogue."""
+    kept = cache(make)
+    _made.append(kept.cache_clear)
+    return cast(Made, kept)
+
+
+def _fill(entries: Sequence[Family]) -> None:
+    """Make `entries` the catalogue, in place: who imported a part of it sees the change."""
+    vectors = {family: _vectors_of(family) for family in entries if family.text}
+    whole = (*entries, *vectors.values())
+    _families[:], _searchable[:] = whole, vectors
+    for mapping in (_catalogue, _vectors, _owned):
+        mapping.clear()
+    _catalogue.update((family.name, family) for family in whole)
+    _vectors.update(vectors)
+    _owned.update((family, tuple(f for f in whole if f.owner == family.name)) for family in whole)
+    for forget in _made:
+        forget()
+
+
+@contextmanager
+def extended(*entries: Family) -> Iterator[None]:
+    """A catalogue with more entries, for tests of what is said of every family; stores made in it have them.
+
+    InvalidInputError where an entry does not fit in.
+    """
+    before = tuple(family for family in FAMILIES if not family.of)
+    _check((*before, *entries))
+    _fill((*before, *entries))
+    try:
+        yield
+    finally:
+        _fill(before)
+
+
+def is_extended() -> bool:
+    """Whether a test has more families than the schema that is committed."""
+    return len(FAMILIES) > len(_ENTRIES) + sum(bool(family.text) for family in _ENTRIES)
+
+
+def _check(entries: Sequence[Family]) -> None:
+    seen: dict[str, Family] = {}
+    for family in entries:
+        owner = seen.get(family.owner or "")
+        if family.name in seen:
+            raise InvalidInputError(f"family {family.name}: there is one of that name")
+        if family.owner and (owner is None or owner.key != family.key[: len(owner.key)]):
+            raise InvalidInputError(
+                f"family {family.name}: its owner stands before it and its key begins with that one's"
+            )
+        if owner and (owner.owner or owner.placed or len(owner.key) > 1):
+            raise InvalidInputError(f"family {family.name}: an owner has a key of one column, no owner and no places")
+        seen[family.name] = family
+    if sum(bool(family.text) for family in entries) > MAX_SEARCHABLE:
+        raise InvalidInputError(f"{MAX_SEARCHABLE} families can be searched, and no more")
+
+
+_check(_ENTRIES)
+_fill(_ENTRIES)
+
+MESSAGE_VECTOR, MEMORY_VECTOR, RESULT_VECTOR, ITEM_VECTOR = (VECTORS[f] for f in (RAW_MESSAGE, MEMORY, RESULT, ITEM))
+
+UNFINISHED = "lodestore:migration"  # the state that stands in a store while a migration into it is unfinished
+TOKENIZER = "lodestore:tokenizer"  # the state that says what the index of text is made of, where that is not words
+RESERVED = (UNFINISHED, TOKENIZER)  # no states of a user

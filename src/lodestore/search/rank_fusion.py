@@ -34,8 +34,6 @@ RankAndScore = tuple[int, float]  # a rank, and the score in the leg
 Totals = dict[tuple[Family, Key], dict[str | int, float]]  # by family and outer key, then by the last part of the key
 CreatedAt = Callable[[RecordId], int | None]  # in milliseconds; None for what is not there
 
-_NUMBER = {family: number for number, family in enumerate(FAMILIES)}
-
 
 class FusionSettings(NamedTuple):
     """How legs are fused. `weights` has one for each leg, `recency` is a half-life in seconds, or None for none."""
@@ -101,8 +99,9 @@ class FusedOrder(Sequence[Fused]):
     """Records in order. Each is told of when it is looked at: hundreds are ranked where ten are shown."""
 
     def __init__(self, totals: Totals, tell: Callable[[RecordId, float], Fused]) -> None:
+        numbers = {family: number for number, family in enumerate(FAMILIES)}
         self._ranked = sorted(
-            (-score, _NUMBER[family], outer, last)
+            (-score, numbers[family], outer, last)
             for (family, outer), scores in totals.items()
             for last, score in scores.items()
         )

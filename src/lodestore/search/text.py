@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..core.families import ITEM, Family
+from ..core.families import Family
 from ..encoding import json_codec
 
 MAX_TEXT = 100_000  # characters of one record; what follows is not searched
@@ -38,8 +38,8 @@ def text_of(family: Family, body: bytes) -> str:
 
 
 def part_of(family: Family, body: bytes) -> str | None:
-    """The namespace inside its collection that an item says it belongs to."""
-    if family is not ITEM or b'"namespace"' not in body:
+    """The namespace inside its owner that a record says it belongs to, in families that have such."""
+    if not family.parted or b'"namespace"' not in body:
         return None
     try:
         part = json_codec.loads(body).get("namespace")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
 
-from ..core.families import ITEM_VECTOR, VECTORS, Family
+from ..core.families import VECTORS, Family
 from ..core.searchable import VectorSpace
 from .dialect import Dialect
 from .postgres_fts import key_columns, lacking, left_over, remove
@@ -129,13 +129,14 @@ def statements(d: Dialect) -> Iterator[tuple[str, str]]:
     yield from ((f"table of vectors {n}", text) for n, text in enumerate(tables(schema, d), 1))
     yield "embed", embed(schema, d)
     yield from ((f"remove vectors depth={depth}", remove("embedding", depth, d)) for depth in range(3))
-    for family in VECTORS.values():
+    for base, family in VECTORS.items():
         yield f"without numbers {family.name}", lacking(family, "embedding", d)
         yield f"numbers but gone {family.name}", left_over(family, "embedding", d)
         yield f"scan {family.name}", scan(family, False, False, d)
         if family.owner:
             yield f"scan {family.name} in one namespace", scan(family, True, False, d)
-    yield "scan item_vector in a part", scan(ITEM_VECTOR, True, True, d)
+        if base.parted:
+            yield f"scan {family.name} in a part", scan(family, True, True, d)
     yield "near", near("cosine", schema, False, False, d)
     yield "near in one namespace", near("cosine", schema, True, False, d)
     yield "near in a part of a collection", near("cosine", schema, True, True, d)

@@ -18,6 +18,7 @@ from . import (
     postgres_vectors,
     revision_name,
     sqlite_fts,
+    sqlite_numbers,
     sqlite_vectors,
 )
 from .statements import statements
@@ -39,7 +40,7 @@ def sqlite_schema() -> str:
         *sqlite_vectors.tables(),
         version,
         *_rows(),
-        f"INSERT INTO unindexed (first, last) VALUES ({sqlite_fts.FIRST}, {sqlite_fts.END})",
+        f"INSERT INTO unindexed (first, last) VALUES ({sqlite_numbers.FIRST}, {sqlite_numbers.END})",
     ]
     return _HEAD + "\n" + "".join(f"{_tidy(part)};\n\n" for part in parts)
 
@@ -74,6 +75,9 @@ def all_statements(dialect: sql.Dialect = sql.SQLITE) -> str:
 def _tidy(statement: str) -> str:
     lines = (line.rstrip().replace("\t", "    ") for line in statement.splitlines())
     return "\n".join(line for line in lines if line).replace("\n)\n STRICT", "\n) STRICT")
+
+
+EMPTY = {"sqlite.sql": sqlite_schema, "postgres.sql": postgres_schema}
 
 
 def rendered() -> Iterator[tuple[str, str]]:

@@ -1,11 +1,6 @@
 """Text search in SQLite: one FTS5 table over all families, numbers for rows, a queue of what it has not taken in yet.
 
-The number of a record says where it is, so nothing maps one to the other, and a namespace is a range of numbers:
-
-    results     place                            0 to 2^32 - 1
-    messages    owner << 32 | position           the id of the row, from 2^32
-    memories    (owner << 31 | place) - 2^63     below -2^62
-    items       (owner << 31 | place) - 2^62     below 0
+The number of a record says where it is (`sqlite_numbers`), so a namespace is a range of them.
 
 `unindexed` holds ranges of numbers in which something was written or deleted since. A write adds one in its own
 transaction; whoever searches, or is idle, takes them out again and brings `posting` in line with the records there.
@@ -18,13 +13,9 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
 
-from ..core.families import ITEM, MEMORY, RAW_MESSAGE, RESULT, SEARCHABLE, Family, owner_of
-from .sqlite_logs import LAST, OF_OWNER
-
-Span = tuple[int, int]  # the first and the last number
-
-FIRST, END = -(2**63), 2**63 - 1
-_ITEMS = -(2**62)
+from ..core.families import SEARCHABLE, Family, owner_of
+from .sqlite_logs import OF_OWNER
+from .sqlite_numbers import END, FIRST, last_place, number_of_row_sql, number_sql, span
 
 # `n` holds the namespace of an item within its collection, as one word (`namespace`).
 TABLE = (
@@ -59,52 +50,6 @@ def namespace(name: str | None) -> str:
 def within(expression: str, name: str | None) -> str:
     """An expression of FTS5 that finds nothing outside a namespace; None: no namespace."""
     return expression if name is None else f't : ({expression}) AND n : "{namespace(name)}"'
-
-
-def number(family: Family, owner: int, place: int) -> int:
-    """The number of a record; `owner` is 0 where it has none."""
-    return (owner << _width(family) | place) + _base(family)
-
-
-def place_of(family: Family, number: int) -> tuple[int, int]:
-    """The number of the owner (0: none) and the place of a record."""
-    return divmod(number - _base(family), 1 << _width(family))
-
-
-def family_of(number: int) -> Family:
-    """The family a number belongs to."""
-    if number < 0:
-        return ITEM if number >= _ITEMS else MEMORY
-    return RESULT if number <= LAST else RAW_MESSAGE
-
-
-def last_place(family: Family) -> int:
-    """The last place there is a number for."""
-    return (1 << _width(family)) - 1
-
-
-def span(family: Family, owner: int | None = None) -> Span:
-    """The numbers of a family, or of what one owner has of it."""
-    last = last_place(family)
-    if not family.owner:
-        return 0, last
-    low, high = (1, 2**31 - 1) if owner is None else (owner, owner)
-    return number(family, low, 0), number(family, high, last)
-
-
-def span_of(number: int) -> Span:
-    """The numbers of what the owner of a record has of its family; of the whole family, where it has no owners."""
-    family = family_of(number)
-    return span(family, place_of(family, number)[0] if family.owner else None)
-
-
-def _width(family: Family) -> int:
-    """Bits that a place takes."""
-    return 31 if family.arrival and family.owner else 32
-
-
-def _base(family: Family) -> int:
-    return {MEMORY: FIRST, ITEM: _ITEMS}.get(family, 0)
 
 
 @cache
@@ -166,13 +111,13 @@ def number_of(family: Family) -> str:
     """The number of a record; binds its key."""
     owner = owner_of(family)
     if owner is None:
-        return f"SELECT position FROM {family.name} WHERE {family.key[0]} = ?1"
+        return f"SELECT {number_sql(family, '', 'position')} FROM {family.name} WHERE {family.key[0]} = ?1"
     outer, inner = family.key
     if family.log:
-        return f"SELECT (id << 32) + ?2 FROM {owner.name} WHERE {outer} = ?1"
+        return f"SELECT {number_sql(family, 'id', '?2')} FROM {owner.name} WHERE {outer} = ?1"
     joined = f"{owner.name} AS o CROSS JOIN {family.name} AS r"
     same = f"o.{outer} = ?1 AND r.{outer} = ?1 AND r.{inner} = ?2"
-    return f"SELECT (o.id << {_width(family)} | r.position) + ({_base(family)}) FROM {joined} WHERE {same}"
+    return f"SELECT {number_sql(family, 'o.id', 'r.position')} FROM {joined} WHERE {same}"
 
 
 @cache
@@ -187,8 +132,8 @@ def note_branch(family: Family) -> str:
     table, key = _owner(family)
     mine = OF_OWNER if family.log else f"r.{key} = ?1"
     some = f"EXISTS (SELECT 1 FROM {family.name} AS r WHERE {mine})"
-    base = f"(o.id << {_width(family)}) + ({_base(family)})"
-    numbers = f"SELECT {base}, {base} + {last_place(family)} FROM {table} AS o"
+    bounds = (number_sql(family, "o.id", str(place)) for place in (0, last_place(family)))
+    numbers = f"SELECT {', '.join(bounds)} FROM {table} AS o"
     return f"{_FROM} {numbers} WHERE o.{key} = ?1 AND {some}{_KEPT}"
 
 
@@ -203,14 +148,13 @@ def note_all(family: Family) -> str:
 def numbers(family: Family) -> str:
     """The number of every record in order, and for a chunk, which stands at its last, how many it holds."""
     if family.log:
-        return f"SELECT id, sealed FROM {family.name} ORDER BY id"
+        return f"SELECT {number_of_row_sql(family, 'id')}, sealed FROM {family.name} ORDER BY id"
     owner = owner_of(family)
     if owner is None:
-        return f"SELECT position, NULL FROM {family.name} ORDER BY position"
+        return f"SELECT {number_sql(family, '', 'position')}, NULL FROM {family.name} ORDER BY position"
     key = owner.key[0]
     joined = f"{owner.name} AS o CROSS JOIN {family.name} AS r ON r.{key} = o.{key}"
-    number = f"(o.id << {_width(family)} | r.position) + ({_base(family)})"
-    return f"SELECT {number}, NULL FROM {joined} ORDER BY o.id, r.position"
+    return f"SELECT {number_sql(family, 'o.id', 'r.position')}, NULL FROM {joined} ORDER BY o.id, r.position"
 
 
 def statements() -> Iterator[tuple[str, str]]:
@@ -230,11 +174,11 @@ def statements() -> Iterator[tuple[str, str]]:
         "all posted",
     )
     yield from zip((*names, "unpost all", "merge postings", "find posting"), alone, strict=True)
-    for family in (RAW_MESSAGE, ITEM):
-        yield f"owner of {family.name}", owner(family)
-        yield f"owner name of {family.name}", owner_name(family)
-        yield f"owners of {family.name}", owners(family)
     for family in SEARCHABLE:
+        if family.owner:
+            yield f"owner of {family.name}", owner(family)
+            yield f"owner name of {family.name}", owner_name(family)
+            yield f"owners of {family.name}", owners(family)
         yield f"queue {family.name}", note_record(family)
         if family.owner:
             yield f"queue branch {family.name}", note_branch(family)

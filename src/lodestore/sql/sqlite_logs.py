@@ -18,8 +18,9 @@ from itertools import product
 
 from ..core.families import Family, owner_of
 from ..core.records import Key, Page
+from .sqlite_numbers import POSITION_BITS, last_place
 
-SPAN = 1 << 32  # positions a log has room for
+SPAN = 1 << POSITION_BITS  # positions that the ids have room for; of a log that is searched, see `last_place`
 LAST = SPAN - 1
 
 LogReadShape = tuple[Family, int, bool, bool, bool]
@@ -67,7 +68,7 @@ def append(family: Family) -> str:
     A mismatch of types where there is none, or no owner, or no position left: `end` tells which.
     """
     table, key = _owner(family)
-    last = f"nullif((SELECT max(r.id) FROM {family.name} AS r WHERE {OF_OWNER}), ({_BASE}) + {LAST})"
+    last = f"nullif((SELECT max(r.id) FROM {family.name} AS r WHERE {OF_OWNER}), ({_BASE}) + {last_place(family)})"
     number = f"coalesce((SELECT {last} + 1 FROM {table} AS o WHERE o.{key} = ?1), 'none')"
     return f"INSERT INTO {family.name} (id, body, version, created_at) VALUES ({number}, ?2, ?3, ?4)"
 

@@ -95,8 +95,9 @@ def tables(schema: str = "") -> tuple[str, ...]:
     return tuple(text.format(schema=schema) for text in _TABLES)
 
 
-# Large namespaces: an owner's numbers share all bits but the last 31. Binds how many vectors make one large.
-LARGEST = "SELECT space, part, min(last) FROM packed GROUP BY space, part, last >> 31 HAVING sum(size) >= ?1"
+# Large namespaces: an owner's numbers share all bits but the last 26, and what has more of them may come several times.
+# Binds how many vectors make one large.
+LARGEST = "SELECT space, part, min(last) FROM packed GROUP BY space, part, last >> 26 HAVING sum(size) >= ?1"
 EMPTY = ("DELETE FROM packed", "DELETE FROM cells")
 ANY = "SELECT 1 FROM packed LIMIT 1"
 

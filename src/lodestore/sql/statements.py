@@ -15,6 +15,7 @@ from ..core.families import FAMILIES, OWNED, Family
 from ..core.records import Page
 from . import dictionaries, sqlite_fts, sqlite_logs, sqlite_vectors
 from .dialect import SQLITE, Dialect
+from .sqlite_numbers import last_place
 
 ReadShape = tuple[Family, int, bool, bool, bool, bool, bool]
 
@@ -69,7 +70,7 @@ def put(family: Family, d: Dialect = SQLITE) -> str:
     if family.expires:
         values.append(f"{d.mark}{width + 4}")
     if family.arrival:
-        values.append(f"({next_place(family, d)})")
+        values.append(f"({_place_to_put(family, d)})")
     return f"{_insert(family, values, d)} {overwrite(family)}"
 
 
@@ -117,9 +118,31 @@ def replace(family: Family) -> str:
 
 @cache
 def next_place(family: Family, d: Dialect = SQLITE) -> str:
-    """The next free position within an outer key; binds the outer key."""
+    """The place behind the last, NULL where that is none to be had; binds the outer key."""
+    place, last = _behind_all(family, d), _last_place(family, d)
+    return place if last is None else place.replace(_NEXT, f"nullif({_NEXT}, {last + 1})")
+
+
+def _place_to_put(family: Family, d: Dialect) -> str:
+    """The same for a put, which may replace a record where no place is left; binds the key."""
+    place, last = _behind_all(family, d), _last_place(family, d)
+    if last is None:
+        return place
+    there = f"EXISTS (SELECT 1 FROM {family.name} WHERE {_where(family.key, d)})"
+    return f"SELECT iif(n <= {last} OR {there}, n, NULL) FROM ({place.replace(_NEXT, f'{_NEXT} AS n')})"
+
+
+_NEXT = "coalesce(max(position) + 1, 0)"
+
+
+def _behind_all(family: Family, d: Dialect) -> str:
     outer = _where(family.key[:-1], d)
-    return f"SELECT coalesce(max(position) + 1, 0) FROM {d.table(family)}" + (f" WHERE {outer}" if outer else "")
+    return f"SELECT {_NEXT} FROM {d.table(family)}" + (f" WHERE {outer}" if outer else "")
+
+
+def _last_place(family: Family, d: Dialect) -> int | None:
+    """The last place there may be; None where there are as many as a column has numbers."""
+    return last_place(family) if d.clustered and family.text else None
 
 
 @cache

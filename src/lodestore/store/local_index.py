@@ -1,142 +1,118 @@
-"""An index of text and vectors in the process, for backends without one: SQLite's, built from what the store reads.
+"""Local index: text and vector search for backends without an index, by a private SQLite copy of what is searched.
 
-Before a search the store is read through, unless its commit number stands where it stood: records that are new or
-were changed are taken into the index, those that are gone leave it. So a search costs a scan where anything was
-written since the last one, and no other process has to know of the index.
-
-It lies in a temporary database of SQLite, of which 16 MiB are kept in memory; the rest goes to a temporary file
-without a name. It takes about as much as the text and the vectors.
+Before a search the copy is brought in line with the store, unless the store's commit number stands where it stood. So
+the first search after a write costs a scan, and no other process has to know of the index. The copy is a scratch store
+and takes about as much space on the disk as the records and vectors that are searched.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 
-from ..backends.sqlite.engine import driver
 from ..core.backend import Backend, fetch_by_id
-from ..core.families import COLLECTION, SEARCHABLE, VECTORS, Family
-from ..core.records import BODY, Page, Row
-from ..core.searchable import IndexQuery, Leg, Match, OnCount
-from ..encoding.vector_codec import content_digest
-from ..search.tokenizer_setting import tokenizer_of
-from . import shadow
-
-T = TypeVar("T")
+from ..core.families import COLLECTION, SEARCHABLE, VECTORS
+from ..core.records import BODY, KEY
+from ..core.searchable import IndexQuery, Leg, Match, OnCount, Searchable
+from ..errors import LodestoreError
+from ..search.tokenizer_setting import choose, tokenizer_of
+from ..transfer.copy_pass import CopyJob, CopyPass
+from ..transfer.report import MigrationReport
+from .scratch_store import ScratchStore
 
 TRIES = 3  # times that a search begins anew because what it found was written meanwhile
 
+_COPIED = (COLLECTION, *SEARCHABLE, *VECTORS.values())  # a collection says the dimension of its vectors
+
 
 class LocalIndex:
-    """The index of one handle. All of SQLite happens in a thread of its own."""
+    """The index of one handle; one search at a time. The copy is made by the first one, and anew after an error."""
+
+    _index: Searchable  # of the copy, once it is open
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, "lodestore-search")
-        self._shadow: shadow.Shadow | None = None
-        self._sequence: int | None = None
+        self._lock = asyncio.Lock()
+        self._copy: ScratchStore | None = None
+        self._sequence: int | None = None  # of the commit that the copy stands at
 
     async def match(self, wanted: IndexQuery) -> list[Match]:
-        """As `kernel.Searchable` says."""
-        search = self._words if wanted.query.wanted else self._near
-        async with self._turn:
+        """As `core.searchable.Searchable` says."""
+        async with self._searching():
             for _ in range(TRIES):
-                await self._refresh(lambda done: None)
-                matches, whole = await search(wanted)
-                if whole:
+                await self._refresh()
+                found = await self._index.match(wanted)
+                matches = await self._current(found)
+                if len(matches) == len(found):
                     break
         return matches
 
-    async def _words(self, wanted: IndexQuery) -> tuple[list[Match], bool]:
-        """What text finds, and whether all of it still is what it was found by."""
-        found = await self._run(lambda: self._there().matches(wanted))
-        rows = await fetch_by_id(self._backend, [identity for identity, *_ in found])
-        there = ((identity, score, rows[identity], mark) for identity, score, mark in found)
-        matches = [Match(identity[0], score, row) for identity, score, row, mark in there if row and _is(row, mark)]
-        return matches, len(matches) == len(found)
-
-    async def _near(self, wanted: IndexQuery) -> tuple[list[Match], bool]:
-        """What is near, and whether all of it is still there."""
-        leg, _ = await self._run(lambda: self._there().legs(wanted))
-        rows = await fetch_by_id(self._backend, [identity for identity, _ in leg])
-        there = ((identity, score, rows[identity]) for identity, score in leg)
-        matches = [Match(identity[0], score, row) for identity, score, row in there if row]
-        return matches, len(matches) == len(leg)
-
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
-        """As `kernel.Searchable` says."""
-        async with self._turn:
-            await self._refresh(lambda done: None)
-            return await self._run(lambda: self._there().legs(wanted))
+        """As `core.searchable.Searchable` says."""
+        async with self._searching():
+            await self._refresh()
+            return await self._index.legs(wanted)
 
     async def reindex(self, tell: OnCount) -> int:
-        """As `kernel.Searchable` says."""
-        async with self._turn:
-            await self._run(self._drop)
-            return await self._refresh(tell)
+        """As `core.searchable.Searchable` says."""
+        async with self._searching():
+            await self._drop()
+            count = await self._refresh(tell)
+            await self._index.reindex(lambda done: None)
+            return count
 
     async def close(self) -> None:
-        """Give back what it takes."""
-        async with self._turn:
-            await self._run(self._drop)
-            self._thread.shutdown()
+        """Remove the copy, once the search under way is through."""
+        async with self._lock:
+            await self._drop()
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        with driver.renaming("searching"):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    @asynccontextmanager
+    async def _searching(self) -> AsyncIterator[None]:
+        async with self._lock:
+            if self._copy is not None and not self._copy.usable:
+                await self._drop()
+            try:
+                yield
+            except LodestoreError:
+                await self._drop()
+                raise
 
-    def _there(self) -> shadow.Shadow:
-        assert self._shadow is not None, "every search begins with a refreshed index"
-        return self._shadow
+    async def _current(self, found: Sequence[Match]) -> list[Match]:
+        """Those whose records still are what they were found by, with the rows of the store."""
+        rows = await fetch_by_id(self._backend, [(match.family, match.row[KEY:]) for match in found])
+        there = ((match, rows[match.family, match.row[KEY:]]) for match in found)
+        return [match._replace(row=row) for match, row in there if row and row[BODY] == match.row[BODY]]
 
-    def _begin(self, tokenizer: str, spaces: list[Row]) -> None:
-        if self._shadow is not None and self._shadow.tokenizer != tokenizer:
-            self._drop()
-        if self._shadow is None:
-            self._shadow = shadow.Shadow(tokenizer)
-        self._shadow.begin(spaces)
-
-    def _drop(self) -> None:
-        if self._shadow is not None:
-            self._shadow.close()
-        self._shadow, self._sequence = None, None
-
-    async def _refresh(self, tell: OnCount) -> int:
-        """Read the store through, if it has changed; how many records there are."""
-        can = self._backend.capabilities.commit_sequence
-        sequence = await self._backend.sequence() if can else None  # first: what is written during the scan moves it
+    async def _refresh(self, tell: OnCount = lambda done: None) -> int:
+        """Bring the copy in line with the store, where that has changed; how many records were looked at."""
+        counts = self._backend.capabilities.commit_sequence
+        sequence = await self._backend.sequence() if counts else None  # first: what is written during the pass moves it
+        if self._copy is None:
+            self._copy = ScratchStore()
+        copy = await self._copy.opened()
+        assert copy.index is not None, "an open SQLite store has an index"
+        self._index = copy.index
         if sequence is not None and sequence == self._sequence:
             return 0
-        try:
-            spaces = await self._backend.scan(Page(COLLECTION))
-            tokenizer = await tokenizer_of(self._backend)
-            await self._run(lambda: self._begin(tokenizer, spaces))
-            count = 0
-            for family in SEARCHABLE:
-                count += await self._stream(family, self._there().take, tell, count)
-            for family in VECTORS:
-                await self._stream(VECTORS[family], self._there().take_vectors, lambda done: None, 0)
-            await self._run(self._there().finish)
-        except BaseException:
-            await self._run(self._drop)  # half of a scan says nothing of what is gone
-            raise
+        await choose(copy, await tokenizer_of(self._backend), 0)
+        report = MigrationReport()
+        progress = partial(_tell, tell, report)
+        job = CopyJob(self._backend, copy, _COPIED, report=report, progress=progress, bodies_only=True)
+        await CopyPass(job, "indexing", write=True).run()
         self._sequence = sequence
-        return count
+        return _searched(report)
 
-    async def _stream(
-        self, family: Family, take: Callable[[Family, list[Row]], None], tell: OnCount, before: int
-    ) -> int:
-        """All records of a family; how many there are."""
-        count = 0
-        async for rows in self._backend.stream(Page(family)):
-            await self._run(lambda rows=rows: take(family, rows))  # type: ignore[misc]
-            count += len(rows)
-            tell(before + count)
-        return count
+    async def _drop(self) -> None:
+        copy, self._copy, self._sequence = self._copy, None, None
+        if copy is not None:
+            await copy.close()
 
 
-def _is(row: Row, mark: bytes) -> bool:
-    return content_digest(row[BODY]) == mark
+def _tell(tell: OnCount, report: MigrationReport, *_: object) -> None:
+    tell(_searched(report))
+
+
+def _searched(report: MigrationReport) -> int:
+    return sum(report.families[family.name].records for family in SEARCHABLE if family.name in report.families)

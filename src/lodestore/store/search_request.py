@@ -115,7 +115,7 @@ def _text(query: object) -> str:
 
 def searchable_families(names: object) -> tuple[Family, ...]:
     if names is None:
-        return SEARCHABLE
+        return tuple(SEARCHABLE)
     if isinstance(names, (str, bytes)) or not isinstance(names, Sequence):
         raise InvalidInputError(f"families: expected a list of names, not {names!r}")
     there = ", ".join(family.name for family in SEARCHABLE)

@@ -86,7 +86,7 @@ class SearchService:
         wanted, space = asked.wanted, None
         if wanted.prefix and ITEM in wanted.families:
             space = await self._spaces.find(str(wanted.prefix[0]))
-        if space is not None and wanted.families == SEARCHABLE:
+        if space is not None and wanted.families == tuple(SEARCHABLE):
             wanted = wanted._replace(families=(ITEM,))
         space = space or await self._spaces.find(self._spaces.of_records)
         if space is None:

@@ -44,6 +44,16 @@ class ExactComparison:
         return (row[BODY], None, *row[VERSION + 1 :])
 
 
+class BodyComparison:
+    """The target becomes what the source says, at places, times and versions that may be its own."""
+
+    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+        return Verdict.SAME if there is not None and row[BODY] == there[BODY] else Verdict.COPY
+
+    def essence(self, row: Row) -> Row:
+        return (row[BODY], *(None,) * (KEY - 1), *row[KEY:])
+
+
 class MergeComparison:
     """The target keeps what only it has. A record under one key with another body or expiry is a conflict.
 

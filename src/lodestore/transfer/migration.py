@@ -88,7 +88,7 @@ async def _check(source: Backend, target: Backend, merge: str | None) -> None:
 
 def _chosen(names: Sequence[str] | None) -> tuple[Family, ...]:
     if names is None:
-        return FAMILIES
+        return tuple(FAMILIES)
     if unknown := [name for name in names if name not in CATALOGUE]:
         raise InvalidInputError(f"families: {unknown[0]!r} is not a family; choose from {', '.join(CATALOGUE)}")
     return tuple(family for family in FAMILIES if family.name in names)

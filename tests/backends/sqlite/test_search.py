@@ -24,7 +24,7 @@ from lodestore.backends.sqlite.vectors import ivf_training
 from lodestore.core.families import MEMORY, RAW_MESSAGE, RESULT
 from lodestore.core.records import Copy
 from lodestore.errors import CorruptError, InvalidInputError, UnavailableError
-from lodestore.sql import sqlite_fts as sql
+from lodestore.sql import sqlite_numbers
 from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
 from tests.support.killing import kill_after
@@ -34,6 +34,8 @@ from tests.support.waiting import until
 
 KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(12, 3)))
 FROZEN = Path(__file__).parents[2] / "frozen" / "store-0001.db"
+
+EVERYTHING = (sqlite_numbers.FIRST, sqlite_numbers.END)
 
 
 def change(path: Path, text: str) -> None:
@@ -69,7 +71,7 @@ class TestAsleep:
             await store.delete_memory("c", "m")
             await asyncio.sleep(3 * index.QUIET)
             await store.compact()
-            assert backend(store)._reading.execute("SELECT * FROM unindexed").fetchall() == [(sql.FIRST, sql.END)]
+            assert backend(store)._reading.execute("SELECT * FROM unindexed").fetchall() == [EVERYTHING]
             assert backend(store)._reading.execute("SELECT count(*) FROM posting").fetchone() == (0,)
             assert (await store.verify())["problems"] == []
             monkeypatch.setattr(index, "QUIET", 3600)
@@ -225,11 +227,10 @@ class TestKeepingUp:
 
         asyncio.run(main())
 
-    def test_a_place_beyond_the_numbers_is_refused(self, tmp_path: Path) -> None:
+    def test_a_place_below_the_numbers_is_refused(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
-            for place in (-1, 2**32):
-                with pytest.raises(InvalidInputError, match="places"):
-                    await store.backend.apply([Copy(RESULT, (b"{}", 1, 1, 1, None, place, "r"))])
+            with pytest.raises(InvalidInputError, match="a place must be"):
+                await store.backend.apply([Copy(RESULT, (b"{}", 1, 1, 1, None, -1, "r"))])
 
         run(work, tmp_path / "a.db")
 
@@ -256,9 +257,10 @@ class TestWhatIsWrong:
         path = tmp_path / "a.db"
         self.fill(path)
         assert self.problems(path) == []
-        change(path, f"DELETE FROM posting WHERE rowid = {sql.number(MEMORY, 1, 0)}")
-        change(path, f"INSERT INTO posting (rowid, t) VALUES ({sql.number(RAW_MESSAGE, 9, 4)}, 'kot')")
-        change(path, "INSERT OR REPLACE INTO posting (rowid, t) VALUES (0, 'other words')")
+        change(path, f"DELETE FROM posting WHERE rowid = {sqlite_numbers.number(MEMORY, 1, 0)}")
+        change(path, f"INSERT INTO posting (rowid, t) VALUES ({sqlite_numbers.number(RAW_MESSAGE, 9, 4)}, 'kot')")
+        zero = sqlite_numbers.number(RESULT, 0, 0)
+        change(path, f"INSERT OR REPLACE INTO posting (rowid, t) VALUES ({zero}, 'other words')")
         missing, extra, blind = self.problems(path)
         assert missing == "memory at place 0 of conversation number 1: it is missing from the index of text"
         assert "raw_message at place 4 of conversation number 9: the index of text has it" in extra
@@ -295,7 +297,7 @@ class TestWhatIsWrong:
             assert len((await store.verify())["problems"]) == 2, "the bodies, not the index"
 
         run(work, path)
-        number = sql.number(RAW_MESSAGE, 1, 2 if sealed else 1)
+        number = sqlite_numbers.number(RAW_MESSAGE, 1, 2 if sealed else 1)
         change(path, f"UPDATE raw_message SET body = CAST('!' || substr(body, 2) AS BLOB) WHERE id = {number}")
         change(path, "UPDATE memory SET body = CAST('!' || substr(body, 2) AS BLOB) WHERE memory_id = 'm'")
         run(look, path)

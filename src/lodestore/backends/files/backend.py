@@ -1,20 +1,24 @@
-"""The file backend: one worker thread per handle, one hop per call."""
+"""File backend: records as readable JSON files, one worker thread per handle, one hop per call."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
 
 from ...core.backend import PORTION, Backend, Capabilities, Vitals
 from ...core.families import Family
 from ...core.records import Key, Page, Row, Write
 from ...errors import InvalidInputError
 from ..lifecycle import Lifecycle
+from . import maintenance, scan
+from .backups import Backups, check_path
 from .filesystem import Filesystem
-from .scan import sliced
-from .store import FileStore
+from .session import Session
 from .worker_thread import WorkerThread
+from .write_batch import sweep
+
+T = TypeVar("T")
 
 
 class FileBackend(Backend):
@@ -40,73 +44,77 @@ class FileBackend(Backend):
         if max_backup_files < 0:
             raise InvalidInputError(f"max_backup_files: expected 0 or more, not {max_backup_files}")
         self.root = os.path.abspath(root)
-        limit = max_backup_files if backups else 0
-        self._folder = FileStore(self.root, disk or Filesystem(), pretty, limit, timeout)
+        self._disk = disk or Filesystem()
+        self._backups = Backups(self._disk, self.root, max_backup_files if backups else 0)
+        self._session = Session(self._disk, self.root, pretty, self._backups, timeout)
         self._worker = WorkerThread()
         self._turns = Lifecycle()
 
     async def open(self) -> int:
         async with self._turns.turn():
             if self._worker.running:
-                return await self._worker.run(self._folder.latest)
+                return await self._worker.run(self._session.latest)
             self._worker.start()
             try:
-                return await self._worker.run(self._folder.open)
+                return await self._worker.run(self._session.open)
             except BaseException:
-                await self._turns.finish(self._worker.stop(self._folder.close))
+                await self._turns.finish(self._worker.stop(self._session.close))
                 raise
 
     async def close(self) -> None:
         async with self._turns.turn():
-            await self._turns.finish(self._worker.stop(self._folder.close))
+            await self._turns.finish(self._worker.stop(self._session.close))
+
+    async def _read(self, look: Callable[..., T], *arguments: Any) -> T:
+        return await self._worker.run(self._session.read, look, *arguments)
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        return await self._worker.run(self._folder.apply, writes)
+        return await self._worker.run(self._session.apply, writes)
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
-        return await self._worker.run(self._folder.fetch, family, keys)
+        return await self._read(scan.read_rows, family, keys)
 
     async def scan(self, page: Page) -> list[Row]:
-        return await self._worker.run(self._folder.scan, page)
+        return await self._read(scan.read_page, page)
 
-    async def sequence(self) -> int:
-        return await self._worker.run(self._folder.turn)
+    async def keys(self, page: Page) -> list[Key]:
+        return await self._read(scan.read_keys, page)
 
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
-        groups = await self._worker.run(self._folder.outline, page)
+        groups = await self._read(scan.groups_in_order, page)
         while groups:
-            rows, read = await self._worker.run(self._folder.portion, page, groups, size)
+            rows, read = await self._read(scan.portion, page, groups, size)
             del groups[:read]
-            for part in sliced(rows, size):
+            for part in scan.sliced(rows, size):
                 yield part
                 del part  # or it is held while the next one is read
             del rows
 
-    async def keys(self, page: Page) -> list[Key]:
-        return await self._worker.run(self._folder.keys, page)
+    async def sequence(self) -> int:
+        return await self._worker.run(self._session.sequence)
 
     async def sweep(self, now: int, limit: int) -> int:
-        return await self._worker.run(self._folder.sweep, now, limit)
+        return await self._worker.run(self._session.write, sweep, now, limit)
 
     async def vitals(self, now: int) -> Vitals:
-        return await self._worker.run(self._folder.vitals, now)
+        return await self._read(scan.vitals, now)
 
     async def probe(self) -> dict[str, Any]:
-        return await self._worker.run(self._folder.probe)
+        return await self._worker.run(self._session.exclusive, maintenance.probe, self._disk, self.root)
 
     async def verify(self) -> list[str]:
-        return await self._worker.run(self._folder.verify)
+        return await self._read(maintenance.verify)
 
     async def backup(self, path: str) -> None:
-        await self._worker.run(self._folder.backup, path)
+        await self._worker.run(self._session.shared, maintenance.copy_tree, self._disk, self.root, path)
 
     async def compact(self) -> dict[str, int]:
-        return await self._worker.run(self._folder.compact)
+        return await self._worker.run(self._session.exclusive, maintenance.clean, self._disk, self.root)
 
     def list_backups(self, path: str) -> list[int]:
         """The old versions kept of a file, oldest first; `path` as `conversations/conv_001/current.json`."""
-        return self._folder.backup_numbers(path)
+        return self._backups.numbers(check_path(path))
 
     async def restore_backup(self, path: str, number: int | None = None) -> None:
         """Put an old version (None: the newest) in place; the present one joins the backups, to undo this too."""
-        await self._worker.run(self._folder.restore, path, number)
+        await self._worker.run(self._session.restore, path, number)

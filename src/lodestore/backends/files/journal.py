@@ -1,4 +1,4 @@
-"""Changes to several files as one: what is to be is written down first, then done, then struck out."""
+"""Journal: changes to several files as one. What is to be is written down first, then done, then struck out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from collections.abc import Mapping
 
 import orjson
 
+from ...core.families import FAMILIES
 from ...errors import CorruptError, OutcomeUnknownError
 from .backups import Backups
 from .filesystem import Filesystem, is_temporary, temporary
+from .layout import layout_of
 
 Changes = Mapping[str, bytes | None]  # new content by path inside the store; None removes the file
+
+# Folders whose files have no history.
+_UNKEPT = tuple(f"{layout_of(f).folder}/" for f in FAMILIES if f.expires and layout_of(f).file is None)
 
 
 class Journal:
@@ -21,11 +26,10 @@ class Journal:
     A single change needs no journal: its own rename is the commit point.
     """
 
-    def __init__(self, disk: Filesystem, root: str, backups: Backups, unkept: tuple[str, ...]) -> None:
+    def __init__(self, disk: Filesystem, root: str, backups: Backups) -> None:
         self._disk = disk
         self._root = root
         self._backups = backups
-        self._unkept = tuple(f"{folder}/" for folder in unkept)  # folders whose files have no history
         self._path = f"{root}/.lodestore/journal"
 
     def commit(self, changes: Changes) -> None:
@@ -34,7 +38,7 @@ class Journal:
         The journal then finishes the work later.
         """
         for path in changes:
-            if path.endswith(".json") and not path.startswith(self._unkept):
+            if path.endswith(".json") and not path.startswith(_UNKEPT):
                 self._backups.keep(path)
         if len(changes) > 1:
             self._write_down(changes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 
 from ...core.families import (
     AGENT,
@@ -19,6 +18,7 @@ from ...core.families import (
     RESULT,
     STATE,
     Family,
+    catalogue_cache,
     owner_of,
 )
 from . import filenames
@@ -87,7 +87,7 @@ _TABLE = {
 }
 
 
-@cache
+@catalogue_cache
 def layout_of(family: Family) -> Layout:
     """The layout of a family: from the table, else the generic one under a folder of the family's own name."""
     return _TABLE.get(family) or _generic(family)
@@ -103,7 +103,7 @@ def _generic(family: Family) -> Layout:
     return Layout(family, _L if family.placed and len(family.key) > 1 else _E, family.name)
 
 
-@cache
+@catalogue_cache
 def known_files(folder: str) -> frozenset[str]:
     """The names that make a directory under `folder` a home."""
     files = {layout.file for layout in map(layout_of, FAMILIES) if layout.file and layout.folder == folder}

@@ -1,4 +1,4 @@
-"""Looking after the folder: proving that a write works, reading everything back, copying it, clearing leftovers."""
+"""Maintenance: a write that proves itself, everything read back, a copy of the folder, leftovers cleared away."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import orjson
 from ...core.families import FAMILIES
 from ...errors import CorruptError, InvalidInputError, UnavailableError
 from . import filenames
-from .directory import fail
 from .filesystem import Filesystem, is_temporary, temporary
 from .layout import ID_FILE, Layout, layout_of
-from .record_files import RecordFiles
+from .read_view import ReadView
+from .record_files import RecordFiles, fail
 
 _LOW = 64 * 1024 * 1024  # free bytes below which a write may soon fail
 _OWN = ".lodestore"
@@ -36,11 +36,12 @@ def probe(disk: Filesystem, root: str) -> dict[str, Any]:
     return {"warnings": warnings, "directory": root, "free_bytes": free}
 
 
-def verify(tree: RecordFiles) -> list[str]:
+def verify(view: ReadView) -> list[str]:
     """One line for each file that does not hold what was written."""
     problems: list[str] = []
+    records = view.records
     for layout in map(layout_of, FAMILIES):
-        for check in _flat_checks(tree, layout) if layout.file is None else _home_checks(tree, layout, problems):
+        for check in _flat_checks(records, layout) if layout.file is None else _home_checks(records, layout, problems):
             _note(check, problems)
     return list(dict.fromkeys(problems))
 
@@ -54,19 +55,19 @@ def _note(check: Callable[[], object], problems: list[str]) -> None:
         problems.append(f"{error.filename}: {error.strerror}")
 
 
-def _flat_checks(tree: RecordFiles, layout: Layout) -> Iterator[Callable[[], object]]:
-    for path in tree.flat_files(layout):
-        yield partial(tree.read_flat, layout, path)
+def _flat_checks(records: RecordFiles, layout: Layout) -> Iterator[Callable[[], object]]:
+    for path in records.flat_files(layout):
+        yield partial(records.read_flat, layout, path)
 
 
-def _home_checks(tree: RecordFiles, layout: Layout, problems: list[str]) -> Iterator[Callable[[], object]]:
+def _home_checks(records: RecordFiles, layout: Layout, problems: list[str]) -> Iterator[Callable[[], object]]:
     try:
-        homes = tree.homes(layout.folder, layout.depth)
+        homes = records.homes(layout.folder, layout.depth)
     except CorruptError as problem:
         problems.append(str(problem))
         return
     for group, home in homes.items():
-        yield partial(tree.read_home, layout, group, home)
+        yield partial(records.read_home, layout, group, home)
 
 
 def copy_tree(disk: Filesystem, root: str, target: str) -> None:

@@ -1,4 +1,4 @@
-"""What one call sees: the files it needs, each read once, as shelves of rows."""
+"""Read view: the store as one call sees it, each file that it needs read once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from ...core.records import BODY, KEY, Key, Row, order_of
 from .layout import Layout, layout_of
 from .record_files import Group, OwnerFolder, RecordFiles, flat_paths
 
-Rows = dict[Key, Row]
 _KEPT = 4 * 1024 * 1024  # bytes of files that were read for their keys alone and may be kept for their records
 
 
@@ -23,7 +22,7 @@ class RecordFile:
     ) -> None:
         self.layout = layout
         self.group = group
-        self.rows: Rows = {row[KEY:]: row for row in rows}
+        self.rows: dict[Key, Row] = {row[KEY:]: row for row in rows}
         self.path = path
         self.home = home
         self.dirty = False
@@ -37,43 +36,49 @@ class RecordFile:
 class ReadView:
     """The store as it stands while one call holds the lock."""
 
-    def __init__(self, tree: RecordFiles) -> None:
-        self.tree = tree
-        self._shelves: dict[Family, dict[Group, RecordFile]] = {}
+    def __init__(self, records: RecordFiles) -> None:
+        self.records = records
+        self._files: dict[Family, dict[Group, RecordFile]] = {}
         self._homes: dict[tuple[str, Group], OwnerFolder] = {}
         self._listed: set[str] = set()
         self._paths: dict[Family, dict[Group, str]] = {}  # where flat files were found
 
-    def shelf(self, family: Family, group: Group) -> RecordFile:
+    def file(self, family: Family, group: Group) -> RecordFile:
         """The file that holds, or would hold, the records under `group`."""
-        shelves = self._shelves.setdefault(family, {})
-        if group not in shelves:
-            shelves[group] = self._load(layout_of(family), group)
-        return shelves[group]
+        files = self._files.setdefault(family, {})
+        if group not in files:
+            files[group] = self._load(layout_of(family), group)
+        return files[group]
 
     def peek(self, family: Family, group: Group) -> RecordFile:
         """The same, but not kept: whoever goes through all files holds one at a time."""
-        return self._shelves.get(family, {}).get(group) or self._load(layout_of(family), group)
+        return self._files.get(family, {}).get(group) or self._load(layout_of(family), group)
+
+    def files_under(self, family: Family, prefix: Key) -> list[RecordFile]:
+        """The files that may hold records under a prefix of any length."""
+        return [self.file(family, group) for group in self.groups(family, prefix)]
+
+    def dirty(self) -> list[RecordFile]:
+        """The files that were written to."""
+        return [file for files in self._files.values() for file in files.values() if file.dirty]
 
     def row(self, family: Family, key: Key) -> Row | None:
-        return self.shelf(family, key[: layout_of(family).depth]).rows.get(key)  # type: ignore[arg-type]
+        """The row under a whole key."""
+        return self.file(family, key[: layout_of(family).depth]).rows.get(key)  # type: ignore[arg-type]
 
     def groups(self, family: Family, prefix: Key) -> list[Group]:
         """The groups there may be records in, under a prefix of any length."""
         layout = layout_of(family)
         if len(prefix) >= layout.depth:
             return [prefix[: layout.depth]]  # type: ignore[list-item]
-        found = {*self._shelves.get(family, ()), *self._all_groups(layout)}
+        found = {*self._files.get(family, ()), *self._all_groups(layout)}
         return [group for group in found if group[: len(prefix)] == prefix]
-
-    def shelves(self, family: Family, prefix: Key) -> list[RecordFile]:
-        return [self.shelf(family, group) for group in self.groups(family, prefix)]
 
     def home(self, layout: Layout, group: Group) -> OwnerFolder:
         """The directory of the owner, looked up once."""
         place = (layout.folder, group)
         if place not in self._homes:
-            self._homes[place] = self.tree.home(layout.folder, group)
+            self._homes[place] = self.records.home(layout.folder, group)
         return self._homes[place]
 
     def _load(self, layout: Layout, group: Group) -> RecordFile:
@@ -81,12 +86,12 @@ class ReadView:
             return self._load_flat(layout, group)
         home = self.home(layout, group)
         path = f"{home.path}/{layout.file}" if layout.file in home.files else None
-        return RecordFile(layout, group, self.tree.read_home(layout, group, home), path, home)
+        return RecordFile(layout, group, self.records.read_home(layout, group, home), path, home)
 
     def _load_flat(self, layout: Layout, group: Group) -> RecordFile:
         found = self._paths.get(layout.family, {}).get(group)
         for path in [found] if found else flat_paths(layout, group):
-            rows = self.tree.read_flat(layout, path)
+            rows = self.records.read_flat(layout, path)
             if rows and rows[0][KEY : KEY + layout.depth] == group:
                 return RecordFile(layout, group, rows, path, None)
         return RecordFile(layout, group, (), None, None)
@@ -96,7 +101,7 @@ class ReadView:
             return self._flat_groups(layout)
         if layout.folder not in self._listed:
             self._listed.add(layout.folder)
-            for group, home in self.tree.homes(layout.folder, layout.depth).items():
+            for group, home in self.records.homes(layout.folder, layout.depth).items():
                 self._homes.setdefault((layout.folder, group), home)
         there = [(group, home.files) for (folder, group), home in self._homes.items() if folder == layout.folder]
         return [group for group, files in there if (files if layout.owns else layout.file in files)]
@@ -105,12 +110,12 @@ class ReadView:
         """Reads every file, for the key stands inside; where two hold one key, ours counts."""
         if layout.family not in self._paths:
             paths = self._paths[layout.family] = {}
-            shelves, left = self._shelves.setdefault(layout.family, {}), _KEPT
-            for group, rows, path in self.tree.read_all_flat(layout):
+            files, left = self._files.setdefault(layout.family, {}), _KEPT
+            for group, rows, path in self.records.read_all_flat(layout):
                 if group in paths:  # ours sort before Connectome's, as % stands before all it kept
                     continue
                 paths[group] = path
                 left -= sum(len(row[BODY]) for row in rows)
-                if group not in shelves and left > 0:
-                    shelves[group] = RecordFile(layout, group, rows, path, None)
+                if group not in files and left > 0:
+                    files[group] = RecordFile(layout, group, rows, path, None)
         return list(self._paths[layout.family])

@@ -1,7 +1,8 @@
-"""Finding things in the folder: homes and flat files, under our names and under Connectome's."""
+"""Record files: the files that hold records, found and read, under our names and under Connectome's."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import orjson
 from ...core.records import KEY, Row, name_of
 from ...errors import CorruptError
 from . import file_formats, filenames
-from .directory import DirectoryListing
+from .filesystem import Filesystem
 from .layout import ID_FILE, PARTIAL_FILE, FileKind, Layout, flat_path, home_path, known_files
 
 Group = tuple[str, ...]  # the parts of a key that choose a file
@@ -28,16 +29,17 @@ class OwnerFolder:
 
 
 class RecordFiles:
-    """Finds and reads records; like its finder it remembers nothing."""
+    """Finds and reads what is in the folder; it remembers nothing. Paths are those inside the store."""
 
-    def __init__(self, finder: DirectoryListing) -> None:
-        self._finder = finder
+    def __init__(self, disk: Filesystem, root: str) -> None:
+        self._disk = disk
+        self._root = root
 
     def home(self, folder: str, key: Group) -> OwnerFolder:
         """Where an owner lives, or will live: under our name, else under the raw id as Connectome has it."""
         ours = home_path(folder, key)
         for path in (ours, *self._raw_home(folder, key, ours)):
-            files = self._finder.files(path)
+            files = self._names(path)
             if files & known_files(folder):
                 return OwnerFolder(path, files)
         return OwnerFolder(ours, frozenset())
@@ -47,13 +49,13 @@ class RecordFiles:
         if raw is None or filenames.is_ours(raw):
             return []
         path = f"{folder}/{raw}"
-        return [path] if path != ours and self._finder.is_spelled(path) else []
+        return [path] if path != ours and _is_spelled(self._root, path) else []
 
     def homes(self, folder: str, depth: int) -> dict[Group, OwnerFolder]:
         """Every owner under a folder."""
         found: dict[Group, OwnerFolder] = {}
         known = known_files(folder)
-        for path, files in self._finder.directories(folder):
+        for path, files in self._directories(folder):
             key = self._home_key(folder, path, depth) if files & known else None
             if key and (key not in found or path == home_path(folder, key)):
                 found[key] = OwnerFolder(path, files)
@@ -71,7 +73,7 @@ class RecordFiles:
 
     def _id_inside(self, folder: str, path: str) -> Group:
         try:
-            key = tuple(map(str, orjson.loads(self._finder.read(f"{path}/{ID_FILE}") or b"")))
+            key = tuple(map(str, orjson.loads(self._read(f"{path}/{ID_FILE}") or b"")))
         except (ValueError, TypeError):
             key = ()
         if home_path(folder, key) != path:
@@ -80,20 +82,20 @@ class RecordFiles:
 
     def flat_files(self, layout: Layout) -> list[str]:
         """Every file of a family whose keys name their files."""
-        directories = [layout.folder, *(path for path, _ in self._finder.directories(layout.folder))]
+        directories = [layout.folder, *(path for path, _ in self._directories(layout.folder))]
         return [
             f"{directory}/{name}"
             for directory in directories
-            for name in sorted(self._finder.files(directory))
+            for name in sorted(self._names(directory))
             if name.endswith(".json") and not name.startswith(".") and not _FOREIGN_BACKUP(name)
         ]
 
     def read_flat(self, layout: Layout, path: str) -> list[Row]:
         """The rows of a flat file. CorruptError where the key inside does not match the name of the file."""
-        content = self._finder.read(path)
+        content = self._read(path)
         if content is None:
             return []
-        rows = file_formats.read(layout, self._flat_group(layout, content), content, path)
+        rows = file_formats.read(layout, _flat_group(layout, content), content, path)
         group = rows[0][KEY : KEY + layout.depth] if rows else ()
         if rows and path not in flat_paths(layout, group):
             raise CorruptError(
@@ -107,33 +109,88 @@ class RecordFiles:
             if rows := self.read_flat(layout, path):
                 yield rows[0][KEY : KEY + layout.depth], rows, path
 
-    def _flat_group(self, layout: Layout, content: bytes) -> Group:
-        """Listings say in their metadata whose they are; entries say it beside the data."""
-        try:
-            inside = orjson.loads(content)
-            source = inside[layout.meta] if layout.shape is FileKind.LISTING else inside
-            return tuple(str(source[column]) for column in layout.family.key[: layout.depth])
-        except (ValueError, KeyError, TypeError):
-            return ()
-
     def read_home(self, layout: Layout, group: Group, home: OwnerFolder) -> list[Row]:
         """The rows of a file in a home; an owner whose directory only holds others' records has a row without body."""
         path = f"{home.path}/{layout.file}"
-        content = self._finder.read(path) if layout.file in home.files else None
+        content = self._read(path) if layout.file in home.files else None
         if content is not None:
             return file_formats.read(layout, group, content, path)
         if not layout.owns or not home.files & known_files(layout.folder):
             return []
         path = f"{home.path}/{PARTIAL_FILE}"
-        content = self._finder.read(path) if PARTIAL_FILE in home.files else None
+        content = self._read(path) if PARTIAL_FILE in home.files else None
         return (
             [self._implied(home, group)] if content is None else file_formats.read_partial(layout, group, content, path)
         )
 
     def _implied(self, home: OwnerFolder, key: Group) -> Row:
         """An owner nobody wrote down, as Connectome leaves them."""
-        time = self._finder.changed(home.path)
+        time = last_modified(f"{self._root}/{home.path}") // 1_000_000
         return (b"", 1, time, time, None, None, *key)
+
+    def measure(self) -> tuple[int, int]:
+        """Bytes in all files outside `.lodestore`, and the newest time of change in milliseconds."""
+        total = newest = 0
+        for directory, below, files in os.walk(self._root, onerror=fail):
+            if directory == self._root and ".lodestore" in below:
+                below.remove(".lodestore")
+            for name in files:
+                status = os.stat(f"{directory}/{name}", follow_symlinks=False)
+                total, newest = total + status.st_size, max(newest, status.st_mtime_ns // 1_000_000)
+        return total, newest
+
+    def _read(self, path: str) -> bytes | None:
+        return self._disk.read(f"{self._root}/{path}")
+
+    def _directories(self, path: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """Each directory under `path` with the names of its files."""
+        for name in sorted(self._names(path, directories=True)):
+            below = f"{path}/{name}"
+            yield below, self._names(below)
+            yield from self._directories(below)
+
+    def _names(self, path: str, directories: bool = False) -> frozenset[str]:
+        """The names of the files in a directory, or of the directories."""
+        try:
+            with os.scandir(f"{self._root}/{path}") as entries:
+                return frozenset(e.name for e in entries if e.is_dir(follow_symlinks=False) == directories)
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+
+
+def last_modified(path: str) -> int:
+    """When a file was changed, or a name in a directory made or removed, in nanoseconds; 0 where there is none."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def fail(error: OSError) -> None:
+    """For `os.walk`, which would pass over a directory it cannot read."""
+    raise error
+
+
+def _is_spelled(root: str, path: str) -> bool:
+    """Whether a path exists with just this spelling, also where the file system ignores case."""
+    if not os.path.lexists(f"{root}/{path}"):
+        return False
+    folder, *parts = path.split("/")
+    for part in parts:
+        if part not in os.listdir(f"{root}/{folder}"):
+            return False
+        folder = f"{folder}/{part}"
+    return True
+
+
+def _flat_group(layout: Layout, content: bytes) -> Group:
+    """Listings say in their metadata whose they are; entries say it beside the data."""
+    try:
+        inside = orjson.loads(content)
+        source = inside[layout.meta] if layout.shape is FileKind.LISTING else inside
+        return tuple(str(source[column]) for column in layout.family.key[: layout.depth])
+    except (ValueError, KeyError, TypeError):
+        return ()
 
 
 def flat_paths(layout: Layout, group: Group) -> list[str]:

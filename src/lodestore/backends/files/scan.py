@@ -1,8 +1,8 @@
-"""Pages, counts and expired records, cut from a view."""
+"""Scan: rows, pages, counts and expired records, read from a view."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from ...core.backend import Vitals
@@ -14,6 +14,11 @@ from .record_files import Group
 
 T = TypeVar("T")
 LIGHT = 256  # bytes a record counts for besides its body
+
+
+def read_rows(view: ReadView, family: Family, keys: Sequence[Key]) -> list[Row | None]:
+    """The rows under whole keys."""
+    return [view.row(family, key) for key in keys]
 
 
 def read_page(view: ReadView, page: Page) -> list[Row]:
@@ -94,12 +99,13 @@ def _is_there(view: ReadView, layout: Layout, group: Group, partial: bool) -> bo
     return layout.file in files or bool(partial and layout.owns and files)
 
 
-def vitals(view: ReadView, now: int, size: int) -> Vitals:
+def vitals(view: ReadView, now: int) -> Vitals:
+    """Counts of live records, and the bytes of all files."""
     counts, partial = {}, {}
     for family in FAMILIES:
         whole, bare = _count(view, family, now)
         counts[family.name], partial[family.name] = whole, bare
-    return Vitals(counts, partial, size)
+    return Vitals(counts, partial, view.records.measure()[0])
 
 
 def _count(view: ReadView, family: Family, now: int) -> tuple[int, int]:

@@ -46,9 +46,9 @@ async def apply_writes(
         for some in _alike(drops):
             await _drop(run, d, some, kept)
         while writes:
-            draft = await _informed(run, d, [step.write for step in writes])
-            writes = writes[_take_in(draft, writes) :]
-            await _store(run, d, packer, draft, kept)
+            batch = await _informed(run, d, [step.write for step in writes])
+            writes = writes[_take_in(batch, writes) :]
+            await _store(run, d, packer, batch, kept)
 
 
 def cut(steps: Sequence[PendingWrite]) -> tuple[list[PendingWrite], list[PendingWrite], Sequence[PendingWrite]]:
@@ -107,8 +107,8 @@ async def _drop(run: Connection, d: Dialect, steps: Sequence[PendingWrite], kept
 
 
 async def _informed(run: Connection, d: Dialect, writes: Iterable[Write]) -> PostgresWriteBatch:
-    """A draft that knows what these writes depend on."""
-    draft = PostgresWriteBatch()
+    """A batch that knows what these writes depend on."""
+    batch = PostgresWriteBatch()
     logs: dict[Family, dict[Key, None]] = {}
     asking: dict[Family, list[Put | Copy]] = {}
     for write in writes:
@@ -117,15 +117,15 @@ async def _informed(run: Connection, d: Dialect, writes: Iterable[Write]) -> Pos
         elif write.family.arrival or (type(write) is Put and write.expect is not None):
             asking.setdefault(write.family, []).append(write)  # type: ignore[arg-type]
     for family, prefixes in logs.items():
-        tops = await run.fetch(postgres_bulk.next_places(family, d), *_columns(prefixes))
-        for prefix, (top,) in zip(prefixes, tops, strict=True):
-            draft.tell_top(family, prefix, top)
+        places = await run.fetch(postgres_bulk.next_places(family, d), *_columns(prefixes))
+        for prefix, (place,) in zip(prefixes, places, strict=True):
+            batch.tell_next_place(family, prefix, place)
     for family, some in asking.items():
         for write, found in zip(
             some, await run.fetch(postgres_bulk.standing(family, d), *_asked(family, some)), strict=True
         ):
-            draft.tell_standing(write, found)
-    return draft
+            batch.tell_standing(write, found)
+    return batch
 
 
 def _asked(family: Family, writes: Sequence[Put | Copy]) -> list[list[Any]]:
@@ -137,18 +137,19 @@ def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _take_in(draft: PostgresWriteBatch, steps: Sequence[PendingWrite]) -> int:
-    """Write steps into a draft while it is ready for them; how many were."""
+def _take_in(batch: PostgresWriteBatch, steps: Sequence[PendingWrite]) -> int:
+    """Write steps into a batch while it is ready for them; how many were."""
     for number, step in enumerate(steps):
-        if not draft.ready(step.write):
+        if not batch.ready(step.write):
             return number
-        step.done(draft.write(step.write, step.version))
+        batch.version = step.version
+        step.done(batch.add(step.write))
     return len(steps)
 
 
-async def _store(run: Connection, d: Dialect, packer: Packer, draft: PostgresWriteBatch, kept: IndexState) -> None:
+async def _store(run: Connection, d: Dialect, packer: Packer, batch: PostgresWriteBatch, kept: IndexState) -> None:
     for family in FAMILIES:  # owners stand before what they own
-        entries = sorted(draft.rows.get(family, {}).values(), key=itemgetter(0))
+        entries = sorted(batch.rows.get(family, {}).values(), key=itemgetter(0))
         for how, some in groupby(entries, itemgetter(0)):
             for part in _parts(_packed(packer, family, row) for _, row in some):
                 await run.execute(postgres_bulk.insert(family, how, d), *_columns(part))

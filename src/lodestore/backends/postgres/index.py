@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-from ...core.families import CATALOGUE, COLLECTION, ITEM, SEARCHABLE, VECTORS, Family
+from ...core.families import CATALOGUE, COLLECTION, SEARCHABLE, VECTORS, Family
 from ...core.records import BODY, KEY, Key, Page, RecordId, Row
 from ...core.searchable import IndexQuery, Leg, Match, OnCount, VectorSpace
 from ...encoding import json_codec
@@ -169,7 +169,7 @@ class PostgresIndex:
         if number > 0:
             return 0
         count = 0
-        for family in _FAMILIES[table]:
+        for family in _indexed(table):
             after: Key | None = sql.before_all(family)
             while after is not None:
                 self._check()
@@ -204,14 +204,16 @@ class PostgresIndex:
         await run.execute(f"ANALYZE {self._d.schema}{table}")  # who may not gets a warning
 
 
-_FAMILIES = {"posting": SEARCHABLE, "embedding": tuple(VECTORS.values())}
+def _indexed(table: str) -> tuple[Family, ...]:
+    """The families of records that a table of the index has something of."""
+    return tuple(SEARCHABLE if table == "posting" else VECTORS.values())
 
 
 def _families(wanted: IndexQuery) -> tuple[Family, ...]:
     """Those of the families that can have what is searched for."""
     if not wanted.prefix:
         return wanted.families
-    return tuple(family for family in wanted.families if family.owner and (wanted.part is None or family is ITEM))
+    return tuple(family for family in wanted.families if family.owner and (wanted.part is None or family.parted))
 
 
 async def problems(run: Connection, d: Dialect, vectors: VectorTable) -> list[str]:
@@ -219,7 +221,7 @@ async def problems(run: Connection, d: Dialect, vectors: VectorTable) -> list[st
     lines = []
     postings, embeddings = await run.fetchrow(f"SELECT postings, embeddings FROM {d.schema}store")
     if postings > 0:
-        lines += await indexer.problems(run, d, "posting", _FAMILIES["posting"])
+        lines += await indexer.problems(run, d, "posting", _indexed("posting"))
     if embeddings > 0 and await vectors.there(run) is not None:
-        lines += await indexer.problems(run, d, "embedding", _FAMILIES["embedding"])
+        lines += await indexer.problems(run, d, "embedding", _indexed("embedding"))
     return lines

@@ -6,7 +6,7 @@ import zlib
 
 from ...errors import CorruptError, InvalidInputError, UnsupportedError
 from ...sql import REVISION, revision_name
-from ...sql.resources import tree
+from ...sql.resources import schema
 from .driver import Connection, PostgresAddress
 
 
@@ -69,7 +69,7 @@ async def _create(run: Connection, namespace: str) -> None:
 
 def schema_text() -> str:
     """The SQL of an empty store, as committed in `schema/postgres.sql`."""
-    return (tree("schema") / "postgres.sql").read_text(encoding="utf-8")
+    return schema("postgres.sql")
 
 
 def lock_of(namespace: str) -> int:

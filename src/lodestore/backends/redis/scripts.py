@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ...core.families import FAMILIES, OWNED, VECTORS, Family
+from ...core.families import FAMILIES, OWNED, VECTORS, Family, catalogue_cache
 
 FORMAT = 1  # how a store is laid out; another number is another version of lodestore
 
@@ -14,8 +14,23 @@ class Script:
     """A script, and the hash by which a server that has seen it knows it."""
 
     def __init__(self, *names: str) -> None:
-        self.text = "\n".join((_catalogue(), *map(_read, ("common", *names))))
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self._names = names
+
+    @property
+    def text(self) -> str:
+        """What the server is to run."""
+        return _rendered(self._names)[0]
+
+    @property
+    def sha(self) -> str:
+        """The hash of the text."""
+        return _rendered(self._names)[1]
+
+
+@catalogue_cache
+def _rendered(names: tuple[str, ...]) -> tuple[str, str]:
+    text = "\n".join((_catalogue(), *map(_read, ("common", *names))))
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _read(name: str) -> str:

@@ -20,24 +20,18 @@ from ...sql import sqlite_logs
 from .engine import driver
 from .records import body_io, chunk_format
 
-_VIEWS = {
-    "conversation": "conversations",
-    "raw_message": "raw_messages",
-    "memory": "memories",
-    "chunk_info": "chunk_infos",
-    "agent": "agents",
-    "reasoning_chain": "reasoning_chains",
-    "cache": "cache_entries",
-    "state": "system_states",
-    "result": "results",
-}
+_VIEWS = {"cache": "cache_entries", "state": "system_states"}  # as the methods of a store call them
 _READING = {codes.SQLITE_SELECT, codes.SQLITE_READ, codes.SQLITE_FUNCTION, codes.SQLITE_RECURSIVE}
 
 
 def views() -> Iterator[tuple[str, str]]:
     """Name and text of each friendly view."""
     for family in FAMILIES:
-        yield _VIEWS.get(family.name, f"{family.name}s"), _select(family)
+        yield _VIEWS.get(family.name) or _plural(family.name), _select(family)
+
+
+def _plural(name: str) -> str:
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
 def _select(family: Family) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from ....core.os_support import is_running, remove, sync_file, sync_folder
 from ....errors import CorruptError, InvalidInputError, LodestoreError, UnavailableError, UnsupportedError
 from ....sql import APPLICATION_ID, REVISION, revision_name
-from ....sql.resources import tree
+from ....sql.resources import schema
 from . import driver
 
 EncryptionKey = str | bytes | None
@@ -78,7 +78,7 @@ def _build(draft: Path, key: EncryptionKey) -> None:
 
 def schema_text() -> str:
     """The SQL of an empty store, as committed in `schema/sqlite.sql`."""
-    return (tree("schema") / "sqlite.sql").read_text(encoding="utf-8")
+    return schema("sqlite.sql")
 
 
 def publish(draft: Path, path: Path) -> None:

@@ -11,6 +11,7 @@ from ....core.families import Family, owner_of
 from ....core.records import BODY, CREATED_AT, KEY, VERSION, WRITTEN_AT, Append, Copy, Key, name_of
 from ....errors import InvalidInputError
 from ....sql import sqlite_logs as sql, statements
+from ....sql.sqlite_numbers import last_place
 from ..engine.driver import Cursor, IntegrityError
 from . import chunk_format, search_queue
 from .body_io import unpack_named
@@ -24,12 +25,13 @@ def append(run: Cursor, write: Append, version: int) -> int:
     ):
         return position
     base, first = run.execute(sql.end(family), prefix).fetchone() or _own(run, family, prefix, version, at)
-    if first + len(bodies) > base + sql.SPAN:
-        raise InvalidInputError(f"{name_of(family, prefix)}: the log is full: its last position is {sql.LAST}")
+    last = last_place(family)
+    if first + len(bodies) > base + last + 1:
+        raise InvalidInputError(f"{name_of(family, prefix)}: the log is full: its last position is {last}")
     rows = [(number, run.packer.pack(family, body), version, at) for number, body in enumerate(bodies, first)]
     run.executemany(sql.insert(family), rows)
-    if family.text and rows:
-        search_queue.note(run, first, first + len(rows) - 1)
+    if rows:
+        search_queue.enqueue_rows(run, family, first, first + len(rows) - 1)
     return cast(int, first - base)
 
 
@@ -40,8 +42,7 @@ def _append_one(run: Cursor, family: Family, values: tuple[Any, ...]) -> int:
     except IntegrityError:
         return 0
     number = int(run.lastrowid)
-    if family.text:
-        search_queue.note(run, number, number)
+    search_queue.enqueue_rows(run, family, number, number)
     return number % sql.SPAN
 
 
@@ -49,13 +50,12 @@ def copy(run: Cursor, write: Copy, version: int) -> int:
     """Store a message at its position; its version."""
     family, row = write
     key, version, at = row[KEY:], row[VERSION] or version, row[WRITTEN_AT]
-    if not 0 <= key[-1] <= sql.LAST:
-        raise InvalidInputError(f"{name_of(family, key)}: a position in a SQLite store must be from 0 to {sql.LAST}")
+    if not 0 <= key[-1] <= (last := last_place(family)):
+        raise InvalidInputError(f"{name_of(family, key)}: a position in a SQLite store must be from 0 to {last}")
     base, _ = run.execute(sql.end(family), key[:-1]).fetchone() or _own(run, family, key[:-1], version, at)
     _take_apart(run, family, base, key)
     run.execute(sql.copy(family), (base + key[-1], run.packer.pack(family, row[BODY]), version, row[CREATED_AT], at))
-    if family.text:
-        search_queue.note(run, base + key[-1], base + key[-1])
+    search_queue.enqueue_rows(run, family, base + key[-1], base + key[-1])
     return version
 
 
@@ -87,8 +87,7 @@ def _drop_one(run: Cursor, family: Family, key: Key) -> int:
         return 0
     _take_apart(run, family, found[0], key)
     number = found[0] + position
-    if family.text:
-        search_queue.note(run, number, number)
+    search_queue.enqueue_rows(run, family, number, number)
     return int(run.execute(sql.erase(family), (number, number)).rowcount)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 from ....core.families import Family
@@ -24,6 +25,7 @@ from .log_reader import FEW_AT_ONCE, FEW_BYTES
 T = TypeVar("T")
 
 
+FEW = 16  # messages up to which each is looked for by itself
 MANY = 4_096  # rows in a portion at most, for those without much of a body
 
 
@@ -38,8 +40,19 @@ def fetch(run: Cursor, family: Family, key: Key) -> Row | None:
 
 
 def fetch_all(run: Cursor, family: Family, keys: Sequence[Key]) -> list[Row | None]:
-    """Many rows, unpacked."""
-    return [fetch(run, family, key) for key in keys]
+    """Many rows, unpacked; of a log, messages that follow one another by one statement."""
+    if not family.log or len(keys) < FEW:
+        return [fetch(run, family, key) for key in keys]
+    rows: list[Row | None] = []
+    for outer, group in groupby(keys, lambda key: key[:-1]):
+        some = list(group)
+        first, last = int(some[0][-1]), int(some[-1][-1])
+        if len(some) < FEW or some != [(*outer, position) for position in range(first, last + 1)]:
+            rows += [fetch(run, family, key) for key in some]
+        else:
+            there = {row[KEY:]: row for row in scan(run, Page(family, outer, (first - 1,), (last + 1,)))}
+            rows += map(there.get, some)
+    return rows
 
 
 def as_of(run: Cursor, read: Callable[[Cursor], T]) -> tuple[int, T]:

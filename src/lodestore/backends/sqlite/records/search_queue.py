@@ -8,14 +8,20 @@ from __future__ import annotations
 from ....core.families import CATALOGUE, OWNED, STATE, Family
 from ....core.records import Key
 from ....search import tokenizers
-from ....sql import sqlite_fts as sql, statements
-from ....sql.sqlite_logs import LAST
+from ....sql import sqlite_fts as sql, sqlite_numbers, statements
 from ..engine.driver import Cursor
 
 
 def note(run: Cursor, first: int, last: int) -> None:
-    """Queue the numbers of a log."""
+    """Queue a range of numbers."""
     run.execute(sql.NOTE, (first, last))
+
+
+def enqueue_rows(run: Cursor, family: Family, first: int, last: int) -> None:
+    """Queue records of one log, by the ids of their rows."""
+    if family.text:
+        number = sqlite_numbers.number_of_row
+        run.execute(sql.NOTE, (number(family, first), number(family, last)))
 
 
 def enqueue_put(run: Cursor, family: Family, key: Key) -> None:
@@ -28,7 +34,7 @@ def enqueue_put(run: Cursor, family: Family, key: Key) -> None:
     if family.text:
         run.execute(sql.note_record(family), key)
     elif family is STATE and key == tokenizers.KEY:
-        note(run, sql.FIRST, sql.END)
+        note(run, sqlite_numbers.FIRST, sqlite_numbers.END)
 
 
 def record_of(family: Family, key: Key) -> tuple[Family, Key]:
@@ -36,15 +42,15 @@ def record_of(family: Family, key: Key) -> tuple[Family, Key]:
     base = CATALOGUE[family.of]
     if not base.log or len(key) < len(base.key):
         return base, key
-    position = str(key[-1])
-    return base, (*key[:-1], int(position) if position.isdecimal() and int(position) <= LAST else -1)
+    position, last = str(key[-1]), sqlite_numbers.last_place(base)
+    return base, (*key[:-1], int(position) if position.isdecimal() and int(position) <= last else -1)
 
 
 def enqueue_drop(run: Cursor, family: Family, prefix: Key) -> None:
     """Queue what a drop is about to remove from a family and, where foreign keys do that, from those it owns."""
     chooses = family is STATE and prefix in ((), tokenizers.KEY)
     if chooses and run.execute(statements.fetch(STATE), tokenizers.KEY).fetchone():
-        note(run, sql.FIRST, sql.END)
+        note(run, sqlite_numbers.FIRST, sqlite_numbers.END)
     for gone in (family, *(owned for owned in OWNED[family] if not owned.log)):
         if gone.text and not prefix:
             run.execute(sql.note_all(gone))

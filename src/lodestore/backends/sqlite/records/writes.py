@@ -30,7 +30,7 @@ from ....core.records import (
 )
 from ....errors import InvalidInputError
 from ....sql import statements
-from ....sql.sqlite_fts import last_place
+from ....sql.sqlite_numbers import last_place
 from ..engine.driver import Cursor, IntegrityError
 from . import log_writer, search_queue
 
@@ -84,13 +84,26 @@ def _copy(run: Cursor, copy: Copy, version: int) -> int:
 
 
 def _free_place(run: Cursor, family: Family, row: Row) -> int:
-    outer, place, last = row[KEY:-1], row[PLACE], last_place(family)
-    if not 0 <= place <= last:
-        raise InvalidInputError(f"{name_of(family, row[KEY:])}: a place in a SQLite store must be from 0 to {last}")
-    taken = run.execute(statements.at_place(family), (*outer, place)).fetchone()
-    if taken is None or taken[0] == row[-1]:
-        return int(place)
-    return int(run.execute(statements.next_place(family), outer).fetchone()[0])
+    """Where a copied record is to stand: at its place, unless another holds it or there is none of that number."""
+    key, place = row[KEY:], row[PLACE]
+    if place < 0:
+        raise InvalidInputError(f"{name_of(family, key)}: a place must be 0 or more, not {place}")
+    if place > last_place(family):
+        there = run.execute(statements.fetch(family), key).fetchone()
+        return _next_place(run, family, key) if there is None else int(there[PLACE])
+    taken = run.execute(statements.at_place(family), (*key[:-1], place)).fetchone()
+    return int(place) if taken is None or taken[0] == row[-1] else _next_place(run, family, key)
+
+
+def _next_place(run: Cursor, family: Family, key: Key) -> int:
+    """The place behind the last; InvalidInputError where none is left."""
+    place = run.execute(statements.next_place(family), key[:-1]).fetchone()[0]
+    if place is None:
+        other = "another " + family.key[0] if family.owner else "a new store, by export and import"
+        raise InvalidInputError(
+            f"{name_of(family, key)}: no place is left, the last one is {last_place(family)}: store it under {other}"
+        )
+    return int(place)
 
 
 def _drop(run: Cursor, drop: Drop, _: int) -> int:
@@ -124,7 +137,9 @@ def _insert(run: Cursor, text: str, values: tuple[Any, ...], write: Put | Copy) 
     try:
         run.execute(text, values)
     except IntegrityError:
-        width = len(write.family.key)
+        family, width = write.family, len(write.family.key)
+        if family.arrival:
+            _next_place(run, family, values[:width])
         _own(run, write, values[:width], values[width + 1])
         run.execute(text, values)
 

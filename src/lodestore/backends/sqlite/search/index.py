@@ -17,7 +17,7 @@ from ....core.records import Append, Drop, Write
 from ....core.searchable import IndexQuery, Leg, Match, OnCount
 from ....encoding.packer import Packer
 from ....errors import LodestoreError
-from ....sql import sqlite_fts as sql, sqlite_vectors
+from ....sql import sqlite_fts as sql, sqlite_numbers, sqlite_vectors
 from ..engine import driver
 from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
@@ -129,7 +129,7 @@ class SQLiteIndex:
         Without `waking`, nothing of a store that has not been searched yet.
         """
         self._backlog = 0
-        posted, after = 0, sql.FIRST
+        posted, after = 0, sqlite_numbers.FIRST
         while not self._ended:
             self._check()
             count, following = await self._writer.chore(self._step(after, waking), "indexing")
@@ -180,7 +180,7 @@ def _forget(run: Any) -> None:
     run.execute(sql.UNPOST_ALL)
     for text in sqlite_vectors.EMPTY:
         run.execute(text)
-    search_queue.note(run, sql.FIRST, sql.END)
+    search_queue.note(run, sqlite_numbers.FIRST, sqlite_numbers.END)
 
 
 def _merging(pages: int) -> Callable[[Connection], tuple[bool, Commit | None]]:

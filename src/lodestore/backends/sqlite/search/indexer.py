@@ -1,8 +1,8 @@
 """Indexer: takes what writes left in the queue into the index.
 
-A write says in its own transaction which numbers it touched (`sql/search.py`), a statement of a few microseconds; an
-FTS5 insert there would cost more than the message. A step, later, takes some of the queue in one transaction: what was
-posted in those ranges goes, what stands there now is posted. So it does not matter how often a record was written,
+A write says in its own transaction which numbers it touched (`sql/sqlite_fts.py`), a statement of a few microseconds;
+an FTS5 insert there would cost more than the message. A step, later, takes some of the queue in one transaction: what
+was posted in those ranges goes, what stands there now is posted. So it does not matter how often a record was written,
 deleted, sealed or repacked meanwhile, nor where a step was cut off.
 """
 
@@ -21,7 +21,7 @@ from ....search import tokenizers
 from ....search.query import expression
 from ....search.text import part_of, text_of
 from ....search.tokenizer_setting import tokenizer_in
-from ....sql import sqlite_fts as sql
+from ....sql import sqlite_fts as sql, sqlite_numbers
 from ..engine.driver import Cursor
 from ..records import reads
 from ..records.body_io import another
@@ -76,13 +76,13 @@ def step(run: Cursor, after: int) -> tuple[int, int | None]:
         if reached <= stretch.last:
             note(run, reached, stretch.last)
         if room <= 0:
-            return posted, min(reached, sql.END)
-    return posted, min(reached, sql.END) if len(entries) == ENTRIES else None
+            return posted, min(reached, sqlite_numbers.END)
+    return posted, min(reached, sqlite_numbers.END) if len(entries) == ENTRIES else None
 
 
 def _stretches(entries: Sequence[tuple[int, int]]) -> Iterator[QueuedRange]:
     """Ranges of the queue, in order, those that meet as one."""
-    first, last, begun = sql.FIRST, sql.FIRST - 2, sql.FIRST
+    first, last, begun = sqlite_numbers.FIRST, sqlite_numbers.FIRST - 2, sqlite_numbers.FIRST
     for start, end in entries:
         if start > last + 1:
             if last >= first:
@@ -95,18 +95,18 @@ def _stretches(entries: Sequence[tuple[int, int]]) -> Iterator[QueuedRange]:
 
 def _post(run: Cursor, first: int, last: int, room: int, kind: str) -> tuple[int, int, int]:
     """Post what stands from one number on: how many records, how much room they took, and the number to go on from."""
-    family = sql.family_of(first)
-    last = min(last, sql.span(family)[1])
+    family = sqlite_numbers.family_of(first)
+    last = min(last, sqlite_numbers.span(family)[1])
     owner, outer, last = _place(run, family, first, last)
     rows = _rows(run, family, owner, outer, first, last, room) if outer is not None else []
     used = sum(len(row[BODY]) + _COSTS for row in rows)
     if rows and (used > room or len(rows) >= reads.MANY):
-        last = sql.number(family, owner, rows[-1][PLACE])
+        last = sqlite_numbers.number(family, owner, rows[-1][PLACE])
     beyond = run.execute(sql.POSTED, (first, last, MOST_GONE)).fetchone()
     if beyond is not None:
         last = beyond[0] - 1
     run.execute(sql.UNPOST, (first, last))
-    numbered = [(sql.number(family, owner, row[PLACE]), row) for row in rows]
+    numbered = [(sqlite_numbers.number(family, owner, row[PLACE]), row) for row in rows]
     there = [(number, row) for number, row in numbered if number <= last]
     run.executemany(sql.POST, [(number, *_posting(family, row[BODY], kind)) for number, row in there])
     used += vector_records.take(run, family, owner, (first, last), there)
@@ -121,16 +121,16 @@ def _place(run: Cursor, family: Family, first: int, last: int) -> tuple[int, Key
     """The next owner with numbers in a range, its key, and where its numbers end; with no key: nobody has any."""
     if not family.owner:
         return 0, (), last
-    lowest, highest = sql.place_of(family, first)[0], sql.place_of(family, last)[0]
+    lowest, highest = sqlite_numbers.place_of(family, first)[0], sqlite_numbers.place_of(family, last)[0]
     found = run.execute(sql.owners(family), (lowest, highest)).fetchone()
     if found is None:
         return 0, None, last
-    return found[0], (found[1],), min(last, sql.span(family, found[0])[1])
+    return found[0], (found[1],), min(last, sqlite_numbers.span(family, found[0])[1])
 
 
 def _rows(run: Cursor, family: Family, owner: int, outer: Key, first: int, last: int, room: int) -> list[Row]:
-    low = sql.place_of(family, first)[1] if first >= sql.number(family, owner, 0) else 0
-    page = Page(family, outer, after=(low - 1,), before=(sql.place_of(family, last)[1] + 1,))
+    low = sqlite_numbers.place_of(family, first)[1] if first >= sqlite_numbers.number(family, owner, 0) else 0
+    page = Page(family, outer, after=(low - 1,), before=(sqlite_numbers.place_of(family, last)[1] + 1,))
     try:
         return reads.portion(run, page, room)
     except CorruptError:
@@ -141,7 +141,7 @@ def _keys(run: Cursor, page: Page) -> list[tuple[Key, int]]:
     """Keys and places of the first records of a page."""
     keys = reads.keys(run, page._replace(limit=reads.MANY))
     numbers = ((key, _number(run, page.family, key)) for key in keys)
-    return [(key, sql.place_of(page.family, number)[1]) for key, number in numbers if number is not None]
+    return [(key, sqlite_numbers.place_of(page.family, number)[1]) for key, number in numbers if number is not None]
 
 
 def _number(run: Cursor, family: Family, key: Key) -> int | None:
@@ -165,9 +165,10 @@ def problems(run: Cursor) -> list[str]:
     What is queued is left out, and of the last only a sample is looked at; the structure of the index is a part of
     SQLite's own check.
     """
-    queued = run.execute(sql.WAITING, (sql.FIRST, -1)).fetchall()
+    queued = run.execute(sql.WAITING, (sqlite_numbers.FIRST, -1)).fetchall()
     there, posted = another(run), another(run)
-    numbers = chain.from_iterable(_numbers(there.execute(sql.numbers(family))) for family in _IN_ORDER)
+    in_order = sorted(SEARCHABLE, key=sqlite_numbers.span)
+    numbers = chain.from_iterable(_numbers(there.execute(sql.numbers(family))) for family in in_order)
     lost, left = _difference(numbers, (row[0] for row in posted.execute(sql.ALL_POSTED)))
     lines = [f"{_named(n)}: it is missing from the index of text" for n in lost if not _within(queued, n)]
     lines += [f"{_named(n)}: the index of text has it, the store does not" for n in left if not _within(queued, n)]
@@ -176,11 +177,8 @@ def problems(run: Cursor) -> list[str]:
     return [*lines, *vector_records.problems(run, queued)]
 
 
-_IN_ORDER = sorted(SEARCHABLE, key=sql.span)
-
-
 def _numbers(rows: Iterator[tuple[int, int | None]]) -> Iterator[int]:
-    last = sql.FIRST - 1
+    last = sqlite_numbers.FIRST - 1
     for number, sealed in rows:
         yield from range(max(last, number - (sealed or 1)) + 1, number + 1)  # chunks that overlap are found elsewhere
         last = number
@@ -207,8 +205,8 @@ def _within(ranges: Sequence[tuple[int, int]], number: int) -> bool:
 
 
 def _named(number: int) -> str:
-    family = sql.family_of(number)
-    owner, place = sql.place_of(family, number)
+    family = sqlite_numbers.family_of(number)
+    owner, place = sqlite_numbers.place_of(family, number)
     return f"{family.name} at place {place}" + (f" of {family.owner} number {owner}" if owner else "")
 
 

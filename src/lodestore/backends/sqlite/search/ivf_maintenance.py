@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ....core.searchable import VectorSpace
 from ....encoding.packer import Packer
-from ....sql import sqlite_fts as sql, sqlite_vectors
+from ....sql import sqlite_numbers, sqlite_vectors
 from ..engine import driver
 from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
@@ -22,7 +22,7 @@ class LargeNamespace(NamedTuple):
     """A namespace that should get cells."""
 
     space: VectorSpace
-    span: sql.Span
+    span: sqlite_numbers.Span
     part: str
 
 
@@ -51,7 +51,7 @@ class IVFMaintenance:
         from ..vectors import ivf_training
 
         found = run.execute(sqlite_vectors.LARGEST, (ivf_training.LARGE,)).fetchall()
-        large = [_large(run, *row) for row in found]
+        large = dict.fromkeys(_large(run, *row) for row in found)
         return [one for one in large if one and ivf_training.wants_training(run, one.space, one.span, one.part)]
 
     def _sample(self, large: LargeNamespace, connection: Connection) -> Any:
@@ -71,7 +71,7 @@ class IVFMaintenance:
 
 def _large(run: Cursor, name: str, part: str, number: int) -> LargeNamespace | None:
     space = vector_records.space_of(run, name)
-    return None if space is None else LargeNamespace(space, sql.span_of(number), part)
+    return None if space is None else LargeNamespace(space, sqlite_numbers.span_of(number), part)
 
 
 def _train(sampled: Any, cells: int) -> Any:

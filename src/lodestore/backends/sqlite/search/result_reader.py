@@ -12,7 +12,7 @@ import orjson
 from ....core.families import SEARCHABLE, Family
 from ....core.records import KEY, PLACE, Key, RecordId, Row
 from ....core.searchable import IndexQuery, Leg, Match
-from ....sql import sqlite_fts as sql
+from ....sql import sqlite_fts as sql, sqlite_numbers
 from ..engine.driver import Cursor
 from ..records import reads
 from ..records.body_io import unpack_named
@@ -52,7 +52,7 @@ def _few(run: Cursor, wanted: IndexQuery, hot: rowid_ranges.CachedCodes) -> Scor
     return list(islice(vector_records.nearest(run, wanted, where, hot), wanted.offset, _end(wanted)))
 
 
-def _few_spans(run: Cursor, wanted: IndexQuery) -> list[sql.Span] | None:
+def _few_spans(run: Cursor, wanted: IndexQuery) -> list[sqlite_numbers.Span] | None:
     """Where there are any vectors, if they are few."""
     counts = [(vector_records.count(run, wanted, span), span) for span in _spans(run, wanted)]
     few = _end(wanted) <= FEW_WANTED and sum(count for count, _ in counts) <= FEW
@@ -92,11 +92,11 @@ def _found(run: Cursor, wanted: IndexQuery) -> ScoredNumbers:
         return []
     where = _spans(run, wanted)
     if not wanted.prefix and len(where) == len(SEARCHABLE):
-        where = [(sql.FIRST, sql.END)]
+        where = [(sqlite_numbers.FIRST, sqlite_numbers.END)]
     return rowid_ranges.found(run, wanted, where, indexer.tokenizer(run))
 
 
-def _spans(run: Cursor, wanted: IndexQuery) -> list[sql.Span]:
+def _spans(run: Cursor, wanted: IndexQuery) -> list[sqlite_numbers.Span]:
     def owner(family: Family) -> int | None:
         row = run.execute(sql.owner(family), wanted.prefix).fetchone()
         return None if row is None else int(row[0])
@@ -119,10 +119,10 @@ class OwnerRange(NamedTuple):
 def _branches(run: Cursor, numbers: Collection[int]) -> Iterator[OwnerRange]:
     left = sorted(numbers)
     while left:
-        first, last = sql.span_of(left[0])
+        first, last = sqlite_numbers.span_of(left[0])
         end = bisect_right(left, last)
-        family = sql.family_of(first)
-        owner, _ = sql.place_of(family, first)
+        family = sqlite_numbers.family_of(first)
+        owner, _ = sqlite_numbers.place_of(family, first)
         outer = run.execute(sql.owner_name(family), (owner,)).fetchone() if family.owner else ()
         if outer is not None:
             yield OwnerRange(family, tuple(outer), first, left[:end])

@@ -7,12 +7,12 @@ from heapq import merge
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ....core.families import ITEM, Family
+from ....core.families import Family
 from ....core.searchable import IndexQuery
 from ....search.query import expression
 from ....search.tokenizers import query_terms
 from ....search.vectors import load_numpy
-from ....sql import sqlite_fts as sql
+from ....sql import sqlite_fts as sql, sqlite_numbers
 from ..vectors.types import ReadVectors
 
 if TYPE_CHECKING:
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 CachedCodes: TypeAlias = "CodeCache | None"
 
 
-def spans(wanted: IndexQuery, owner: Callable[[Family], int | None]) -> list[sql.Span]:
+def spans(wanted: IndexQuery, owner: Callable[[Family], int | None]) -> list[sqlite_numbers.Span]:
     """The numbers to search in; `owner` gives the number of the one that is asked for."""
     if not wanted.prefix:
-        return [sql.span(family) for family in wanted.families]
-    inside = [family for family in wanted.families if family.owner and (wanted.part is None or family is ITEM)]
+        return [sqlite_numbers.span(family) for family in wanted.families]
+    inside = [family for family in wanted.families if family.owner and (wanted.part is None or family.parted)]
     owners = ((family, owner(family)) for family in inside)
-    return [sql.span(family, number) for family, number in owners if number is not None]
+    return [sqlite_numbers.span(family, number) for family, number in owners if number is not None]
 
 
-def found(run: Any, wanted: IndexQuery, spans: Sequence[sql.Span], tokenizer: str) -> list[tuple[int, float]]:
+def found(
+    run: Any, wanted: IndexQuery, spans: Sequence[sqlite_numbers.Span], tokenizer: str
+) -> list[tuple[int, float]]:
     """A page of the numbers and scores of what text finds, the best first, in an index by a tokenizer."""
     if not spans or not wanted.query.wanted:
         return []
@@ -44,8 +46,8 @@ def found(run: Any, wanted: IndexQuery, spans: Sequence[sql.Span], tokenizer: st
 def near(
     run: Any,
     wanted: IndexQuery,
-    spans: Sequence[sql.Span],
-    queued: Sequence[sql.Span],
+    spans: Sequence[sqlite_numbers.Span],
+    queued: Sequence[sqlite_numbers.Span],
     floats: Callable[[Family], ReadVectors],
     hot: CachedCodes = None,
 ) -> Iterator[tuple[int, float]]:
@@ -59,9 +61,9 @@ def near(
     load_numpy()
     from ..vectors.knn import nearest
 
-    families: dict[Family, list[sql.Span]] = {}
+    families: dict[Family, list[sqlite_numbers.Span]] = {}
     for span in spans:
-        families.setdefault(sql.family_of(span[0]), []).append(span)
+        families.setdefault(sqlite_numbers.family_of(span[0]), []).append(span)
     likely = wanted.offset + (wanted.limit or 0)
     found = (
         chain.from_iterable(
@@ -70,7 +72,7 @@ def near(
                 near.space,
                 near.vector,
                 some,
-                wanted.part if family is ITEM else "",  # no others have parts
+                wanted.part if family.parted else "",  # no others have parts
                 floats(family),
                 queued,
                 exact=near.exact,

@@ -16,7 +16,7 @@ from ....encoding.vector_codec import content_digest
 from ....errors import CorruptError
 from ....search.text import part_of
 from ....search.vectors import load_numpy
-from ....sql import sqlite_fts as sql, sqlite_vectors
+from ....sql import sqlite_fts as sql, sqlite_numbers, sqlite_vectors
 from ..engine.driver import Cursor
 from ..records import reads
 from ..records.body_io import another
@@ -27,7 +27,7 @@ from . import rowid_ranges
 SpacesByName = dict[str, "VectorSpace | None"]
 
 
-def take(run: Cursor, family: Family, owner: int, stretch: sql.Span, rows: Sequence[tuple[int, Row]]) -> int:
+def take(run: Cursor, family: Family, owner: int, stretch: sqlite_numbers.Span, rows: Sequence[tuple[int, Row]]) -> int:
     """Bring the index in line with the records that stand in a stretch of numbers; bytes of vectors that were read."""
     some = bool(rows) and run.execute(sqlite_vectors.any_of(VECTORS[family])).fetchone() is not None
     if not some and run.execute(sqlite_vectors.ANY).fetchone() is None:
@@ -35,7 +35,7 @@ def take(run: Cursor, family: Family, owner: int, stretch: sql.Span, rows: Seque
     load_numpy()
     from ..vectors import index_writer
 
-    span = sql.span(family, owner or None)
+    span = sqlite_numbers.span(family, owner or None)
     index_writer.remove(run, span, *stretch)
     spaces: SpacesByName = {}
     together: dict[tuple[VectorSpace, str], list[VectorEntry]] = {}
@@ -73,17 +73,17 @@ def space_of(run: Cursor, name: str) -> VectorSpace | None:
 
 
 def nearest(
-    run: Cursor, wanted: IndexQuery, spans: Sequence[sql.Span], hot: rowid_ranges.CachedCodes
+    run: Cursor, wanted: IndexQuery, spans: Sequence[sqlite_numbers.Span], hot: rowid_ranges.CachedCodes
 ) -> Iterator[tuple[int, float]]:
     """Numbers and scores of what is near, the nearest first, to the very end; without what waits in the queue."""
     near = wanted.near
     assert near is not None, "asked for only where a vector is given"
-    queued = run.execute(sql.WAITING, (sql.FIRST, -1)).fetchall()
+    queued = run.execute(sql.WAITING, (sqlite_numbers.FIRST, -1)).fetchall()
     space = near.space
     return rowid_ranges.near(run, wanted, spans, queued, lambda family: _floats(run, family, space), hot)
 
 
-def count(run: Cursor, wanted: IndexQuery, span: sql.Span) -> int:
+def count(run: Cursor, wanted: IndexQuery, span: sqlite_numbers.Span) -> int:
     """How many vectors a search would look through."""
     if wanted.near is None or run.execute(sqlite_vectors.ANY).fetchone() is None:
         return 0
@@ -110,13 +110,13 @@ def _bodies(run: Cursor, family: Family, rows: Sequence[int]) -> list[tuple[int,
     return found
 
 
-def problems(run: Cursor, queued: Sequence[sql.Span]) -> Iterator[str]:
+def problems(run: Cursor, queued: Sequence[sqlite_numbers.Span]) -> Iterator[str]:
     """One line for each vector that the index lacks, has wrong or should not have; what is queued is left out."""
     held = run.execute(sqlite_vectors.ANY).fetchone()
     families = [
         base for base, family in VECTORS.items() if held or run.execute(sqlite_vectors.any_of(family)).fetchone()
     ]
-    if not families or (sql.FIRST, sql.END) in queued:
+    if not families or (sqlite_numbers.FIRST, sqlite_numbers.END) in queued:
         return
     load_numpy()
     from ..vectors import verify
@@ -125,11 +125,11 @@ def problems(run: Cursor, queued: Sequence[sql.Span]) -> Iterator[str]:
     spaces = {name: space for name in names if (space := space_of(run, name))}
     for base in families:
         expected = sorted(_expected(run, base, spaces, queued))
-        yield from verify.problems(run, spaces, sql.span(base), expected, _truth(run, base), queued)
+        yield from verify.problems(run, spaces, sqlite_numbers.span(base), expected, _truth(run, base), queued)
 
 
 def _expected(
-    run: Cursor, base: Family, spaces: Mapping[str, VectorSpace], queued: Sequence[sql.Span]
+    run: Cursor, base: Family, spaces: Mapping[str, VectorSpace], queued: Sequence[sqlite_numbers.Span]
 ) -> Iterator[tuple[int, int]]:
     """Number and row of each vector that counts."""
     for row, body, *key in another(run).execute(sqlite_vectors.every(VECTORS[base])):

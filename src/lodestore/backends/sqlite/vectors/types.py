@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ....core.searchable import VectorSpace as VectorSpace
-from ....sql.sqlite_fts import Span as Span
+from ....sql.sqlite_numbers import Span as Span
 from ..engine.driver import Cursor as Cursor
 
 # The float32 of so many rows, by their ids, little-endian; None where a row is gone.

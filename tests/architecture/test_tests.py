@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +95,27 @@ def test_no_test_judges_by_the_clock() -> None:
 )
 def test_what_judges_by_the_clock(code: str, bad: bool) -> None:
     assert bool(list(judged_by_the_clock(ast.parse(f"def test():\n    {code}")))) is bad
+
+
+def names_in_scripts(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What scripts, which are strings of a test, import from our packages: (module, name)."""
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    for text in texts:
+        for module, names in re.findall(r"^ *from ((?:lodestore|tests)[\w.]*) import ([\w, ]+)$", text, re.M):
+            yield from ((module, name.split(" as ")[0].strip()) for name in names.split(","))
+
+
+def is_there(module: str, name: str) -> bool:
+    try:
+        return hasattr(importlib.import_module(module), name) or bool(importlib.util.find_spec(f"{module}.{name}"))
+    except ImportError:
+        return False
+
+
+def test_scripts_import_what_there_is() -> None:
+    found = ((file, *pair) for file, text in FILES.items() for pair in names_in_scripts(ast.parse(text)))
+    gone = (f"tests/{file}: {module}.{name}" for file, module, name in found if not is_there(module, name))
+    none("it can be imported", gone)
 
 
 def test_every_test_is_in_a_folder() -> None:

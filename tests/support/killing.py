@@ -17,11 +17,11 @@ def kill_after(
     """
     assert child.stdout is not None
     said: list[bytes] = []
-    while not (enough(said) if callable(enough) else len(said) >= enough):
-        said.append(child.stdout.readline())
-        assert said[-1], "it ended by itself"
-    time.sleep(pause)
-    child.send_signal(signal.SIGKILL)
-    said += child.communicate()[0].splitlines(keepends=True)
-    assert child.returncode == -signal.SIGKILL
+    with child:
+        while not (enough(said) if callable(enough) else len(said) >= enough) and (line := child.stdout.readline()):
+            said.append(line)
+        time.sleep(pause)
+        child.send_signal(signal.SIGKILL)
+        said += child.stdout.readlines()
+    assert child.returncode == -signal.SIGKILL, "it ended by itself"
     return [line for line in said if line.endswith(b"\n")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-import time
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from lodestore.errors import CorruptError, InvalidInputError, UnavailableError
 from lodestore.sql import upgrade
 from lodestore.sql.sqlite_logs import LAST, SPAN
 from lodestore.store.store import Store
+from tests.support.killing import kill_after
 from tests.support.sqlite_tools import backend, python, run
 
 FROZEN = Path(__file__).parents[2] / "frozen" / "store-0001.db"
@@ -382,13 +383,14 @@ class TestWhileOthersWork:
         run(fill, path)
         code = """
 import asyncio, sys
-from lodestore.backends.sqlite import SQLiteBackend, sealing
-sealing.ROWS = 120
+from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.maintenance import compaction
+compaction.ROWS = 120
 async def main():
     backend = SQLiteBackend(sys.argv[1])
     await backend.open()
     print("open", flush=True)
-    await sealing.walk(backend._writer, backend._packer, lambda: None)
+    await compaction.walk(backend._writer, backend._packer, lambda: print("step", flush=True))
     print("sealed", flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
@@ -399,12 +401,7 @@ asyncio.run(main())
                 assert await store.load_raw_messages(f"c{n}") == messages(60)
             assert (await store.verify())["problems"] == []
 
-        for delay in (0.0, 0.004, 0.012):
-            process = python(code, str(path), stdout=-1)
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(delay)
-            process.kill()
-            process.wait()
-            process.stdout.close()
+        for steps, pause in ((0, 0.0), (0, 0.004), (1, 0.0), (3, 0.001)):
+            said = kill_after(python(code, str(path), stdout=subprocess.PIPE), 1 + steps, pause)
+            assert said[: 1 + steps] == [b"open\n", *[b"step\n"] * steps]
             run(look, path)

@@ -187,7 +187,7 @@ def _path(scheme: str, rest: str, url: str) -> str:
         return ""
     if rest in ("", "//", "///") or ":memory:" in rest:
         raise InvalidInputError(
-            f"{url}: the path is missing: write {scheme}:///agent, or memory: for a store in memory"
+            f"{url}: the path is missing, as in {scheme}:///agent; for a store in memory write memory:"
         )
     if (rest.startswith("//") and not rest.startswith("///")) or re.match("/*[^/]*:[^/]*@", rest):
         raise InvalidInputError(

@@ -92,7 +92,7 @@ class BatchingEmbedder:
         if self.dimension is None:
             self.dimension = found
         if found != self.dimension:
-            raise EmbeddingError(f"vectors have {found} numbers instead of {self.dimension}")
+            raise EmbeddingError(f"vectors of {found} numbers instead of {self.dimension}")
 
     async def close(self) -> None:
         """Give up the calls under way; who waits for one is cancelled."""

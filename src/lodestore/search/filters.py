@@ -215,7 +215,9 @@ class _Reader:
         if key in _LOGIC:
             return self.logic(str(key), item, path, depth)
         if str(key).startswith("$"):
-            right = "stands below a field" if key in _OPERATORS else f"is no operator; there are {', '.join(_LOGIC)}"
+            right = (
+                "stands below a field" if key in _OPERATORS else f"is not an operator; there are {', '.join(_LOGIC)}"
+            )
             raise InvalidInputError(f"{path}: {_shown(key)} {right}. A dollar that begins a field is written \\$")
         keys = _keys(str(key), path)
         if isinstance(item, Mapping):

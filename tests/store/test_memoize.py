@@ -96,6 +96,14 @@ class TestKeys:
             CallKeys(ask, None)(object())
 
 
+def test_without_a_store_it_says_so() -> None:
+    with pytest.raises(InvalidInputError, match=r"as in @memoize\(store, ttl=60\)"):
+
+        @lodestore.memoize  # type: ignore[call-overload, untyped-decorator]
+        def answer() -> int:
+            return 42
+
+
 class TestAsync:
     def test_it_is_computed_once_and_kept(self) -> None:
         async def work(store: Store, now: list[int]) -> None:

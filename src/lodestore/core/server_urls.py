@@ -24,7 +24,7 @@ class Server(NamedTuple):
 
 
 def server(url: str) -> Server:
-    """The parts of a URL without a query, unescaped; InvalidInputError where it is none."""
+    """Split a URL without a query into its parts, unescaped; InvalidInputError if it is not valid."""
     scheme, _, rest = url.partition(":")
     if not rest.startswith("//") or rest == "//":
         raise InvalidInputError(f"the host or the path is missing, as in {scheme}://...")

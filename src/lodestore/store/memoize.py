@@ -164,6 +164,7 @@ class CallKeys:
                 )
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
+        """Return the key of a call."""
         if callable(self._key):
             return self._key(*args, **kwargs)
         arguments = self._bound(args, kwargs)

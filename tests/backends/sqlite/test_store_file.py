@@ -67,7 +67,7 @@ def test_a_foreign_database_is_refused_and_untouched(tmp_path: Path) -> None:
     other.commit()
     other.close()
     before = path.read_bytes()
-    with pytest.raises(InvalidInputError, match="no lodestore store"):
+    with pytest.raises(InvalidInputError, match="not a lodestore store"):
         run(fill, path)
     assert path.read_bytes() == before
 

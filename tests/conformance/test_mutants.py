@@ -194,8 +194,8 @@ def versions_count_each_record_from_one(patch: Patch) -> None:
 
 
 def the_latest_time_is_not_kept(patch: Patch) -> None:
-    real = group_commit._advance
-    patch.setattr(group_commit, "_advance", lambda unit, commits, latest: (real(unit, commits, latest)[0], latest))
+    real = group_commit.advance
+    patch.setattr(group_commit, "advance", lambda writes, version, latest: (real(writes, version, latest)[0], latest))
 
 
 def each_write_is_a_transaction(patch: Patch) -> None:
@@ -208,18 +208,18 @@ def each_write_is_a_transaction(patch: Patch) -> None:
 
 
 def one_failure_fails_the_group(patch: Patch) -> None:
-    def commit(self: group_commit.GroupCommit, batch: list[group_commit.CommitRequest]) -> Any:
+    def commit(self: group_commit.SQLiteGroupCommit, batch: list[group_commit.CommitRequest], made: list[Any]) -> Any:
         try:
-            return self._transact(batch, guarded=False)
-        except group_commit._Lost as lost:
-            return [(unit.done, None, lost.reason) for unit in batch]
+            return self._transact(batch, made, guarded=False)
+        except group_commit._RolledBackError as error:
+            return [(request.done, None, error.reason) for request in batch]
 
-    patch.setattr(group_commit.GroupCommit, "_commit", commit)
+    patch.setattr(group_commit.SQLiteGroupCommit, "_commit", commit)
 
 
 def a_copied_version_is_not_counted(patch: Patch) -> None:
-    real = group_commit._advance
-    patch.setattr(group_commit, "_advance", lambda unit, commits, latest: (commits, real(unit, commits, latest)[1]))
+    real = group_commit.advance
+    patch.setattr(group_commit, "advance", lambda writes, version, latest: (version, real(writes, version, latest)[1]))
 
 
 # Mistakes of searching: the queue, the ranges, the order.

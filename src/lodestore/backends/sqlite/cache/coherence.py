@@ -42,7 +42,7 @@ class CoherentCache(ABC):
         self._seen: int | None = None  # the commit sequence it stands for
         self._true = False  # what is read from the file now may be kept
         self._told = False  # commits of this handle were taken in since `_moved`
-        self._pending = 0  # units of this handle that are under way
+        self._pending = 0  # batches of this handle that are under way
 
     @abstractmethod
     def drop(self) -> None:
@@ -53,12 +53,12 @@ class CoherentCache(ABC):
         """Do to what is held what a write did to the file."""
 
     def hand_over(self) -> None:
-        """A unit of this handle goes to the writer."""
+        """The writer begins a batch of this handle."""
         self._pending += 1
 
-    def take_in(self, units: int, commits: Iterable[Commit]) -> None:
-        """So many units have been decided, by these commits."""
-        self._pending -= units
+    def take_in(self, commits: Iterable[Commit]) -> None:
+        """A batch has been decided, by these commits."""
+        self._pending -= 1
         for before, after, writes in commits:
             if before != self._seen or writes is None:
                 self.drop()

@@ -57,11 +57,11 @@ class SQLiteIndex:
         self._backlog = 0  # records this handle wrote since the last walk through the queue began
 
     async def match(self, wanted: IndexQuery) -> list[Match]:
-        """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
+        """As `core.searchable` says. A record that is overwritten while the search runs may be left out of it."""
         return await self._look.match(wanted)
 
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
-        """As `kernel.Searchable` says, with the same exception."""
+        """As `core.searchable` says, with the same exception."""
         return await self._look.legs(wanted)
 
     def _check(self) -> None:

@@ -8,7 +8,7 @@ connection = context.config.attributes["connection"]
 target = metadata(clustered=connection.dialect.name == "sqlite")
 
 
-def ours(name: str | None, kind: str, parents: object) -> bool:
+def ours(name: str | None, kind: str, _parents: object) -> bool:
     """Leave out tables lodestore did not declare, such as the shadow tables of a search index."""
     return kind != "table" or name in target.tables
 

@@ -35,7 +35,7 @@ async def write(store: Store, tasks: int) -> float:
 
     begun = time.perf_counter()
     await asyncio.gather(*(some() for _ in range(tasks)))
-    bound = store.backend._bound  # type: ignore[attr-defined]
+    bound = store.backend._evictor  # type: ignore[attr-defined]
     if bound is not None and bound._task is not None:
         await asyncio.wait([bound._task])
     return (time.perf_counter() - begun) / BLOCK * 1e6
@@ -58,7 +58,7 @@ async def main(rounds: int) -> None:
                 ratio = statistics.median(b / a for a, b in zip(took[free], took[bound], strict=True))
                 medians = [statistics.median(took[store]) for store in (free, bound)]
                 print(f"set, {tasks} tasks: {medians[0]:.1f} us free, {medians[1]:.1f} us bound, ratio {ratio:.2f}")
-            counts = bound.backend._bound.counts  # type: ignore[attr-defined]
+            counts = bound.backend._evictor.counts  # type: ignore[attr-defined]
             print(f"{counts} counts of the table")
 
 

@@ -1,4 +1,4 @@
-"""Every way an operation can fail, and what the caller may conclude from it.
+"""Errors: every way an operation can fail, and what the caller may conclude from it.
 
 Each failure is exactly one of these classes (law 6 of the design). Drivers' own exceptions never reach the
 caller: each backend renames them at one point.
@@ -12,35 +12,42 @@ class LodestoreError(Exception):
 
 
 class InvalidInputError(LodestoreError, ValueError):
-    """The request itself is wrong (a value, an id, a setting). Nothing was written; the same call will fail again."""
+    """An argument, a value or a setting is wrong. Nothing was written; the same call will fail again."""
 
 
 class ConflictError(LodestoreError):
-    """A precondition did not hold: somebody else wrote first. Nothing was written; read again and retry."""
+    """A precondition (`expect`) did not hold: somebody else wrote first. Nothing was written; read again and retry."""
 
 
 class UnavailableError(LodestoreError):
-    """The store cannot be reached or is busy. Nothing was written; retrying later is safe."""
+    """The store is not open, is busy or cannot be reached. Nothing was written; retrying later is safe."""
 
 
 class OutcomeUnknownError(LodestoreError):
-    """The write may or may not have happened (a commit failed half-way). Run it again: upserts are idempotent."""
+    """A commit failed half-way: the write may or may not have happened.
+
+    Running it again is safe for writes that replace a record. Before you append or increment again, read.
+    """
 
 
 class CorruptError(LodestoreError):
-    """Stored bytes are not what was written, or the file is not a lodestore store. The message names the record."""
+    """Stored bytes are not what was written, or this is not a lodestore store. The message names the record."""
 
 
 class StorageFullError(LodestoreError):
-    """No space left (disk, quota, server memory). Nothing was written; free space and retry."""
+    """No space is left (disk, quota, server memory). Nothing was written; free space and retry."""
 
 
 class UnsupportedError(LodestoreError):
-    """This backend cannot do that, or the store needs another version of lodestore."""
+    """The backend cannot do this, a package is missing, or the store needs another version of lodestore."""
 
 
 class EmbeddingError(LodestoreError):
-    """The embedder gave no usable vectors. The record is stored all the same, without its vector: embed it later."""
+    """The embedder returned no usable vectors.
+
+    Messages, memories and results are stored without a vector then, and `reindex(pending=True)` embeds them later; only
+    where nothing can be done without one is this raised.
+    """
 
 
 # The short names from before these, until 1.0.

@@ -30,7 +30,7 @@ def may_import(importer: str, imported: str) -> bool:
     here, there = room(importer), room(imported)
     if here == there or not {here, there} <= set(LAYER):  # another test speaks for the unknown
         return True
-    if here == "conformance":  # the kit is for any backend: it knows the contract, the store and the model
+    if here == "conformance":  # for any backend: it knows the contract, the store, what moves one, and the model
         known = {ROOT, "errors", "core", "encoding", "search", "transfer", "embedding", "store"}
         return there in known or imported == "backends.memory"
     if there == "conformance":

@@ -523,7 +523,7 @@ class TestBackup:
         assert rows_of(url) == changed
         answer = run("restore", copy, url, "--force")
         assert answer.code == 0
-        assert f"what was there is now {tmp_path / 'store.old-1'}\n" in answer.out
+        assert f"the old store was renamed to {tmp_path / 'store.old-1'}\n" in answer.out
         assert len(rows_of(url)) == len(changed) - 1
         assert rows_of(url_at(scheme, tmp_path / "store.old-1")) == changed
         again = run("restore", copy, url, "--force", "--json").json
@@ -612,7 +612,10 @@ class TestKeeping:
     def test_a_schema_that_is_behind(self, sqlite: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("lodestore.cli.inspect.schema_number", lambda _: 0)
         monkeypatch.setattr("lodestore.cli.maintain.schema_number", lambda _: 0)
-        assert f"schema 0000, brought to {revision_name()} when the store is opened" in run("info", sqlite).lines
+        assert (
+            f"schema 0000; {revision_name()} is the newest, and opening the store upgrades it"
+            in run("info", sqlite).lines
+        )
         assert run("upgrade", sqlite).out.endswith(f": 0000 -> {revision_name()}\n")
 
     def test_upgrade_of_a_folder(self, run: Run, tmp_path: Path) -> None:
@@ -628,7 +631,7 @@ class TestKeeping:
         for command in ("upgrade", "stats", "info"):
             answer = run(command, url_at("sqlite", tmp_path / "other.db"))
             assert answer.code == 2
-            assert "no lodestore store" in answer.error
+            assert "not a lodestore store" in answer.error
 
     def test_schema(self, run: Run) -> None:
         committed = Path(__file__).parents[2] / "schema"

@@ -115,7 +115,7 @@ class TestLookingFirst:
     def test_not_into_itself(self, stores: Stores, kind: str) -> None:
         url = stores.url(kind)
         answer = process("migrate", url, f"{url}&timeout=7")
-        assert (answer.code, "must not be one store" in answer.error) == (2, True)
+        assert (answer.code, "must be different stores" in answer.error) == (2, True)
 
     @pytest.mark.parametrize("kind", ["redis", "postgres"])
     def test_choices(self, stores: Stores, tmp_path: Path, kind: str) -> None:

@@ -30,7 +30,7 @@ from lodestore.backends.sqlite.search import index, result_reader, rowid_ranges,
 from lodestore.backends.sqlite.vectors import knn
 from lodestore.conformance import InterfacePromises, KernelLaws
 from lodestore.core.families import Family
-from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write
+from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write, within
 from lodestore.core.searchable import Term
 from lodestore.search import tokenizers
 from lodestore.sql import sqlite_fts, sqlite_logs, statements
@@ -194,8 +194,8 @@ def versions_count_each_record_from_one(patch: Patch) -> None:
 
 
 def the_latest_time_is_not_kept(patch: Patch) -> None:
-    real = group_commit._advance
-    patch.setattr(group_commit, "_advance", lambda unit, commits, latest: (real(unit, commits, latest)[0], latest))
+    real = group_commit.advance
+    patch.setattr(group_commit, "advance", lambda writes, version, latest: (real(writes, version, latest)[0], latest))
 
 
 def each_write_is_a_transaction(patch: Patch) -> None:
@@ -208,18 +208,18 @@ def each_write_is_a_transaction(patch: Patch) -> None:
 
 
 def one_failure_fails_the_group(patch: Patch) -> None:
-    def commit(self: group_commit.GroupCommit, batch: list[group_commit.CommitRequest]) -> Any:
+    def commit(self: group_commit.SQLiteGroupCommit, batch: list[group_commit.CommitRequest], made: list[Any]) -> Any:
         try:
-            return self._transact(batch, guarded=False)
-        except group_commit._Lost as lost:
-            return [(unit.done, None, lost.reason) for unit in batch]
+            return self._transact(batch, made, guarded=False)
+        except group_commit._RolledBackError as error:
+            return [(request.done, None, error.reason) for request in batch]
 
-    patch.setattr(group_commit.GroupCommit, "_commit", commit)
+    patch.setattr(group_commit.SQLiteGroupCommit, "_commit", commit)
 
 
 def a_copied_version_is_not_counted(patch: Patch) -> None:
-    real = group_commit._advance
-    patch.setattr(group_commit, "_advance", lambda unit, commits, latest: (commits, real(unit, commits, latest)[1]))
+    real = group_commit.advance
+    patch.setattr(group_commit, "advance", lambda writes, version, latest: (version, real(writes, version, latest)[1]))
 
 
 # Mistakes of searching: the queue, the ranges, the order.
@@ -363,7 +363,7 @@ def order_is_that_of_file_names(patch: Patch) -> None:
 def a_bound_passes_over_the_rest_of_its_file(patch: Patch) -> None:
     def reaches(page: Page, group: Group) -> bool:
         rest = group[len(page.prefix) :]
-        return not (rest and layout_of(page.family).streams) or scan._within(page, rest)
+        return not (rest and layout_of(page.family).streams) or within(page, rest)
 
     patch.setattr(scan, "_reaches", reaches)
 
@@ -379,7 +379,7 @@ def a_place_is_lost_on_overwriting(patch: Patch) -> None:
     def put(self: FileWriteBatch, put: Put) -> int:
         version, row = real(self, put), self.find(put.family, put.key)
         assert row is not None
-        self.store(put.family, (*row[:PLACE], self._last_place(put.family, put.key), *put.key))
+        self.store(put.family, (*row[:PLACE], self._new_place(put.family, put.key), *put.key))
         return version
 
     real = FileWriteBatch._put
@@ -446,7 +446,7 @@ def the_mark_of_a_dropped_owner_stays(patch: Patch) -> None:
 
 def what_an_owner_owns_stays(patch: Patch) -> None:
     def drop(self: FileWriteBatch, family: Family, prefix: Key, at: int) -> int:
-        return len(self.take(family, prefix))
+        return len(self.remove(family, prefix))
 
     patch.setattr(FileWriteBatch, "_drop", drop)
 

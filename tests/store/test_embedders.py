@@ -197,7 +197,7 @@ class TestAnswers:
         assert said in str(error)
 
     def test_the_dimension_is_what_was_said_or_the_first_answer(self) -> None:
-        assert "not of 3" in str(failure(NamedEmbedder(plain, "m", 3)))
+        assert "instead of 3" in str(failure(NamedEmbedder(plain, "m", 3)))
         sizes = iter([2, 2, 3])
 
         async def work(embedding: BatchingEmbedder) -> None:
@@ -205,7 +205,7 @@ class TestAnswers:
             for _ in range(2):
                 await embedding.embed(["a"])
             assert embedding.dimension == 2
-            with pytest.raises(EmbeddingError, match="vectors of 3 numbers, not of 2"):
+            with pytest.raises(EmbeddingError, match="vectors of 3 numbers instead of 2"):
                 await embedding.embed(["a"])
 
         using(work, NamedEmbedder(lambda texts: np.ones((len(texts), next(sizes))), "m"))
@@ -559,7 +559,7 @@ class TestServices:
 
     def test_something_else_is_refused(self, adapt: Any, client: Any) -> None:
         for wrong in (None, "key", client):
-            with pytest.raises(InvalidInputError, match="client: expected one with a method"):
+            with pytest.raises(InvalidInputError, match="client: expected an object with a method"):
                 adapt(wrong, "m")
 
 
@@ -622,7 +622,7 @@ class TestSentenceTransformers:
             from_sentence_transformers(Transformer())
         with pytest.raises(InvalidInputError, match="model: expected a SentenceTransformer, not the name"):
             from_sentence_transformers("all-MiniLM-L6-v2", "mine")
-        with pytest.raises(InvalidInputError, match="model: expected one with a method `encode`"):
+        with pytest.raises(InvalidInputError, match="model: expected an object with a method `encode`"):
             from_sentence_transformers(None)
 
 

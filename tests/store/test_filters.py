@@ -315,7 +315,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"a": {"$eq": [[]] * 1000}}, r"more than 1000 conditions and values"),
     ({"$or": [{"a": 1}] * 1001}, r"more than 1000 conditions"),
     ({"$and": [{}] * 1001}, r"more than 1000 conditions"),
-    ({"$" * 900: 1}, r"is no operator"),
+    ({"$" * 900: 1}, r"is not an operator"),
     (
         {"$or": [{"a": {"$exists": True}}] * 1001},
         r"more than 1000 conditions and values; many values of a field go in \$in",

@@ -86,7 +86,7 @@ class TestKeys:
         assert CallKeys(ask, "ask:{user[id]}:{question}")({"id": "7"}) == "ask:7:?"
         assert CallKeys(ask, lambda user, question="?": user["id"] + question)({"id": "7"}) == "7?"
         for template in ("{who}", "{}", "{0}"):
-            with pytest.raises(InvalidInputError, match="there are: user, question"):
+            with pytest.raises(InvalidInputError, match="choose from user, question"):
                 CallKeys(ask, template)
 
     def test_what_is_not_json_is_refused_with_its_name(self) -> None:
@@ -94,6 +94,14 @@ class TestKeys:
 
         with pytest.raises(InvalidInputError, match=r"arguments\.question: object is not JSON; give .*ask a key="):
             CallKeys(ask, None)(object())
+
+
+def test_without_a_store_it_says_so() -> None:
+    with pytest.raises(InvalidInputError, match=r"as in @memoize\(store, ttl=60\)"):
+
+        @lodestore.memoize  # type: ignore[call-overload, untyped-decorator]
+        def answer() -> int:
+            return 42
 
 
 class TestAsync:
@@ -278,7 +286,7 @@ class TestAsync:
                 return 1
 
             await store.store_cache_entry("k", {"other": 1})
-            with pytest.raises(InvalidInputError, match="something else"):
+            with pytest.raises(InvalidInputError, match="was not stored by memoize"):
                 await give()
 
         on_store(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import textwrap
@@ -65,6 +66,10 @@ class TestUrls:
             ("sqlite:///a.db?timeout=-1", "timeout: expected a number"),
             ("sqlite:///a.db?timeout=1&timeout=2", "given twice"),
             ("file:///a?pretty=perhaps", "pretty: expected true or false"),
+            ("mysql://h/x", "no backend for 'mysql:'. Available: sqlite:, "),
+            ("SQLITE:///a.db", r"no backend for 'SQLITE:' \(did you mean sqlite:\?\). Available: "),
+            ("postgresql+asyncpg://u:canary@h/x", r"write postgresql:\.\.\. instead of postgresql\+driver:\.\.\.$"),
+            ("sqlite+aiosqlite:///a.db", r"write sqlite:\.\.\. instead"),
             ("memory:?x=1", "unknown setting 'x'. Available: none"),
         ],
     )
@@ -133,6 +138,35 @@ class TestOpen:
             await store.initialize()
             assert await store.load_system_state("k") == {"n": 2}
             await store.shutdown()
+
+        asyncio.run(work())
+
+    def test_a_forgotten_await_is_told(self) -> None:
+        opening = lodestore.open("memory:")
+        for name in ("append_raw_messages", "lod_conversation"):
+            with pytest.raises(AttributeError, match=rf"no '{name}': use `store = await lodestore.open\(...\)`"):
+                getattr(opening, name)
+        assert "not yet open" in repr(opening)
+
+    def test_options_are_settings_too(self, tmp_path: Path) -> None:
+        async def work() -> None:
+            async with lodestore.open(f"sqlite:///{tmp_path}/a.db", options={"durability": "process"}) as store:
+                assert store.backend._durability == "process"  # type: ignore[attr-defined]
+
+        asyncio.run(work())
+        with pytest.raises(InvalidInputError, match="timeout: given twice, as a keyword and in options"):
+            lodestore.open("sqlite:///a.db", timeout=1, options={"timeout": 1})
+        with pytest.raises(InvalidInputError, match="did you mean 'timeout'"):
+            lodestore.sync.open("sqlite:///a.db", options={"timeuot": 1})
+
+    def test_aclose_closes(self) -> None:
+        async def work() -> None:
+            store = await lodestore.open("memory:")
+            async with contextlib.aclosing(store):
+                await store.store_system_state("k", {})
+            with pytest.raises(UnavailableError, match="not open"):
+                await store.load_system_state("k")
+            await store.aclose()
 
         asyncio.run(work())
 

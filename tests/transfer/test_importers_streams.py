@@ -171,7 +171,7 @@ def test_what_is_no_array_is_corrupt(text: bytes) -> None:
 def test_an_element_above_the_cap_ends_the_array(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_arrays, "MAX_TEXT", 1_000_000)
     endless = io.BytesIO(b'["' + b"x" * 20_000_000)
-    with pytest.raises(CorruptError, match="longer than the cap"):
+    with pytest.raises(CorruptError, match="longer than the limit"):
         list(json_arrays.elements(endless))
     assert endless.tell() < 4_000_000
 

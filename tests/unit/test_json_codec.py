@@ -126,7 +126,7 @@ class TestEncode:
     def test_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(json_codec, "MAX_BODY", 1000)
         json_codec.encode({"t": "x" * 990})
-        with pytest.raises(InvalidInputError, match="1,008 bytes as JSON, above the cap of 1,000"):
+        with pytest.raises(InvalidInputError, match="1,008 bytes as JSON, above the limit of 1,000"):
             json_codec.encode({"t": "x" * 1000})
 
     def test_the_cap_is_64_mib(self) -> None:

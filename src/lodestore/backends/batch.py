@@ -89,7 +89,7 @@ class WriteRules(ABC):
             raise conflict(put, found)
         if family.owner:
             self._own(family, key, at)
-        created, place = (old[CREATED_AT], old[PLACE]) if old else (at, self._last_place(family, key))
+        created, place = (old[CREATED_AT], old[PLACE]) if old else (at, self._new_place(family, key))
         self.store(family, (body, self.version, created, at, expires_at, place, *key))
         return self.version
 
@@ -120,7 +120,7 @@ class WriteRules(ABC):
         if owner := owner_of(family):
             self.add_owner(owner, (b"", self.version, at, at, None, None, *key[: len(owner.key)]))
 
-    def _last_place(self, family: Family, key: Key) -> int | None:
+    def _new_place(self, family: Family, key: Key) -> int | None:
         return self.next_place(family, key[:-1]) if family.placed else None
 
 
@@ -128,16 +128,16 @@ class WriteBatch(WriteRules):
     """Drop too, for a backend that has all its rows at hand."""
 
     @abstractmethod
-    def take(self, family: Family, prefix: Key) -> Iterable[Row]:
+    def remove(self, family: Family, prefix: Key) -> Iterable[Row]:
         """Remove the rows under a prefix, without what they own, and return them."""
 
     def write(self, write: Write) -> int:
-        """Do one write; its result."""
+        """Do one write; its result, as `core.records` says."""
         return self._drop(*write) if isinstance(write, Drop) else self.add(write)
 
     def _drop(self, family: Family, prefix: Key, at: int) -> int:
         self.latest = max(self.latest, at)
-        count = sum(alive(row, at) for row in self.take(family, prefix))
+        count = sum(alive(row, at) for row in self.remove(family, prefix))
         for owned in OWNED.get(family, ()):
             self._drop(owned, prefix, at)
         return count

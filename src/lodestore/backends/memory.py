@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..core.backend import Backend, Capabilities, Vitals
 from ..core.families import FAMILIES, Family
-from ..core.records import BODY, KEY, PLACE, VERSION, Key, Page, Row, Write, alive, order_of
+from ..core.records import BODY, KEY, PLACE, VERSION, Key, Page, Row, Write, alive, order_of, selected, within
 from ..errors import UnavailableError
 from .batch import WriteBatch
 
@@ -52,9 +52,9 @@ class MemoryBackend(Backend):
 
     async def scan(self, page: Page) -> list[Row]:
         family, depth = page.family, len(page.prefix)
-        found = [(order_of(family, row), row) for row in self._rows(family).values() if _wanted(page, row)]
+        found = [(order_of(family, row), row) for row in self._rows(family).values() if selected(page, row)]
         found.sort(key=lambda pair: pair[0], reverse=page.newest)
-        rows = [row for order, row in found if _within(page, order[depth:])]
+        rows = [row for order, row in found if within(page, order[depth:])]
         return rows if page.limit is None else rows[: page.limit]
 
     async def sweep(self, now: int, limit: int) -> int:
@@ -82,18 +82,6 @@ class MemoryBackend(Backend):
     def _check_open(self) -> None:
         if not self._open:
             raise UnavailableError("the store is not open: await store.initialize() first")
-
-
-def _wanted(page: Page, row: Row) -> bool:
-    return (
-        row[KEY : KEY + len(page.prefix)] == page.prefix
-        and (page.partial or bool(row[BODY]))
-        and alive(row, page.alive_at)
-    )
-
-
-def _within(page: Page, order: Key) -> bool:
-    return (page.after is None or order > page.after) and (page.before is None or order < page.before)
 
 
 class _MemoryBatch(WriteBatch):
@@ -124,7 +112,7 @@ class _MemoryBatch(WriteBatch):
     def add_owner(self, owner: Family, row: Row) -> None:
         self._family(owner).setdefault(row[KEY:], row)
 
-    def take(self, family: Family, prefix: Key) -> list[Row]:
+    def remove(self, family: Family, prefix: Key) -> list[Row]:
         rows, depth = self._family(family), len(prefix)
         gone = [key for key in rows if key[:depth] == prefix]
         return [rows.pop(key) for key in gone]

@@ -35,7 +35,7 @@ class Scheme:
     whole: str | None = None
 
     def build(self, options: dict[str, Any]) -> Backend:
-        """A backend, not yet open."""
+        """Make a backend, not yet open."""
         settings = make(self.settings, options)
         module, name = self.backend.split(":")
         made: Backend = getattr(_imported(module), name)(
@@ -88,7 +88,7 @@ def _imported(module: str) -> ModuleType:
 
 
 def backend(url: str, **options: Any) -> Backend:
-    """The backend a URL names, not yet open; `options` are settings beside those in the URL."""
+    """Make the backend a URL names, not yet open; `options` are settings beside those in the URL."""
     scheme, path, asked = split(url)
     kind = SCHEMES[scheme]
     for name in (kind.path, kind.whole):
@@ -107,7 +107,7 @@ def backend(url: str, **options: Any) -> Backend:
 
 
 def secrets(url: str, *prefixes: str) -> dict[str, Any]:
-    """The settings of a URL's store that may not stand in its query, as the environment says them.
+    """Read the secret settings of a URL's store, which may not stand in it, from the environment.
 
     They are called `LODESTORE_KEY` and `LODESTORE_PASSWORD`; of several `prefixes` the first under which there is
     one counts, and an empty one means none. A password in the URL itself comes before that.
@@ -127,7 +127,7 @@ def _user(whole: str) -> str:
 
 
 def whereabouts(url: str) -> str | None:
-    """What tells one store on a server from another, without a word of how to get in; None for other stores."""
+    """Describe what tells one store on a server from another, without credentials; None for other stores."""
     scheme, whole, asked = split(url)
     if not SCHEMES[scheme].whole:
         return None
@@ -138,7 +138,7 @@ def whereabouts(url: str) -> str | None:
 
 
 def split(url: str) -> tuple[str, str, dict[str, str]]:
-    """Scheme, path and query of a URL; InvalidInputError with what would be right where one of them is not."""
+    """Split a URL into scheme, path and query; InvalidInputError with what would be right where one of them is not."""
     if not isinstance(url, str):
         raise InvalidInputError(f"url: expected text, not {type(url).__name__}")
     if ":" not in url:
@@ -187,7 +187,7 @@ def _path(scheme: str, rest: str, url: str) -> str:
         return ""
     if rest in ("", "//", "///") or ":memory:" in rest:
         raise InvalidInputError(
-            f"{url}: the path is missing: write {scheme}:///agent, or memory: for a store in memory"
+            f"{url}: the path is missing, as in {scheme}:///agent; for a store in memory write memory:"
         )
     if (rest.startswith("//") and not rest.startswith("///")) or re.match("/*[^/]*:[^/]*@", rest):
         raise InvalidInputError(
@@ -214,7 +214,7 @@ _LOGIN = re.compile(r"/*[^/]*@|//[^/].*@", re.DOTALL)
 
 
 def describe(url: str) -> str:
-    """A URL fit for messages, however it is written: settings are left out, and all in which a password may stand.
+    """Make a URL fit for messages, however it is written: settings, and all that may hold a password, are left out.
 
     That is what comes before the last @, in a path alone excepted, and what is neither host, port nor path.
     """

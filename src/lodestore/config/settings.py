@@ -110,7 +110,7 @@ class PostgresSettings(Settings):
 
 
 def make(kind: type[S], options: dict[str, Any]) -> S:
-    """Settings of `kind` from named values, texts from a URL or the environment included."""
+    """Make settings of `kind` from named values, which may be texts from a URL or the environment."""
     known = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(kind)}
     there = [name for name, needed in known.items() if not needed]  # what is needed is where the store is: its URL
     for name in options:
@@ -156,7 +156,7 @@ def _is_key(value: object) -> bool:
 
 
 def truth(name: str, value: object) -> bool:
-    """A yes or no, also as the texts people write into URLs and environments."""
+    """Read a yes or no, also as the texts people write into URLs and environments."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()

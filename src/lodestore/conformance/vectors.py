@@ -227,7 +227,10 @@ class Nearness(Kit):
             assert await store.upsert_vectors("docs", ["i", "j", "k"], [[1, 0], [0, 1], [1, 1]], about, "u", texts) == 3
             assert await store.upsert_vectors("docs", ["l"], [[2, 0.0]], namespace="v", texts=["sab"]) == 1
             assert await store.get_vector("docs", "k") == {
-                **{"id": "k", "namespace": "u", "metadata": about[2], "text": "tov sab"},
+                "id": "k",
+                "namespace": "u",
+                "metadata": about[2],
+                "text": "tov sab",
                 "vector": [pytest.approx(0.5**0.5)] * 2,
             }
             assert await store.get_vector("docs", "z") is None

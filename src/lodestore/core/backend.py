@@ -1,4 +1,4 @@
-"""The backend contract: what a backend must be able to do, and nothing more.
+"""Backend contract: what a backend must be able to do, and nothing more.
 
 A backend knows families, keys and opaque bodies (`records`). Writes are values handed over together: `apply` is all or
 nothing, so there is no interactive transaction to imitate on a server or in a folder. Times are arguments, in
@@ -27,7 +27,14 @@ _FIRST, _LONGEST = 4, 2_048  # rows of a portion whose size is not known before 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What a backend says of itself: live records with a body and without one per family, bytes held, details."""
+    """The counts of a store.
+
+    Attributes:
+        counts: Live records with a body, by the name of their family.
+        partial: Owners without a body, by the name of their family.
+        bytes: Bytes held.
+        details: Figures of the backend's own.
+    """
 
     counts: dict[str, int]
     partial: dict[str, int]
@@ -39,13 +46,13 @@ class RecordReader(Protocol):
     """What can be read to the end."""
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
-        """The rows under whole keys."""
+        """Fetch the rows under whole keys."""
 
     async def keys(self, page: Page) -> list[Key]:
-        """The keys of a page."""
+        """List the keys of a page."""
 
     def stream(self, page: Page, size: int = ...) -> AsyncIterator[list[Row]]:
-        """The rows of a page in portions."""
+        """Read the rows of a page in portions."""
 
 
 class Snapshot(RecordReader, Protocol):
@@ -54,20 +61,20 @@ class Snapshot(RecordReader, Protocol):
     sequence: int
 
     def changed(self, family: Family, since: int, size: int = ...) -> AsyncIterator[list[Row]]:
-        """The rows whose version is above `since`."""
+        """Read the rows whose version is above `since`, in portions."""
 
     async def count(self, family: Family, now: int) -> int:
-        """How many records there are, owners without body included, without what has expired by `now`."""
+        """Count records, including owners without a body, excluding what has expired by `now`."""
 
 
 class ReadCache(Protocol):
     """Cache entries and ends of logs a backend keeps in the process."""
 
     def recall(self, key: str, clock: Clock) -> Any:
-        """The document under `key`, the caller's own; None where there is none; MISS where the tier cannot say."""
+        """Look up the document under `key`, a copy; None if there is none; MISS if the cache cannot answer."""
 
     def newest(self, family: Family, prefix: Key, count: int | None) -> bytes | None:
-        """The last `count` messages of a log, all for None, as a JSON array; None where the tier cannot say."""
+        """Look up the last `count` messages of a log (None: all) as a JSON array; None if the cache cannot answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,27 +110,38 @@ class OptionalOperations:
     index: Searchable | None = None
 
     async def sequence(self) -> int:
-        """A number that moves with every change to the store, whoever makes it."""
+        """Return a number that changes with every write to the store, whoever makes it."""
         raise self._unsupported("commit sequence")
 
     async def identity(self) -> str:
-        """What tells this open store from every other."""
+        """Return what tells this open store from every other."""
         raise self._unsupported("identity")
 
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
-        """The store as it stands now, whatever is written while it is read."""
+        """Open the store as it stands now, whatever is written while it is read."""
         raise self._unsupported("snapshots: its records can be read, but not as of one commit")
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Column names and rows of one read-only SQL statement; InvalidInputError for anything else."""
+        """Run one read-only SQL statement.
+
+        Args:
+            statement: The statement, with `?` for parameters.
+            parameters: The values for each `?`.
+
+        Returns:
+            Column names and rows.
+
+        Raises:
+            InvalidInputError: The statement is wrong, or would write.
+        """
         raise self._unsupported("SQL; only SQLite stores can be queried")
 
     async def backup(self, path: str) -> None:
-        """Write a consistent copy of the store to `path`, while it is in use."""
+        """Write a consistent copy of the store to `path`, a new file or folder, while it is in use."""
         raise self._unsupported("backup: use `lodestore export`")
 
     def list_backups(self, path: str) -> list[int]:
-        """The numbers of the older versions kept of a file, oldest first."""
+        """List the numbers of the older versions kept of a file, oldest first."""
         raise self._unsupported("older versions of files")
 
     async def restore_backup(self, path: str, number: int | None = None) -> None:
@@ -135,52 +153,105 @@ class OptionalOperations:
 
 
 class Backend(OptionalOperations, ABC):
-    """Where records live. Seven methods are required; the others have right, if slow, defaults."""
+    """A database, folder or server that holds records.
+
+    Seven methods are required: `open`, `close`, `apply`, `fetch`, `scan`, `sweep` and `vitals`. The others have
+    correct, if slow, defaults. `lodestore.conformance` tests them.
+    """
 
     @abstractmethod
     async def open(self) -> int:
-        """Make the store ready; returns the newest time any write has carried, 0 for a new store."""
+        """Open the store, creating it if there is none.
+
+        Returns:
+            The newest time any write has carried, in milliseconds; 0 for a new store.
+
+        Raises:
+            UnavailableError: The store cannot be created, opened or reached.
+            CorruptError: What is there is not a lodestore store.
+            UnsupportedError: The store needs a newer version of lodestore.
+        """
 
     @abstractmethod
     async def close(self) -> None:
-        """Finish what was accepted and let go of everything. Closing twice does nothing."""
+        """Finish pending writes and release everything; closing twice does nothing."""
 
     @abstractmethod
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        """Do all of `writes` in order, or none; one result each. Durable when it returns."""
+        """Apply all of `writes` in order, or none of them.
+
+        Args:
+            writes: Each a `Put`, `Append`, `Copy` or `Drop`.
+
+        Returns:
+            One result per write, as its class says; durable when this returns.
+
+        Raises:
+            ConflictError: A record does not have the version a `Put` expects; nothing was written.
+            OutcomeUnknownError: The commit failed half-way.
+        """
 
     @abstractmethod
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
-        """The rows under whole keys, in the order asked, None where there is none. Expired rows are returned too."""
+        """Fetch the rows under whole keys.
+
+        Args:
+            family: The family of the records.
+            keys: Their keys.
+
+        Returns:
+            A row per key, in that order, None where there is none. Expired rows are returned too.
+
+        Raises:
+            CorruptError: A stored record is damaged.
+        """
 
     @abstractmethod
     async def scan(self, page: Page) -> list[Row]:
-        """The rows of a page."""
+        """Read the rows of a page.
+
+        Args:
+            page: Which records, in which order.
+
+        Returns:
+            The rows.
+
+        Raises:
+            CorruptError: A stored record is damaged.
+        """
 
     @abstractmethod
     async def sweep(self, now: int, limit: int) -> int:
-        """Remove at most `limit` records that have expired by `now`; how many were removed."""
+        """Remove records that have expired.
+
+        Args:
+            now: Milliseconds; what expires at or before is removed.
+            limit: At most this many.
+
+        Returns:
+            How many were removed.
+        """
 
     @abstractmethod
     async def vitals(self, now: int) -> Vitals:
-        """Counts and sizes, without what has expired by `now`."""
+        """Count records and bytes, without what has expired by `now` (milliseconds)."""
 
     async def exists(self) -> bool:
-        """Whether there is a store to open already; for stores on a server, where opening may make one."""
+        """Check if there is a store already; for servers, where opening may create one."""
         return True
 
     async def keys(self, page: Page) -> list[Key]:
-        """The keys of a page."""
+        """List the keys of a page."""
         return [row[KEY:] for row in await self.scan(page)]
 
     async def bodies(self, page: Page) -> list[bytes]:
-        """The bodies of a page."""
+        """Read the bodies of a page."""
         return [row[BODY] for row in await self.scan(page)]
 
     async def stream(self, page: Page, size: int = PORTION) -> AsyncIterator[list[Row]]:
-        """The rows of a page without limit, oldest first, in portions of about `size` bytes.
+        """Read the rows of a page without limit, oldest first, in portions of about `size` bytes.
 
-        What stands there all the while comes once, in order; what is written meanwhile may come or not.
+        Records that are there all the time come once, in order; what is written meanwhile may come or not.
         """
         limit = _FIRST
         while rows := await self.scan(page._replace(limit=limit)):
@@ -192,12 +263,12 @@ class Backend(OptionalOperations, ABC):
                 return
 
     async def probe(self) -> dict[str, Any]:
-        """Prove that a write would work now, or raise why not. Returns {"warnings": [...], ...details}."""
+        """Check by a write that the store works, or raise why not; returns {"warnings": [...], ...details}."""
         await self.apply([])
         return {"warnings": []}
 
     async def verify(self) -> list[str]:
-        """Read everything back; one line for each problem found."""
+        """Read everything back; returns one line for each problem found."""
         problems = []
         for family in FAMILIES:
             for key in await self.keys(Page(family, partial=True)):
@@ -208,7 +279,7 @@ class Backend(OptionalOperations, ABC):
         return problems
 
     async def compact(self) -> dict[str, int]:
-        """Give back space that is no longer needed; figures on what was done."""
+        """Give unused space back; returns figures on what was done."""
         return {}
 
 
@@ -218,7 +289,7 @@ def _next_limit(count: int, size: int, wanted: int) -> int:
 
 
 async def fetch_by_id(backend: Backend, identities: Sequence[RecordId]) -> dict[RecordId, Row | None]:
-    """Records of several families by their names, None for those that are not there."""
+    """Fetch records of several families by their ids, None for those that are not there."""
     keys: dict[Family, list[Key]] = {}
     for family, key in identities:
         keys.setdefault(family, []).append(key)

@@ -25,6 +25,7 @@ class HighWaterClock:
         self._latest = 0
 
     def __call__(self) -> int:
+        """Return the time in milliseconds, never less than before."""
         now = self._source()
         if now > self._latest:
             self._latest = now

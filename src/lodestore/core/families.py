@@ -108,13 +108,13 @@ OWNED: Mapping[Family, tuple[Family, ...]] = _owned
 
 
 def owner_of(family: Family) -> Family | None:
-    """The family that owns `family`, if any."""
+    """Return the family that owns `family`, if any."""
     return CATALOGUE[family.owner] if family.owner else None
 
 
 @cache
 def _vectors_of(base: Family) -> Family:
-    """The family of the vectors of records. That of a log calls the position by the last word of the log's name."""
+    """Make the family of the vectors of records; a log's calls the position by the last word of its name."""
     last = base.name.rpartition("_")[2] if base.log else base.key[-1]
     return Family(f"{base.name}_vector", (*base.key[:-1], last), owner=base.owner, of=base.name)
 
@@ -142,7 +142,7 @@ def _fill(entries: Sequence[Family]) -> None:
 
 @contextmanager
 def extended(*entries: Family) -> Iterator[None]:
-    """A catalogue with more entries, for tests of what is said of every family; stores made in it have them.
+    """Use a catalogue with more entries, for tests of what is said of every family; stores made in it have them.
 
     InvalidInputError where an entry does not fit in.
     """

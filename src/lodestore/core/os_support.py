@@ -27,7 +27,7 @@ _SYNCHRONIZE, _ACCESS_DENIED, _WAIT_TIMEOUT = 0x100000, 5, 258
 
 
 def open_plain(path: str, flags: int, mode: int = 0o600) -> int:
-    """A descriptor of a file that is no symbolic link."""
+    """Open a descriptor of a file that is no symbolic link."""
     if WINDOWS and os.path.islink(path):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     try:
@@ -39,7 +39,7 @@ def open_plain(path: str, flags: int, mode: int = 0o600) -> int:
 
 
 def open_folder(path: str | os.PathLike[str]) -> int | None:
-    """A descriptor to sync a folder by; None where the system opens none, though it may be read."""
+    """Open a descriptor to sync a folder by; None where the system opens none, though it may be read."""
     try:
         return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC)
     except PermissionError:
@@ -158,13 +158,15 @@ def _lock_byte(handle: int, mode: int) -> None:
 
 def is_running(process: int) -> bool:
     """Whether a process is there, or is not ours to ask about."""
+    if process >= 1 << 31:
+        return True  # no process has such a number, so it means something else
     if WINDOWS:
         return _is_running_on_windows(process)
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
+    except OSError:
         return True
     return True
 

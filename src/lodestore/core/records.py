@@ -49,7 +49,7 @@ class Put(NamedTuple):
 class Append(NamedTuple):
     """Add records at the end of a log. Result: the position of the first; the others follow without a gap.
 
-    `vectors`, where there are any, has for each body that of the record's vector, empty for none.
+    `vectors`: one encoded vector per body, b"" where there is none.
     """
 
     family: Family
@@ -122,21 +122,32 @@ class Page(NamedTuple):
 
 
 def attached(append: Append, first: int) -> list[Put]:
-    """The vectors of an append whose first record came to stand at a position."""
+    """Make the vectors of an append whose first record was stored at a position."""
     family, at = VECTORS.get(append.family), append.written_at
     found = [(position, body) for position, body in enumerate(append.vectors, first) if body]
     return [Put(family, (*append.prefix, str(position)), body, at) for position, body in found] if family else []
 
 
 def order_of(family: Family, row: Row) -> Key:
-    """The tuple by which rows of `family` are ordered."""
+    """Return the tuple by which rows of `family` are ordered."""
     key: Key = row[KEY:]
     return (*key[:-1], row[PLACE]) if family.placed else key
 
 
 def following(page: Page, row: Row) -> Page:
-    """The rest of a page behind one of its rows."""
+    """Return the rest of a page behind one of its rows."""
     return page._replace(after=order_of(page.family, row)[len(page.prefix) :])
+
+
+def within(page: Page, order: Key) -> bool:
+    """Whether what orders a row, less the prefix, lies between the bounds of a page."""
+    return (page.after is None or order > page.after) and (page.before is None or order < page.before)
+
+
+def selected(page: Page, row: Row) -> bool:
+    """Whether a page takes a row in, its bounds and limit aside."""
+    named = row[KEY : KEY + len(page.prefix)] == page.prefix
+    return named and (page.partial or bool(row[BODY])) and alive(row, page.alive_at)
 
 
 def alive(row: Row, now: int | None) -> bool:
@@ -150,6 +161,6 @@ def name_of(family: Family, key: Key) -> str:
 
 
 def conflict(put: Put, found: int) -> ConflictError:
-    """The error for a version that is not the one `put` expects; `found` is ABSENT where there is no record."""
+    """Make the error for a version that is not the one `put` expects; `found` is ABSENT if there is no record."""
     wanted, there = (f"version {v}" if v else "no record" for v in (put.expect, found))
     return ConflictError(f"{name_of(put.family, put.key)}: expected {wanted}, found {there}")

@@ -78,12 +78,16 @@ class Searchable(Protocol):
     """A backend's index of text and vectors. What was committed before a search began is found by it, on any handle."""
 
     async def match(self, wanted: IndexQuery) -> list[Match]:
-        """What text finds, or where no words are asked for what is near, the best first; of one score in an order that
-        stays."""
+        """Find records by text, or by vector if the query has no words, the best first.
+
+        Records of equal score come in an order that stays.
+        """
 
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
-        """What vectors find and what text finds, of one moment: a page of each. A vector's score is the inner product
-        or, for "l2", the negative distance."""
+        """Find records by vector and by text, in one snapshot: a page of each ranking.
+
+        A vector's score is the inner product or, for "l2", the negative distance.
+        """
 
     async def reindex(self, tell: OnCount) -> int:
-        """Build the index anew from the records; how many there are."""
+        """Rebuild the index from the records; returns how many there are."""

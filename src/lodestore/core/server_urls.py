@@ -24,7 +24,7 @@ class Server(NamedTuple):
 
 
 def server(url: str) -> Server:
-    """The parts of a URL without a query, unescaped; InvalidInputError where it is none."""
+    """Split a URL without a query into its parts, unescaped; InvalidInputError if it is not valid."""
     scheme, _, rest = url.partition(":")
     if not rest.startswith("//") or rest == "//":
         raise InvalidInputError(f"the host or the path is missing, as in {scheme}://...")
@@ -51,7 +51,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
         raise InvalidInputError("the port must be a number from 1 to 65535")
     host = unquote(found[1].strip("[]"))
     if not host.startswith("/") and not _is_name(host):
-        raise InvalidInputError("the host is not a valid host name")
+        raise InvalidInputError("the host name is not valid")
     return host, port
 
 

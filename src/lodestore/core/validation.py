@@ -16,7 +16,7 @@ _FAR_FUTURE = 2**53  # the largest millisecond every JSON reader keeps exact
 
 
 def check_id(value: object, name: str) -> str:
-    """`value` if it is a usable id; InvalidInputError, naming the argument, where it is not."""
+    """Check an id; InvalidInputError names the argument."""
     if type(value) is str and 0 < len(value) <= _SURELY_SHORT and value.isascii() and "\0" not in value:
         return value
     return _check_slowly(value, name)
@@ -39,14 +39,14 @@ def _check_slowly(value: object, name: str) -> str:
 
 
 def check_unreserved(state_key: str) -> str:
-    """`state_key` if it is for users; InvalidInputError where it is one that lodestore keeps to itself."""
+    """Check that a state key is not one that lodestore keeps to itself."""
     if state_key in RESERVED:
         raise InvalidInputError(f"state_key: {state_key} is reserved for lodestore; choose another key")
     return state_key
 
 
 def check_count(value: object, name: str) -> int | None:
-    """A limit, offset or position: None or a whole number from 0."""
+    """Check a limit, offset or position: None or a whole number from 0."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
@@ -57,7 +57,7 @@ def check_count(value: object, name: str) -> int | None:
 
 
 def check_seconds(value: object, name: str) -> float:
-    """A pause in seconds from 0, also as text from a URL or the environment."""
+    """Check a pause in seconds from 0, also as text from a URL or the environment."""
     try:
         seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -68,7 +68,7 @@ def check_seconds(value: object, name: str) -> float:
 
 
 def expiry(ttl: float | None, now: int) -> int | None:
-    """The millisecond at which a record with `ttl` seconds to live ends; None for one that stays."""
+    """Return the millisecond at which a record with `ttl` seconds to live expires; None for one that does not."""
     if ttl is None:
         return None
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl < math.inf:

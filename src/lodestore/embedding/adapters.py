@@ -11,9 +11,17 @@ from .embedder import EmbedFunction, NamedEmbedder
 
 
 def from_sentence_transformers(model: Any, name: str | None = None) -> NamedEmbedder:
-    """A `SentenceTransformer`, with the prompts it has for documents and for queries.
+    """Make an embedder of a `SentenceTransformer`, with the prompts it has for documents and for queries.
 
-    The name is that of the model on its hub; InvalidInputError where it came from elsewhere and none is given.
+    Args:
+        model: The loaded model.
+        name: Its name; None: the name of the model on its hub.
+
+    Returns:
+        The embedder.
+
+    Raises:
+        InvalidInputError: The model does not know its name and none is given, or it is not a model.
     """
     if isinstance(model, str):  # which has a method `encode` too
         raise InvalidInputError("model: expected a SentenceTransformer, not the name of one")
@@ -36,9 +44,19 @@ def _encoding(encode: Callable[..., Any]) -> EmbedFunction:
 
 
 def from_openai(client: Any, model: str, dimensions: int | None = None) -> NamedEmbedder:
-    """A model behind `client.embeddings.create` of OpenAI's client, synchronous or not, at whatever server it talks to.
+    """Make an embedder of OpenAI's client, synchronous or not, at whatever server it talks to.
 
-    `dimensions` asks for shorter vectors than the model's own, which makes it a model of another name.
+    Args:
+        client: The client, such as `openai.AsyncOpenAI()`.
+        model: The name of the model.
+        dimensions: The length of the vectors, if it is to be shorter than the model's own; vectors of different
+            lengths are kept apart.
+
+    Returns:
+        The embedder.
+
+    Raises:
+        InvalidInputError: The client has no `embeddings.create`.
     """
     create = _method(getattr(client, "embeddings", None), "create", "client")
     wanted = {} if dimensions is None else {"dimensions": dimensions}
@@ -54,9 +72,18 @@ def _openai_vectors(response: Any) -> list[Any]:
 
 
 def from_cohere(client: Any, model: str, dimensions: int | None = None) -> NamedEmbedder:
-    """A model behind `client.embed` of Cohere's version 2, synchronous or not: `cohere.ClientV2`, `AsyncClientV2`.
+    """Make an embedder of Cohere's client of version 2, synchronous or not: `cohere.ClientV2`, `AsyncClientV2`.
 
-    `dimensions` asks for vectors of another length, of models that have several.
+    Args:
+        client: The client.
+        model: The name of the model.
+        dimensions: The length of the vectors, of models that have several; None: the model's default.
+
+    Returns:
+        The embedder.
+
+    Raises:
+        InvalidInputError: The client has no `embed`.
     """
     embed = _method(client, "embed", "client")
     wanted = {} if dimensions is None else {"output_dimension": dimensions}
@@ -88,7 +115,7 @@ def _method(holder: Any, name: str, argument: str) -> Callable[..., Any]:
 def _calling(
     method: Callable[..., Any], request: Callable[[list[str]], dict[str, Any]], read: Callable[[Any], Any]
 ) -> EmbedFunction:
-    """A function of texts that makes one request of a client; asynchronous where the client's method is."""
+    """Make a function of texts that sends one request by a client; asynchronous where the client's method is."""
 
     async def later(answer: Awaitable[Any]) -> Any:
         return read(await answer)

@@ -25,11 +25,19 @@ CALLS = 4  # of an asynchronous embedder at once, for documents and for queries 
 
 
 class BatchingEmbedder:
-    """An embedder as a store uses it, on one event loop.
+    """An embedder as a store uses it, on one event loop: calls are batched, checked and limited in time.
 
-    `batch` is how many texts one call takes at most, `timeout` how many seconds it may take. A synchronous embedder is
-    called in a thread of its own, once at a time; a call that has timed out goes on there, and the next waits for it.
-    UnsupportedError where numpy is not installed.
+    A synchronous embedder is called in a thread of its own, once at a time; a call that has timed out goes on there,
+    and the next waits for it.
+
+    Args:
+        embedder: An embedder, or a function of a list of texts.
+        batch: At most this many texts in one call.
+        timeout: Seconds that one call may take; None: any time.
+
+    Raises:
+        InvalidInputError: An argument is not valid.
+        UnsupportedError: numpy is not installed: `pip install 'lodestore[vector]'`.
     """
 
     def __init__(self, embedder: Embedder | EmbedFunction, *, batch: int = BATCH, timeout: float | None = None) -> None:
@@ -52,15 +60,33 @@ class BatchingEmbedder:
         return CallQueue(partial(self._ask, function, waits), self._batch, CALLS if waits else 1)
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """The vector of each text, as float32 in little-endian bytes, of whatever length and none of them zero.
+        """Embed texts.
 
-        EmbeddingError where the embedder raises, takes too long, or returns anything else than one usable vector for
-        each text. Texts of other callers in the same call do not matter: after a failure each is tried alone.
+        Texts of other callers in the same batch do not matter: after a failure each text is tried alone.
+
+        Args:
+            texts: The texts.
+
+        Returns:
+            A vector per text, as float32 in little-endian bytes; not normalised, none of them all zeros.
+
+        Raises:
+            EmbeddingError: The embedder raised, took too long, or did not return one usable vector per text.
         """
         return await self._all(self._documents, texts)
 
     async def embed_queries(self, texts: Sequence[str]) -> list[bytes]:
-        """`embed`, of texts that are searched for."""
+        """Embed texts that are searched for.
+
+        Args:
+            texts: The queries.
+
+        Returns:
+            A vector per text, as `embed` returns it.
+
+        Raises:
+            EmbeddingError: As for `embed`.
+        """
         return await self._all(self._queries, texts)
 
     async def _all(self, line: CallQueue, texts: Sequence[str]) -> list[bytes]:
@@ -92,7 +118,7 @@ class BatchingEmbedder:
         if self.dimension is None:
             self.dimension = found
         if found != self.dimension:
-            raise EmbeddingError(f"vectors have {found} numbers instead of {self.dimension}")
+            raise EmbeddingError(f"vectors of {found} numbers instead of {self.dimension}")
 
     async def close(self) -> None:
         """Give up the calls under way; who waits for one is cancelled."""

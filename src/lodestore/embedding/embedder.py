@@ -15,27 +15,37 @@ EmbedFunction = Callable[[list[str]], Any]
 
 
 class Embedder(Protocol):
-    """What makes vectors of texts.
+    """An object that makes vectors of texts.
 
-    It may have a function `for_queries` beside, for models that embed what is searched for in another way than what is
-    searched; without it queries are embedded as documents are.
+    It may also have a function `for_queries`, for models that embed queries differently from documents; without it,
+    queries are embedded as documents are.
     """
 
     @property
     def name(self) -> str:
-        """Which model this is: vectors of two names are never compared."""
+        """The name of the model: vectors of different names are never compared."""
 
     @property
     def dimension(self) -> int | None:
-        """How many numbers a vector has; None where only the first answer tells."""
+        """How many numbers a vector has; None if only the first answer tells."""
 
     def __call__(self, texts: list[str], /) -> Any:
-        """A vector for each text, in order, now or awaitable."""
+        """Return a vector for each text, in order, now or awaitable."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedEmbedder:
-    """An embedder made of a function and what has to be known of it. InvalidInputError where that cannot be right."""
+    """An embedder made of a function.
+
+    Attributes:
+        function: Takes a list of texts and returns a vector for each, now or awaitable.
+        name: The name of the model: vectors of different names are never compared.
+        dimension: How many numbers a vector has; None if only the first answer tells.
+        for_queries: A function for queries, if they are embedded differently.
+
+    Raises:
+        InvalidInputError: One of these is not valid.
+    """
 
     function: EmbedFunction
     name: str
@@ -54,14 +64,22 @@ class NamedEmbedder:
             check_dimension(self.dimension)
 
     def __call__(self, texts: list[str], /) -> Any:
-        """What the function returns."""
+        """Call the function."""
         return self.function(texts)
 
 
 def as_embedder(value: object, name: str | None = None) -> NamedEmbedder:
-    """An embedder, or a plain function, with all that is known of it.
+    """Make an embedder of a plain function, or of an object that is called like one.
 
-    The name is `name`, else the value's own `name`, else the `__name__` of a function.
+    Args:
+        value: The function or object; `dimension` and `for_queries` are taken from it if it has them.
+        name: The name of the model; None: the value's own `name`, else the `__name__` of a function.
+
+    Returns:
+        The embedder.
+
+    Raises:
+        InvalidInputError: It cannot be called, or has no name.
     """
     if isinstance(value, NamedEmbedder) and name in (None, value.name):
         return value
@@ -89,7 +107,7 @@ def _kind(value: object) -> str:
 
 
 def check_dimension(value: object) -> int:
-    """`value` if it can be the dimension of vectors; InvalidInputError where it cannot."""
+    """Check the dimension of vectors; InvalidInputError if it is not a whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidInputError(f"dimension: expected a whole number from 1, not {value!r}")
     return value

@@ -10,7 +10,7 @@ _OF_TEXTS = frozenset({400, 413, 422})  # a request that is wrong, too large, or
 
 
 def said_of(error: BaseException) -> str:
-    """What can be said without repeating a secret: our own words, else the kind of error and its HTTP status."""
+    """Say what can be said without repeating a secret: our own words, else the kind of error and its HTTP status."""
     if isinstance(error, EmbeddingError):
         return str(error)
     status = _status(error)
@@ -35,7 +35,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status in the exceptions of openai, cohere, httpx, requests, aiohttp and urllib."""
+    """Find the HTTP status in the exceptions of openai, cohere, httpx, requests, aiohttp and urllib."""
     for holder in (error, getattr(error, "response", None)):
         for name in ("status_code", "status", "code"):
             value = getattr(holder, name, None)

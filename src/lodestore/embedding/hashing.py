@@ -17,10 +17,13 @@ _WORD, _LETTERS = 1.0, 0.5  # what a word counts, and three letters of one
 
 @dataclass(frozen=True, slots=True)
 class HashingEmbedder:
-    """Vectors from the words of a text and from three letters of them at a time, for tests and first steps.
+    """An embedder without a model, for tests and first steps: it knows spelling, not meaning.
 
-    It finds texts that share words, or words spelt alike. That a car is an automobile it does not know: a model does.
-    The same text has the same vector in every process and on every machine.
+    It finds texts that share words, or words spelt alike, but does not know that a car is an automobile. A text has the
+    same vector in every process and on every machine.
+
+    Attributes:
+        dimension: How many numbers a vector has.
     """
 
     dimension: int = 256
@@ -30,11 +33,11 @@ class HashingEmbedder:
 
     @property
     def name(self) -> str:
-        """`hashing-256`: of each dimension a model of its own."""
+        """The name, such as `hashing-256`: each dimension is a model of its own."""
         return f"hashing-{self.dimension}"
 
     def __call__(self, texts: list[str], /) -> list[bytes]:
-        """A unit vector for each text, as float32; the first axis for a text without words."""
+        """Return a unit vector for each text, as float32 bytes; the first axis for a text without words."""
         return [self._vector(text) for text in texts]
 
     def _vector(self, text: str) -> bytes:

@@ -34,7 +34,7 @@ class CallQueue:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """The vectors of `batch` texts at most."""
+        """Embed at most `batch` texts."""
         loop = asyncio.get_running_loop()
         part = _Waiting(texts, loop.create_future())
         if not self._waiting:  # else it is on its way already, or somebody's end starts it

@@ -21,7 +21,7 @@ def rows_of(answer: Any, count: int) -> list[bytes]:
     import numpy as np
 
     if not np.isfinite(matrix).all():
-        raise EmbeddingError("a vector contains NaN, infinity or a number too large for float32")
+        raise EmbeddingError("a vector has a number that is not finite as float32")
     if not matrix.any(axis=1).all():
         raise EmbeddingError("a vector is all zeros")
     return [row.tobytes() for row in matrix]
@@ -34,7 +34,7 @@ def _matrix(answer: Any) -> npt.NDArray[np.float32]:
         packed = isinstance(answer, (list, tuple)) and answer and isinstance(answer[0], (bytes, bytearray))
         found = np.asarray([np.frombuffer(row, "<f4") for row in answer] if packed else answer)
     except ValueError as error:
-        raise EmbeddingError("expected vectors of one length") from error
+        raise EmbeddingError("vectors of different lengths, or no vectors") from error
     if found.dtype.kind not in "fiu":  # text would be read as numbers, and objects called
         raise EmbeddingError(f"expected vectors of numbers, not {type(answer).__name__} of {found.dtype}")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused for that

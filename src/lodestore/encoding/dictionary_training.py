@@ -55,8 +55,9 @@ class DictionaryTrainer:
         self.problems: list[str] = []
 
     def open(self, patience: int = 0) -> None:
-        """Take the dictionaries that are there as what was covered so far; first look at the others' records after
-        `patience` bytes of them have been written.
+        """Take the dictionaries that are there as what was covered so far.
+
+        The records of families without one are first looked at after `patience` bytes of them have been written.
         """
         for family in FAMILIES:
             newest = self._packer.newest(family)

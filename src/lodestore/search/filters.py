@@ -104,7 +104,15 @@ Filter: TypeAlias = And | Or | Not | Equals | Comparison | Exists | Contains
 
 
 def matches(tree: Filter, document: dict[str, Any]) -> bool:
-    """Whether a filter is true of a document: always one or the other."""
+    """Check if a filter is true of a document.
+
+    Args:
+        tree: A filter from `parse`.
+        document: The document, as it was loaded.
+
+    Returns:
+        True or False: there is no third value, whatever is missing.
+    """
     match tree:
         case And(parts):
             return all(matches(part, document) for part in parts)
@@ -170,21 +178,35 @@ def _holds(value: FilterValue, found: Any) -> bool:
 
 
 def text_of(value: FilterValue) -> str | None:
-    """The text a value was written as, if it was."""
+    """Return the text a value was written as, if it was."""
     return value.text if isinstance(value, Timestamp) else value if isinstance(value, str) else None
 
 
 def field(*keys: str) -> str:
-    """How a path is written in a filter: `field("user", "first.name")` is `user.first\\.name`."""
+    r"""Write the path of a field as filters spell it: `field("user", "first.name")` is `user.first\.name`.
+
+    Args:
+        *keys: The keys, outermost first.
+
+    Returns:
+        The path, with dots and dollars in keys escaped.
+    """
     return ".".join(re.sub(r"([\\.])", r"\\\1", key).replace("$", "\\$") for key in keys)
 
 
 def parse(where: object, name: str = "where") -> Filter:
-    """The tree of a filter.
+    """Check a filter and parse it.
 
-    InvalidInputError, with the path of the offender as in `where.$or[1].age.$gt` and what would be right there, for
-    anything that is no filter: an operator there is not, a value that is not JSON, more than 32 levels or 1000
-    conditions.
+    Args:
+        where: The filter, as it is passed to `search(where=...)`.
+        name: What error messages call it.
+
+    Returns:
+        The parsed filter, for `matches`.
+
+    Raises:
+        InvalidInputError: It is not a filter: an unknown operator, a value that is not JSON, more than 32 levels or
+            1000 conditions. The message names the path, as in `where.$or[1].age.$gt`, and what would be right there.
     """
     return _Reader().mapping(where, name, 1)
 
@@ -215,7 +237,9 @@ class _Reader:
         if key in _LOGIC:
             return self.logic(str(key), item, path, depth)
         if str(key).startswith("$"):
-            right = "stands below a field" if key in _OPERATORS else f"is no operator; there are {', '.join(_LOGIC)}"
+            right = (
+                "stands below a field" if key in _OPERATORS else f"is not an operator; there are {', '.join(_LOGIC)}"
+            )
             raise InvalidInputError(f"{path}: {_shown(key)} {right}. A dollar that begins a field is written \\$")
         keys = _keys(str(key), path)
         if isinstance(item, Mapping):
@@ -318,14 +342,14 @@ def _every(parts: Iterable[Filter]) -> Filter:
 
 
 def _shown(item: object) -> str:
-    """A scalar itself, of anything else the type: it may be deep, or fail to show itself."""
+    """Show a scalar itself, of anything else the type: it may be deep, or fail to show itself."""
     if isinstance(item, (str, int, float, type(None))):
         return repr(item) if len(repr(item)) <= 60 else f"{repr(item)[:57]}..."
     return f"{'an empty ' if item in ([], (), {}) else ''}{type(item).__name__}"
 
 
 def _below(path: str, key: object) -> str:
-    """The path of what stands under `key`, which must be text."""
+    """Return the path of what stands under `key`, which must be text."""
     if not isinstance(key, str):
         raise InvalidInputError(f"{path}: the key {_shown(key)} is {type(key).__name__}, expected text")
     if problem := json_codec.text_problem(key):
@@ -334,7 +358,7 @@ def _below(path: str, key: object) -> str:
 
 
 def _keys(text: str, path: str) -> Path:
-    """The keys of a dotted path: a backslash takes the meaning from a dot, a dollar and a backslash."""
+    """Split a dotted path into keys: a backslash takes the meaning from a dot, a dollar and a backslash."""
     if re.search(r"\\(?![.$\\])", text.replace("\\\\", "")):
         raise InvalidInputError(
             f"{path}: a backslash stands before a dot, a dollar or a backslash only; one alone is \\\\"

@@ -5,7 +5,7 @@
     cancel*                  words that begin so
     -hotel  -"no refund"     records without it
 
-No text is an error and none reaches SQLite but as quoted words: `expression` is all that FTS5 sees. In Chinese,
+Every input is accepted, and reaches SQLite only as quoted words: `expression` is all that FTS5 sees. In Chinese,
 Japanese, Korean, Thai and their neighbours words are not told by spaces: each character is a word of its own, in the
 index (`spaced`) and here, where a run of them is searched by its pairs, or by three at a time in the alphabets of Thai,
 Lao, Burmese and Khmer.

@@ -273,8 +273,10 @@ def _scaled(tier: Sequence[Fused], floor: float) -> Sequence[Fused]:
 
 
 def _factors(identities: Iterable[RecordId], half_life: float, created_at: CreatedAt) -> dict[RecordId, float]:
-    """What age leaves of a score, from 1 down to a half. Ages count from the newest of them, so that a search gives
-    the same pages whenever they are asked for."""
+    """What age leaves of a score, from 1 down to a half.
+
+    Ages count from the newest of them, so that a search gives the same pages whenever they are asked for.
+    """
     times = {identity: created_at(identity) for identity in identities}
     newest = max((time for time in times.values() if time is not None), default=0)
     return {

@@ -91,8 +91,10 @@ def _near(distance: str, space: str, outer: str, part: str, d: Dialect) -> str:
 
 @cache
 def scan(family: Family, outer: bool, part: bool, d: Dialect) -> str:
-    """The vectors of a family as they are stored: outer and inner key, body, the print of the record. Binds the outer
-    key, the part."""
+    """The vectors of a family as they are stored: outer and inner key, body, the print of the record.
+
+    Binds the outer key, the part.
+    """
     columns = key_columns(family, "r")
     where = [f"r.{family.key[0]} = $1"] * outer + ["p.part = $2"] * part
     return (

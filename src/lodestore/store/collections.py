@@ -27,7 +27,7 @@ class Items(NamedTuple):
 
     @classmethod
     def checked(cls, collection: object, ids: object, metadata: object, namespace: object, texts: object) -> Items:
-        """The arguments of an upsert; InvalidInputError, naming the argument."""
+        """Check the arguments of an upsert; InvalidInputError names the argument."""
         keys = cls.keys_of(collection, ids)
         if len(set(keys)) < len(keys):
             raise InvalidInputError("ids: an id is given twice")
@@ -39,14 +39,14 @@ class Items(NamedTuple):
 
     @staticmethod
     def keys_of(collection: object, ids: object) -> list[Key]:
-        """The keys of items."""
+        """Make the keys of items."""
         name = check_id(collection, "collection")
         if isinstance(ids, (str, bytes)) or not isinstance(ids, Sequence):
             raise InvalidInputError(f"ids: expected a list of ids, not {type(ids).__name__}")
         return [(name, check_id(item, f"ids[{index}]")) for index, item in enumerate(ids)]
 
     def records(self, vectors: Sequence[bytes]) -> Iterator[tuple[Family, Key, bytes]]:
-        """What is stored, given the bodies of the vectors."""
+        """Make the records that are stored, given the bodies of the vectors."""
         for key, document, vector in zip(self.keys, self.documents, vectors, strict=True):
             yield ITEM, key, document
             yield ITEM_VECTOR, key, vector
@@ -74,7 +74,7 @@ def _document(text: str | None, metadata: Mapping[str, Any] | None, part: Docume
 
 
 def loaded(row: Row, vector: Row | None) -> Document:
-    """An item as it is loaded: `id`, `namespace`, `metadata`, `text`, and `vector` as a list of numbers."""
+    """Make an item as it is loaded: `id`, `namespace`, `metadata`, `text`, and `vector` as a list of numbers."""
     document = shown(row)
     document["vector"] = (
         None if vector is None else vectors.numbers_of(vector_codec.decode_vector(vector[BODY]).numbers)
@@ -83,7 +83,7 @@ def loaded(row: Row, vector: Row | None) -> Document:
 
 
 def shown(row: Row) -> Document:
-    """An item as a search gives it: all but its vector."""
+    """Make an item as a search gives it: all but its vector."""
     empty: Document = {"namespace": None, "metadata": {}, "text": None}
     return {"id": row[KEY + 1], **empty, **json_codec.loads(row[BODY])}
 

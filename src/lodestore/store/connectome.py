@@ -51,13 +51,28 @@ _ENVIRONMENT = {
 
 
 class StorageFactory:
-    """Makes stores by name. Registered classes are shared by the process and win over built-in ones."""
+    """Makes stores by type and configuration, as Connectome's factory does.
+
+    Registered classes are shared by the process and win over built-in ones. A store made here is not open yet: await
+    its `initialize`.
+    """
 
     _registered: dict[str, type[StorageInterface]] = {}  # noqa: RUF012  Connectome's factory is a class, not an object
 
     @classmethod
     def create_storage(cls, storage_type: str, storage_config: Config | None = None) -> StorageInterface:
-        """A store of a registered or built-in type; InvalidInputError (a ValueError) for an unknown one."""
+        """Make a store of a registered or built-in type.
+
+        Args:
+            storage_type: "sqlite", "file", "memory", "redis", "postgres", or a registered name.
+            storage_config: Connectome's configuration keys, or lodestore's settings.
+
+        Returns:
+            The store, not yet open.
+
+        Raises:
+            InvalidInputError: The type is unknown, or a setting is not valid.
+        """
         config = dict(storage_config or {})
         if storage_type in cls._registered:
             return cls._registered[storage_type](config)
@@ -69,7 +84,15 @@ class StorageFactory:
 
     @classmethod
     def register_backend(cls, name: str, storage_class: type[StorageInterface]) -> None:
-        """Add a class that implements the whole interface under a name of its own."""
+        """Register a class that implements the whole interface, for `create_storage`.
+
+        Args:
+            name: The type it is made by.
+            storage_class: A subclass of `StorageInterface`, called with the configuration.
+
+        Raises:
+            InvalidInputError: It is not such a subclass.
+        """
         if not (isinstance(storage_class, type) and issubclass(storage_class, StorageInterface)):
             raise InvalidInputError(f"{storage_class!r} must be a subclass of StorageInterface")
         if before := cls._registered.get(name) or registry.SCHEMES.get(name):
@@ -78,23 +101,51 @@ class StorageFactory:
 
     @classmethod
     def get_available_backends(cls) -> dict[str, str]:
-        """Names and one-line descriptions of all that `create_storage` makes."""
+        """List the types that `create_storage` makes.
+
+        Returns:
+            One-line descriptions by type.
+        """
         built_in = {name: registry.SCHEMES[name].description for name in _KEYS}
         return built_in | {name: _first_line(found) for name, found in cls._registered.items()}
 
     @classmethod
     def create_default_file_storage(cls, base_dir: str | None = None) -> StorageInterface:
-        """A folder of JSON with default settings."""
+        """Make a store in a folder of JSON, with default settings.
+
+        Args:
+            base_dir: The folder; None: ./storage_data.
+
+        Returns:
+            The store, not yet open.
+        """
         return cls.create_storage("file", {"base_dir": base_dir} if base_dir else {})
 
     @classmethod
     def create_default_sqlite_storage(cls, db_path: str | None = None) -> StorageInterface:
-        """A SQLite file with default settings."""
+        """Make a store in a SQLite file, with default settings.
+
+        Args:
+            db_path: The file; None: ./storage_data/lodestore.db.
+
+        Returns:
+            The store, not yet open.
+        """
         return cls.create_storage("sqlite", {"db_path": db_path} if db_path else {})
 
     @classmethod
     def create_from_env_config(cls) -> StorageInterface:
-        """A store as the environment says: `URL`, else `TYPE` (file) and the variables of that type."""
+        """Make a store from environment variables.
+
+        `LODESTORE_STORAGE_URL` counts first, else `LODESTORE_STORAGE_TYPE` ("file" if unset) and the variables of that
+        type. `CONNECTOME_STORAGE_*` is a second name for each.
+
+        Returns:
+            The store, not yet open.
+
+        Raises:
+            InvalidInputError: A variable is not valid.
+        """
         if url := _variable("URL"):
             return Store(registry.backend(url, **registry.secrets(url)))
         kind = _variable("TYPE") or "file"
@@ -121,7 +172,7 @@ def _translated(kind: str, config: Config) -> dict[str, Any]:
         if name is not None:
             options[name] = value
         elif not truth(key, value):
-            raise InvalidInputError(f"{key}: a lodestore store is always in WAL mode; leave this out")
+            raise InvalidInputError(f"{key}: a SQLite store always uses WAL mode; leave this out")
     return options
 
 
@@ -134,25 +185,69 @@ def _first_line(found: type) -> str:
 
 
 def create_storage(storage_type: str = "file", **config: Any) -> StorageInterface:
-    """A store of a type, with its configuration as keywords."""
+    """Make a store of a type, with its configuration as keywords.
+
+    Args:
+        storage_type: "sqlite", "file", "memory", "redis", "postgres", or a registered name.
+        **config: Connectome's configuration keys, or lodestore's settings.
+
+    Returns:
+        The store, not yet open.
+
+    Raises:
+        InvalidInputError: The type is unknown, or a setting is not valid.
+    """
     return StorageFactory.create_storage(storage_type, config)
 
 
 def create_file_storage(base_dir: str = "./storage_data", **config: Any) -> StorageInterface:
-    """A folder of readable JSON."""
+    """Make a store in a folder of readable JSON.
+
+    Args:
+        base_dir: The folder.
+        **config: Connectome's configuration keys, or lodestore's settings.
+
+    Returns:
+        The store, not yet open.
+
+    Raises:
+        InvalidInputError: A setting is not valid.
+    """
     return StorageFactory.create_storage("file", {"base_dir": base_dir, **config})
 
 
 def create_sqlite_storage(db_path: str = "./storage_data/lodestore.db", **config: Any) -> StorageInterface:
-    """One SQLite file."""
+    """Make a store in a SQLite file.
+
+    Args:
+        db_path: The file.
+        **config: Connectome's configuration keys, or lodestore's settings.
+
+    Returns:
+        The store, not yet open.
+
+    Raises:
+        InvalidInputError: A setting is not valid.
+    """
     return StorageFactory.create_storage("sqlite", {"db_path": db_path, **config})
 
 
 def create_storage_from_env() -> StorageInterface:
-    """A store as the environment says."""
+    """Make a store from environment variables, see `StorageFactory.create_from_env_config`.
+
+    Returns:
+        The store, not yet open.
+
+    Raises:
+        InvalidInputError: A variable is not valid.
+    """
     return StorageFactory.create_from_env_config()
 
 
 def get_available_backends() -> dict[str, str]:
-    """Names and one-line descriptions of all that `create_storage` makes."""
+    """List the types that `create_storage` makes.
+
+    Returns:
+        One-line descriptions by type.
+    """
     return StorageFactory.get_available_backends()

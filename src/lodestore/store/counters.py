@@ -41,7 +41,7 @@ class Counters:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def add(self, key: str, amount: int, ttl: float | None) -> int:
-        """The value after adding `amount`.
+        """Add `amount` and return the value.
 
         InvalidInputError where the entry is no counter or the value leaves 64 bits.
         """

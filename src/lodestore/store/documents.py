@@ -9,7 +9,7 @@ from ..encoding import json_codec
 
 
 def memory_document(row: Row) -> Document:
-    """A memory as it is loaded: with its id, and the time of its creation where its document has none."""
+    """Make a memory as it is loaded: with its id, and the time of its creation if its document has none."""
     document: Document = json_codec.loads(row[BODY])
     document["memory_id"] = row[KEY + 1]
     document.setdefault("created_at", iso(row[CREATED_AT]))

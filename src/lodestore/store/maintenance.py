@@ -143,13 +143,13 @@ class MaintenanceMethods(ReadAccess):
 
 
 async def warnings_of(backend: Backend) -> list[str]:
-    """What keeps a store from being whole though it works: a migration into it that has not come to its end."""
+    """List what keeps a store from being whole though it works: an unfinished migration into it."""
     [mark] = await backend.fetch(STATE, [(UNFINISHED,)])
     return ["a migration into this store is unfinished: resume it before the store is used"] if mark else []
 
 
 def health_report(backend: str, now: int, seconds: float, found: Document, error: str | None) -> Document:
-    """What `health_check` answers, from what a probe found or how it failed."""
+    """Make the answer of `health_check`, from what a probe found or how it failed."""
     warnings = found.get("warnings", [])
     return {
         "status": "unhealthy" if error else "degraded" if warnings else "healthy",

@@ -1,6 +1,6 @@
-"""memoize: results of functions kept as cache entries, each computed once however many ask for it.
+"""Memoization: results of functions kept as cache entries, each computed once however many ask for it.
 
-For `async` functions on a `Store`, for plain ones on a store of `lodestore.store.sync.open`:
+For `async` functions on a `Store`, for plain ones on a store of `lodestore.sync.open`:
 
     @lodestore.memoize(store, ttl=3600, key="answer:{model}:{question}")
     async def ask(model: str, question: str) -> dict: ...
@@ -40,29 +40,29 @@ _PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEY
 
 
 class AsyncMemoized(Protocol[P, R_co]):
-    """An async function whose results are kept."""
+    """An async function whose results are cached."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
-        """The result, from the cache where it is there."""
+        """Return the result, from the cache if it is there."""
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """The cache key for these arguments."""
+        """Return the cache key for these arguments."""
 
     async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Forget the result for these arguments; whether there was one."""
+        """Delete the result for these arguments; whether there was one."""
 
 
 class Memoized(Protocol[P, R_co]):
-    """A plain function whose results are kept."""
+    """A plain function whose results are cached."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """The result, from the cache where it is there."""
+        """Return the result, from the cache if it is there."""
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """The cache key for these arguments."""
+        """Return the cache key for these arguments."""
 
     def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Forget the result for these arguments; whether there was one."""
+        """Delete the result for these arguments; whether there was one."""
 
 
 class _AsyncDecorator(Protocol):
@@ -78,16 +78,37 @@ def memoize(store: Store, *, ttl: float | None = None, key: KeyFunction = None) 
 @overload
 def memoize(store: SyncStore, *, ttl: float | None = None, key: KeyFunction = None) -> _Decorator: ...
 def memoize(store: Store | SyncStore, *, ttl: float | None = None, key: KeyFunction = None) -> Any:
-    """Keep what a function returns for `ttl` seconds (None: for ever) as cache entries of `store`.
+    """Cache what a function returns, in the store.
 
-    `key` is a template of the arguments (`"user:{user_id}"`), or a function of them that returns the key; without it
-    the key is the function's qualified name and the canonical JSON of all arguments, and a call is InvalidInputError
-    where they are not JSON (a method's `self` hardly ever is: name what of it counts, `"{self.model}:{question}"`).
+    A result is computed once per process however many ask for it at a time: the others wait. Cancelling one who waits
+    leaves the others alone; the computation is cancelled with the last. Results must be JSON; exceptions are not
+    cached. The function gets `.key(*args)` and `.invalidate(*args)`; on a method both take the instance first.
 
-    While a result is computed, all who ask for the same key in this process wait for it. One who is cancelled leaves
-    the others alone; the computation is cancelled with the last. The function gets `.key(*args)` and
-    `.invalidate(*args)`; on a method both take the instance first.
+    Args:
+        store: An open store: from `lodestore.open` for async functions, from `lodestore.sync.open` for plain ones.
+        ttl: Seconds to live, above 0; None: until it is invalidated.
+        key: The cache key, as a template of the arguments (`"user:{user_id}"`) or as a function of them. Without it,
+            the key is the function's qualified name and the JSON of all arguments.
+
+    Returns:
+        A decorator.
+
+    Raises:
+        InvalidInputError: `ttl` or `key` is not valid, or the function and the store do not fit; at a call, the
+            arguments are not JSON (as a method's `self`: give a `key` such as `"{self.model}:{question}"`).
+
+    Example:
+        ```python
+        @lodestore.memoize(store, ttl=3600, key="answer:{question}")
+        async def answer(question: str) -> str:
+            return question.upper()  # a call of a model, in earnest
+
+        assert await answer("life?") == "LIFE?"
+        assert await store.load_cache_entry("answer:life?") == {"value": "LIFE?"}
+        ```
     """
+    if not hasattr(store, "load_cache_entry"):
+        raise InvalidInputError(f"memoize: expected an open store, as in @memoize(store, ttl=60), not {store!r:.80}")
     expiry(ttl, 0)
     waits = isinstance(store, Store)
 
@@ -143,6 +164,7 @@ class CallKeys:
                 )
 
     def __call__(self, *args: Any, **kwargs: Any) -> str:
+        """Return the key of a call."""
         if callable(self._key):
             return self._key(*args, **kwargs)
         arguments = self._bound(args, kwargs)

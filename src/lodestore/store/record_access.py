@@ -105,7 +105,7 @@ def _version(expect: int | None) -> int | None:
 
 
 def key_of(family: Family, *ids: str) -> Key:
-    """The checked key; a wrong id is named by its column."""
+    """Check ids and make a key of them; a wrong id is named by its column."""
     if len(ids) == 1:
         return (check_id(ids[0], family.key[0]),)
     return tuple(check_id(value, name) for name, value in zip(family.key, ids, strict=True))

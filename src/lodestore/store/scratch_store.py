@@ -43,7 +43,7 @@ class ScratchStore:
         return self._folder.owner == os.getpid() and self._opening.get_loop() is asyncio.get_running_loop()
 
     async def opened(self) -> SQLiteBackend:
-        """The store, open; the error of opening it where that failed."""
+        """Return the store, open; raise the error of opening it if that failed."""
         return await asyncio.shield(self._opening)
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ def remove_abandoned() -> None:
 
 
 def _lock(path: Path, *, wait: bool) -> int | None:
-    """A handle that locks a folder of this user; None where it cannot, or without `wait` where another holds it."""
+    """Open a handle that locks a folder of this user; None if it cannot, or without `wait` if another holds it."""
     if fcntl is None:
         return None
     try:

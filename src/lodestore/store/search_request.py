@@ -114,6 +114,7 @@ def _text(query: object) -> str:
 
 
 def searchable_families(names: object) -> tuple[Family, ...]:
+    """Check the names of families to search; None: all that are searchable."""
     if names is None:
         return tuple(SEARCHABLE)
     if isinstance(names, (str, bytes)) or not isinstance(names, Sequence):
@@ -126,7 +127,7 @@ def searchable_families(names: object) -> tuple[Family, ...]:
 
 
 def namespace_of(namespace: object) -> tuple[Key, str | None]:
-    """The outer key that a namespace names, and the part of a collection."""
+    """Split a namespace into the outer key it names and the part of a collection."""
     if namespace is None:
         return (), None
     parts = namespace if isinstance(namespace, tuple) else (namespace,)

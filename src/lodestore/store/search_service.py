@@ -55,7 +55,7 @@ class SearchService:
         self._mirror: Any = None
 
     async def search(self, asked: SearchRequest, vector: object = None) -> list[Hit]:
-        """The hits of a page, the best first; without a `vector` there must be a query."""
+        """Find the hits of a page, the best first; without a `vector` there must be a query."""
         asked = await self._aimed(asked, vector)
         near, query, mode = asked.wanted.near, asked.wanted.query, asked.mode
         if mode == "vector" or not query.wanted:
@@ -68,7 +68,7 @@ class SearchService:
         return await self._by(asked, "text")
 
     async def _by(self, asked: SearchRequest, way: str) -> list[Hit]:
-        """The hits of one way: a page of the index as it comes, where none need be passed over."""
+        """Find the hits of one ranking: a page of the index as it is, where none need be passed over."""
         if asked.where is None and asked.rerank is None:
             wanted = asked.wanted if way == "text" else asked.wanted._replace(query=Query(()))
             return [_hit(asked, ranked, row) for ranked, row in await self._matched(wanted, way)]
@@ -113,7 +113,7 @@ class SearchService:
     # -- the order
 
     async def _by_text(self, asked: SearchRequest) -> Portions:
-        """Matches in growing portions, each with its row."""
+        """Read matches in growing portions, each with its row."""
         wanted = asked.wanted
         wanted = wanted._replace(offset=0, limit=max(PORTION, wanted.offset + (wanted.limit or 0)))
         while found := await self._matched(wanted, "text"):
@@ -128,7 +128,7 @@ class SearchService:
         ]
 
     async def _by_vector(self, asked: SearchRequest) -> Portions:
-        """What is near, in growing portions."""
+        """Read what is near, in growing portions."""
         wanted = asked.wanted._replace(query=Query(()), offset=0)
         # A filter may leave one in many, and each further portion costs a search of its own.
         least = SIEVED if asked.where is not None else asked.blend.pool if asked.rerank else 1
@@ -144,7 +144,7 @@ class SearchService:
             wanted = _deeper(wanted)
 
     async def _by_both(self, asked: SearchRequest) -> Portions:
-        """What vectors and text find, fused; the legs are read deeper as long as more is asked for."""
+        """Fuse what vectors and text find; the legs are read deeper as long as more is asked for."""
         done = 0
         for depth in rank_fusion.depths(asked.blend):
             legs = await self._index().legs(asked.wanted._replace(offset=0, limit=depth))
@@ -172,7 +172,7 @@ class SearchService:
     # -- the page
 
     async def _page(self, asked: SearchRequest, portions: Portions) -> list[Hit]:
-        """The hits of the page, of those that a filter is true of."""
+        """Read the hits of the page, of those that a filter is true of."""
         wanted = asked.wanted
         if wanted.limit == 0:
             return []
@@ -196,7 +196,7 @@ class SearchService:
         return hits
 
     async def _reranked(self, asked: SearchRequest, portions: Portions) -> list[Hit]:
-        """The best of the pool in the order that the caller's own scores give, then the others."""
+        """Order the best of the pool by the caller's own scores, then add the others."""
         offset, limit, pool = asked.wanted.offset, asked.wanted.limit, asked.blend.pool
         hits = await self._hits(asked, portions, 0, None if limit is None else max(pool, offset + limit))
         best, rest = hits[:pool], hits[pool:]
@@ -253,13 +253,13 @@ def _leg(name: str, rank: int, score: float) -> Legs:
 
 
 def _deeper(wanted: IndexQuery) -> IndexQuery:
-    """The page behind one, twice as long."""
+    """Make the page behind one, twice as long."""
     limit = wanted.limit or PORTION
     return wanted._replace(offset=wanted.offset + limit, limit=2 * limit)
 
 
 def _subject(family: Family, row: Row) -> Any:
-    """What a filter looks at."""
+    """Return what a filter looks at."""
     document = json_codec.loads(row[BODY])
     return document.get("metadata") or {} if family is ITEM else document
 

@@ -29,7 +29,7 @@ class BlockingCalls(ABC):
 
     @abstractmethod
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The outcome of a coroutine that runs on the store's loop."""
+        """Run a coroutine on the store's loop and wait for its outcome."""
 
 
 class SyncStoreBase(BlockingCalls):

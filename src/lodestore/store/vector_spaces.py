@@ -73,7 +73,7 @@ class VectorSpaces:
         return self._given.name if self._given else DEFAULT
 
     async def find(self, name: str) -> VectorSpace | None:
-        """A space; None where nothing was written to it yet."""
+        """Look up a space; None if nothing was written to it yet."""
         if self._own is not None and name == self._own.name:
             return self._own
         [row] = await self._backend.fetch(COLLECTION, [(name,)])
@@ -87,9 +87,9 @@ class VectorSpaces:
     async def bodies(
         self, family: Family, records: Sequence[bytes], given: object, name: str, keys: Sequence[Key] = ()
     ) -> list[bytes]:
-        """The bodies of the vectors of records, empty for none: of those given, else made of their texts.
+        """Encode the vectors of records, empty for none: those given, else made of the records' texts.
 
-        What stands under `keys` and says the same as a record is not made again.
+        A stored vector under `keys` is reused if its record is unchanged.
         """
         if given is not None:
             return await self._of_given(given, records, name)
@@ -105,7 +105,7 @@ class VectorSpaces:
         return [vector or next(new) for vector in made]
 
     async def _standing(self, family: Family, records: Sequence[bytes], keys: Sequence[Key]) -> list[bytes]:
-        """The bodies of the vectors under keys that were made of these records, empty for others."""
+        """Read the stored vectors under keys that were made of these records, empty for others."""
         other = VECTORS[family]
         rows = await self._backend.fetch(other, [tuple(map(str, key)) for key in keys]) if keys else ()
         return [row[BODY] if row and self._stands(row[BODY], body) else b"" for row, body in zip_longest(rows, records)]
@@ -115,7 +115,7 @@ class VectorSpaces:
         return found is not None and found.space == self.of_records
 
     async def embedded(self, family: Family, records: Sequence[bytes]) -> list[bytes]:
-        """The bodies of the vectors that the embedder makes of records; empty where there is no text."""
+        """Embed records; empty where there is no text."""
         texts = [text_of(family, body) for body in records]
         some = [text for text in texts if text.strip()]
         vectors = await self.embedder.embed(some) if some else []
@@ -138,7 +138,7 @@ class VectorSpaces:
     async def placed(
         self, space: str, values: object, records: Sequence[bytes], name: str, metric: str | None = None
     ) -> list[bytes]:
-        """The bodies of vectors of records in a space, which is made where there is none yet."""
+        """Encode vectors of records in a space, which is created if there is none yet."""
         if isinstance(values, Iterator):
             values = list(values)  # they may be gone through twice
         found = await self.find(space)
@@ -162,7 +162,7 @@ class VectorSpaces:
         return [StoredVector(space, vector_codec.content_digest(body), vector).body for body, vector in pairs]
 
     async def _made(self, wanted: VectorSpace) -> VectorSpace:
-        """A space that was not there; as somebody else made it, where that was first."""
+        """Create a space; as somebody else made it, if that was first."""
         body = json_codec.encode({"dimension": wanted.dimension, "metric": wanted.metric})
         with suppress(ConflictError):
             await self._backend.apply([Put(COLLECTION, (wanted.name,), body, self._clock(), None, ABSENT)])

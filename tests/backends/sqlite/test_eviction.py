@@ -45,7 +45,7 @@ async def stored(store: Store) -> int:
 
 
 def bound(store: Store) -> Evictor:
-    found = backend(store)._bound
+    found = backend(store)._evictor
     assert found is not None
     return found
 
@@ -145,7 +145,7 @@ class TestBound:
 
     def test_without_a_bound_nothing_is_counted(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
-            assert backend(store)._bound is None
+            assert backend(store)._evictor is None
             await store.store_cache_entries({f"k{n}": entry(n) for n in range(300)})
             assert len(await store.list_cache_keys()) == 300
 

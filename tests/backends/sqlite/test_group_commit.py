@@ -267,7 +267,7 @@ def test_a_busy_store_is_unavailable_after_the_timeout(tmp_path: Path) -> None:
 def test_a_failure_nobody_foresaw_reaches_its_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(store: Store) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("lodestore.backends.sqlite.group_commit._advance", lambda *_: 1 / 0)
+            patch.setattr("lodestore.backends.sqlite.group_commit.advance", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 await asyncio.wait_for(store.store_system_state("k", {}), 60)
         await store.store_system_state("k", {"v": 1})

@@ -22,7 +22,7 @@ from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.backends.sqlite.cache.hot_cache import HotCache
 from lodestore.backends.sqlite.cache.log_tail import LogTail
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.engine.commits import Commit
+from lodestore.backends.sqlite.engine.transaction import Commit
 from lodestore.backends.sqlite.records import reads
 from lodestore.core.backend import MISS
 from lodestore.core.families import CACHE, CONVERSATION, RAW_MESSAGE

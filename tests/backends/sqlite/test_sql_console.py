@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from lodestore.backends.sqlite import sql_console
 from lodestore.core.families import FAMILIES
 from lodestore.errors import InvalidInputError, UnavailableError, UnsupportedError
 from lodestore.store.store import Store
-from tests.support.sqlite_tools import run
+from tests.support.sqlite_tools import python, run
 
 
 async def fill(store: Store) -> None:
@@ -154,6 +156,59 @@ def test_a_cancelled_question_ends(tmp_path: Path) -> None:
         assert await asyncio.wait_for(store.sql("SELECT 1 AS n"), 60) == [{"n": 1}]
 
     run(work, tmp_path / "a.db")
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_one_that_is_cancelled_at_any_moment_ends(tmp_path: Path, turns: int) -> None:
+    async def work(store: Store) -> None:
+        await store.sql("SELECT 1 AS n")  # connects
+        asking = asyncio.create_task(store.sql(ENDLESS))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await store.sql("SELECT 1 AS n") == [{"n": 1}]
+
+    run(work, tmp_path / "a.db")
+
+
+def test_cancelling_one_that_waits_leaves_the_one_that_runs_alone(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        running = asyncio.create_task(store.sql(ENDLESS.replace("FROM c)", "FROM c WHERE x < 300000)")))
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(store.sql("SELECT 1 AS n"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        assert await running == [{"max(x)": 300000}]
+
+    run(work, tmp_path / "a.db")
+
+
+def test_closing_refuses_those_that_wait(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        running, waiting = (asyncio.create_task(store.sql(ENDLESS)) for _ in range(2))
+        await asyncio.sleep(0.1)
+        await store.shutdown()
+        for asking in (running, waiting):
+            with pytest.raises(UnavailableError):
+                await asking
+
+    run(work, tmp_path / "a.db")
+
+
+def test_a_script_that_asked_and_forgets_to_close_still_exits(tmp_path: Path) -> None:
+    code = textwrap.dedent("""
+        import asyncio, sys, lodestore
+        async def main():
+            global store
+            store = await lodestore.open(f"sqlite:///{sys.argv[1]}")
+            assert await store.sql("SELECT 1 AS n") == [{"n": 1}]
+        asyncio.run(main())
+    """)
+    child = python(code, str(tmp_path / "a.db"), stderr=subprocess.PIPE)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 0, errors.decode()
 
 
 def test_closing_does_not_wait_for_a_question_without_end(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_foreign_database_is_refused_and_untouched(tmp_path: Path) -> None:
     other.commit()
     other.close()
     before = path.read_bytes()
-    with pytest.raises(InvalidInputError, match="no lodestore store"):
+    with pytest.raises(InvalidInputError, match="not a lodestore store"):
         run(fill, path)
     assert path.read_bytes() == before
 
@@ -337,7 +337,7 @@ def test_opening_an_up_to_date_store_loads_no_sqlalchemy_and_no_alembic(tmp_path
 
 def connected() -> int:
     """Threads that hold a connection."""
-    return sum("_connection_worker" in thread.name for thread in threading.enumerate())
+    return sum(thread.name == "lodestore-sqlite" for thread in threading.enumerate())
 
 
 async def settled(expected: int) -> bool:

@@ -11,11 +11,11 @@ from ...core.families import Family
 from ...core.records import Key, Page, Row, Write
 from ...errors import InvalidInputError
 from ..lifecycle import Lifecycle
+from ..worker_thread import WorkerThread
 from . import maintenance, scan
 from .backups import Backups, check_path
-from .filesystem import Filesystem
+from .filesystem import Filesystem, renamed
 from .session import Session
-from .worker_thread import WorkerThread
 from .write_batch import sweep
 
 T = TypeVar("T")
@@ -47,16 +47,16 @@ class FileBackend(Backend):
         self._disk = disk or Filesystem()
         self._backups = Backups(self._disk, self.root, max_backup_files if backups else 0)
         self._session = Session(self._disk, self.root, pretty, self._backups, timeout)
-        self._worker = WorkerThread()
+        self._worker = WorkerThread("lodestore-files")
         self._turns = Lifecycle()
 
     async def open(self) -> int:
         async with self._turns.turn():
             if self._worker.running:
-                return await self._worker.run(self._session.latest)
+                return await self._run(self._session.latest)
             self._worker.start()
             try:
-                return await self._worker.run(self._session.open)
+                return await self._run(self._session.open)
             except BaseException:
                 await self._turns.finish(self._worker.stop(self._session.close))
                 raise
@@ -66,10 +66,10 @@ class FileBackend(Backend):
             await self._turns.finish(self._worker.stop(self._session.close))
 
     async def _read(self, look: Callable[..., T], *arguments: Any) -> T:
-        return await self._worker.run(self._session.read, look, *arguments)
+        return await self._run(self._session.read, look, *arguments)
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        return await self._worker.run(self._session.apply, writes)
+        return await self._run(self._session.apply, writes)
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
         return await self._read(scan.read_rows, family, keys)
@@ -91,25 +91,25 @@ class FileBackend(Backend):
             del rows
 
     async def sequence(self) -> int:
-        return await self._worker.run(self._session.sequence)
+        return await self._run(self._session.sequence)
 
     async def sweep(self, now: int, limit: int) -> int:
-        return await self._worker.run(self._session.write, sweep, now, limit)
+        return await self._run(self._session.write, sweep, now, limit)
 
     async def vitals(self, now: int) -> Vitals:
         return await self._read(scan.vitals, now)
 
     async def probe(self) -> dict[str, Any]:
-        return await self._worker.run(self._session.exclusive, maintenance.probe, self._disk, self.root)
+        return await self._run(self._session.exclusive, maintenance.probe, self._disk, self.root)
 
     async def verify(self) -> list[str]:
         return await self._read(maintenance.verify)
 
     async def backup(self, path: str) -> None:
-        await self._worker.run(self._session.shared, maintenance.copy_tree, self._disk, self.root, path)
+        await self._run(self._session.shared, maintenance.copy_tree, self._disk, self.root, path)
 
     async def compact(self) -> dict[str, int]:
-        return await self._worker.run(self._session.exclusive, maintenance.clean, self._disk, self.root)
+        return await self._run(self._session.exclusive, maintenance.clean, self._disk, self.root)
 
     def list_backups(self, path: str) -> list[int]:
         """The old versions kept of a file, oldest first; `path` as `conversations/conv_001/current.json`."""
@@ -117,4 +117,11 @@ class FileBackend(Backend):
 
     async def restore_backup(self, path: str, number: int | None = None) -> None:
         """Put an old version (None: the newest) in place; the present one joins the backups, to undo this too."""
-        await self._worker.run(self._session.restore, path, number)
+        await self._run(self._session.restore, path, number)
+
+    async def _run(self, task: Callable[..., T], *arguments: Any) -> T:
+        """One hop to the thread and back."""
+        try:
+            return await self._worker.run(task, *arguments)
+        except OSError as error:
+            raise renamed(error) from error

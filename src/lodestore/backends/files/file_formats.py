@@ -140,7 +140,7 @@ def _write_document(layout: Layout, key: Key, rows: list[Row]) -> Object:
 # One record under `data`.
 
 
-def _read_entry(layout: Layout, group: Key, top: Object) -> list[Row]:
+def _read_entry(layout: Layout, _group: Key, top: Object) -> list[Row]:
     meta = _take_meta(layout, top)
     key: Key = tuple(top.get(column, "") for column in layout.family.key)
     if not all(isinstance(part, str) and part for part in key):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import orjson
 
@@ -18,14 +19,11 @@ Group = tuple[str, ...]  # the parts of a key that choose a file
 _FOREIGN_BACKUP = re.compile(r".*\.[0-9]{8}_[0-9]{6}\.backup\.json", re.DOTALL).fullmatch
 
 
-class OwnerFolder:
+class OwnerFolder(NamedTuple):
     """The directory of an owner: its path inside the store and the names of the files in it."""
 
-    __slots__ = ("files", "path")
-
-    def __init__(self, path: str, files: frozenset[str]) -> None:
-        self.path = path
-        self.files = files
+    path: str
+    files: frozenset[str]
 
 
 class RecordFiles:
@@ -125,7 +123,7 @@ class RecordFiles:
 
     def _implied(self, home: OwnerFolder, key: Group) -> Row:
         """An owner nobody wrote down, as Connectome leaves them."""
-        time = last_modified(f"{self._root}/{home.path}") // 1_000_000
+        time = os.stat(f"{self._root}/{home.path}").st_mtime_ns // 1_000_000
         return (b"", 1, time, time, None, None, *key)
 
     def measure(self) -> tuple[int, int]:
@@ -159,7 +157,7 @@ class RecordFiles:
 
 
 def last_modified(path: str) -> int:
-    """When a file was changed, or a name in a directory made or removed, in nanoseconds; 0 where there is none."""
+    """When a name in a directory was last made or removed, in nanoseconds; 0 where there is no directory."""
     try:
         return os.stat(path).st_mtime_ns
     except (FileNotFoundError, NotADirectoryError):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ...core.backend import Vitals
 from ...core.families import FAMILIES, Family
-from ...core.records import BODY, EXPIRES_AT, KEY, Key, Page, Row, alive, order_of
+from ...core.records import BODY, EXPIRES_AT, KEY, Key, Page, Row, alive, order_of, selected, within
 from .layout import FileKind, Layout, layout_of
 from .read_view import ReadView
 from .record_files import Group
@@ -89,7 +89,7 @@ def read_keys(view: ReadView, page: Page) -> list[Key]:
     keys = [
         group
         for group in sorted(view.groups(page.family, page.prefix), reverse=page.newest)
-        if _is_there(view, layout, group, page.partial) and _within(page, group[depth:])
+        if _is_there(view, layout, group, page.partial) and within(page, group[depth:])
     ]
     return list(keys[: page.limit])
 
@@ -137,17 +137,7 @@ def expired(view: ReadView, now: int, limit: int) -> list[tuple[Family, Key]]:
 
 
 def _wanted(page: Page, row: Row) -> bool:
-    depth = len(page.prefix)
-    return (
-        row[KEY : KEY + depth] == page.prefix
-        and (page.partial or bool(row[BODY]))
-        and alive(row, page.alive_at)
-        and _within(page, order_of(page.family, row)[depth:])
-    )
-
-
-def _within(page: Page, order: Key) -> bool:
-    return (page.after is None or order > page.after) and (page.before is None or order < page.before)
+    return selected(page, row) and within(page, order_of(page.family, row)[len(page.prefix) :])
 
 
 def _reaches(page: Page, group: Group) -> bool:
@@ -156,6 +146,6 @@ def _reaches(page: Page, group: Group) -> bool:
     if not layout.streams or len(page.prefix) > len(group):
         return True
     if layout.shape is not FileKind.LISTING:
-        return _within(page, rest)
+        return within(page, rest)
     size = len(rest)
     return (page.after is None or rest >= page.after[:size]) and (page.before is None or rest <= page.before[:size])

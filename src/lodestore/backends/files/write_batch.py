@@ -50,7 +50,7 @@ class FileWriteBatch(WriteBatch):
         file.rows.setdefault(row[KEY:], row)
         _write_down(file)
 
-    def take(self, family: Family, prefix: Key) -> list[Row]:
+    def remove(self, family: Family, prefix: Key) -> list[Row]:
         rows: list[Row] = []
         for file in self.view.files_under(family, prefix):
             gone = [key for key in file.rows if key[: len(prefix)] == prefix]
@@ -115,7 +115,7 @@ class FileWriteBatch(WriteBatch):
 
 def sweep(batch: FileWriteBatch, now: int, limit: int) -> int:
     """Remove at most `limit` records that have expired by `now`; how many were removed."""
-    return sum(len(batch.take(family, key)) for family, key in scan.expired(batch.view, now, limit))
+    return sum(len(batch.remove(family, key)) for family, key in scan.expired(batch.view, now, limit))
 
 
 def _write_down(owner: RecordFile) -> None:

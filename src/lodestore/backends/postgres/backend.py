@@ -21,7 +21,7 @@ from ..lifecycle import Lifecycle
 from . import maintenance, schema
 from .dictionary_table import PostgresDictionaries
 from .driver import Connection, PostgresAddress
-from .group_commit import GroupCommit
+from .group_commit import PostgresGroupCommit
 from .index import PostgresIndex
 from .pgvector import VectorTable
 from .pool import Pool
@@ -89,7 +89,7 @@ class PostgresBackend(Backend):
             raise
         self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
-        self._pool, self._writer = pool, GroupCommit(pool, self._d, self._packer, self._vectors)
+        self._pool, self._writer = pool, PostgresGroupCommit(pool, self._d, self._packer, self._vectors)
         self.index = self._index = PostgresIndex(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
         self._turns.opened()
 

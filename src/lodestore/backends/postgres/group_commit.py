@@ -1,100 +1,81 @@
-"""One lane of writes for each handle, and natural group commit.
+"""Group commit of PostgreSQL: one lane of writes for each handle, and what gathers meanwhile is the next transaction.
 
 All writers of a store, in whatever process, take turns on the one row of `store`: it gives versions, positions without
-a gap, and no deadlocks. So more lanes would only queue at the server; what gathers while a transaction commits is the
-next one instead. A batch that fails is done again unit by unit, and only the culprit fails.
+a gap, and no deadlocks. So more lanes would only queue at the server. A batch that fails is done again request by
+request, and only the culprit fails.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
+from itertools import chain
 
-from ...core.records import VERSION, Copy, Write
+from ...core.records import Write
 from ...encoding.packer import Packer
 from ...errors import LodestoreError, OutcomeUnknownError, UnavailableError
 from ...sql.dialect import Dialect
+from ..futures import fail, succeed
+from ..group_commit import CommitQueue, CommitRequest, advance
 from . import driver, indexer
 from .apply import PendingWrite, apply_writes
 from .pgvector import VectorTable
 from .pool import Pool
 from .single_put import alone, put_alone
 
-BATCH = 512  # units in one transaction at most
+BATCH = 512  # requests in one transaction at most
 TRIES = 6
 PAUSE = 0.01  # seconds, doubled with each try and jittered
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 
-class CommitRequest(NamedTuple):
-    """Writes that stand or fall together, and the future that waits for them."""
-
-    writes: Sequence[Write]
-    done: asyncio.Future[list[int]]
-
-
-class GroupCommit:
-    """Decides units in the order in which they were handed over; cancelling who waits changes nothing about one."""
+class PostgresGroupCommit(CommitQueue):
+    """Commits over one connection at a time, as a task of the event loop."""
 
     def __init__(self, pool: Pool, dialect: Dialect, packer: Packer, vectors: VectorTable) -> None:
+        super().__init__(BATCH)
         self._pool = pool
         self._vectors = vectors
         self._d = dialect
         self._packer = packer
-        self._queue: deque[CommitRequest] = deque()
-        self._task: asyncio.Task[None] | None = None
 
-    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
-        """Hand a unit over; the future resolves when it is committed."""
-        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._queue.append(CommitRequest(writes, done))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
-        return done
+    def _begin(self) -> None:
+        batch = self._take()
+        self._task = asyncio.create_task(self._decide(batch))
+        self._task.add_done_callback(partial(self._ended, batch))
 
-    async def drain(self) -> None:
-        """Wait until everything handed over has been decided."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            try:
-                await self._decide(batch)
-            except Exception as error:  # no caller may wait for ever, whatever went wrong here
-                for unit in batch:
-                    _fail(unit, error)
-            except asyncio.CancelledError:  # the loop is going down
-                for unit in [*batch, *self._queue]:
-                    unit.done.cancel()
-                self._queue.clear()
-                raise
+    def _ended(self, batch: list[CommitRequest], task: asyncio.Task[None]) -> None:
+        if task.cancelled():  # the loop is going down
+            for request in [*batch, *self._waiting]:
+                request.done.cancel()
+            self._waiting.clear()
+        elif error := task.exception():  # no caller may wait for ever, whatever went wrong here
+            for request in batch:
+                fail(request.done, error)
+        self._decided()
 
     async def _decide(self, batch: list[CommitRequest]) -> None:
         try:
             results = await self._commit(batch)
         except LodestoreError as reason:
             if len(batch) == 1 or isinstance(reason, (OutcomeUnknownError, UnavailableError)):
-                for unit in batch:
-                    _fail(unit, reason)
+                for request in batch:
+                    fail(request.done, reason)
                 return
-            for unit in batch:
-                await self._decide([unit])
+            for request in batch:
+                await self._decide([request])
             return
-        for unit, result in zip(batch, results, strict=True):
-            if not unit.done.done():
-                unit.done.set_result(result)
+        for request, result in zip(batch, results, strict=True):
+            succeed(request.done, result)
 
     async def _commit(self, batch: list[CommitRequest]) -> list[list[int]]:
         for attempt in range(TRIES):
             try:
                 async with self._pool.connection() as connection:
-                    return await self._transact(connection, [unit.writes for unit in batch])
+                    return await self._transact(connection, [request.writes for request in batch])
             except _Again as again:
                 reason = again.reason
                 await asyncio.sleep(PAUSE * 2**attempt * random.random())
@@ -120,7 +101,7 @@ class GroupCommit:
             raise
 
     async def _units(self, run: driver.Connection, units: list[Sequence[Write]]) -> list[list[int]]:
-        latest = max((write.time for unit in units for write in unit), default=0)
+        _, latest = advance(chain.from_iterable(units), 0, 0)
         # The first statement takes the row of `store`; those after it see all that was committed before.
         commits, *told = await run.fetchrow(self._advance(), len(units), latest)
         kept = await self._vectors.kept(run, self._packer, *told)
@@ -128,7 +109,7 @@ class GroupCommit:
         for unit, into in zip(units, results, strict=True):
             version += 1
             steps += [PendingWrite(write, version, into, index) for index, write in enumerate(unit)]
-            version = max([version, *(w.row[VERSION] or 0 for w in unit if type(w) is Copy)])
+            version, _ = advance(unit, version, latest)
         await apply_writes(run, self._d, self._packer, steps, kept)
         if any(indexer.chooses(step.write, told[-1] is not None) for step in steps):
             await indexer.forget_postings(run, self._d)
@@ -167,8 +148,3 @@ async def _roll_back(run: driver.Connection) -> None:
             await run.execute("ROLLBACK")
     except driver.Error:  # the server rolls back by itself what loses its connection
         run.terminate()
-
-
-def _fail(unit: CommitRequest, error: Exception) -> None:
-    if not unit.done.done():  # else its task was cancelled; the unit has been decided all the same
-        unit.done.set_exception(error)

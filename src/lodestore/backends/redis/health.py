@@ -41,9 +41,8 @@ def _warnings(told: dict[str, str], details: dict[str, Any]) -> list[str]:
         warnings.append(
             f"maxmemory-policy {details['maxmemory_policy']}: the server evicts records when memory is full"
         )
-    for name in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
-        if told.get(name, "ok") != "ok":
-            warnings.append(f"{name} is {told[name]}")
+    steps = ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
+    warnings += [f"{name} is {told[name]}" for name in steps if told.get(name, "ok") != "ok"]
     return warnings
 
 

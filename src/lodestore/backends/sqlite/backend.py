@@ -1,4 +1,4 @@
-"""SQLite backend: writes by group commit, point reads on the event loop, other reads in a reader thread."""
+"""SQLite backend: writes by group commit, point reads on the event loop, all other reads in a reader's thread."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ...encoding.dictionary_training import DictionaryTrainer
 from ...encoding.packer import Packer
 from ...sql import statements
 from ..lifecycle import Lifecycle
-from . import sql_console
+from .background import BackgroundWork
 from .cache.coherence import MAX_STALENESS
 from .cache.hot_cache import HOT_BYTES, HotCache
 from .connections import Connections
 from .engine import driver, store_file
-from .group_commit import GroupCommit
+from .group_commit import SQLiteGroupCommit
 from .maintenance import compaction, operations
 from .maintenance.dictionary_table import SQLiteDictionaries
 from .maintenance.eviction import Evictor
@@ -91,26 +91,32 @@ class SQLiteBackend(Backend):
             return await self._scanning.run("reading", operations.latest)
 
     async def _begin(self) -> None:
-        self._scanning, self._reading = self._connections.scanning, self._connections.reading
-        await self._scanning.run("reading", operations.latest)  # makes the log, whose identity is looked at next
+        connections, packer = self._connections, self._packer
+        self._reading, self._scanning = reading, scanning = connections.reading, connections.scanning
+        await scanning.run("reading", operations.latest)  # makes the log, whose identity is looked at next
         self._identity = store_file.FileIdentity(self.path)
-        writing, power = self._connections.writing, self._durability == "power"
-        run = driver.cursor(writing.connection, self._packer)
+        same_file = self._identity.check
+
         if self._hot_bytes:
-            self.cache = HotCache(self._connections.looking, self._check, self._hot_bytes, self._max_staleness)
-        self._writer = GroupCommit(run, writing.post, self._identity.check, power=power, hot=self.cache)
-        self._bound: Evictor | None = None
-        if limit := self._max_cache_bytes:
-            self._bound = Evictor(limit, lambda: operations.size(self.path), self._scanning, self._writer)
-        await self._scanning.run("reading", lambda c: body_io.learn(c, self._packer))
-        self._shelf = SQLiteDictionaries(self._packer, self._scanning, self._writer, self._identity.check)
-        self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
-        self.trainer.open()
-        checks = (self._check, self._identity.check)
-        self.index = self._index = SQLiteIndex(
-            self._reading, self._scanning, self._writer, self._packer, self._vector_bytes, *checks
+            self.cache = HotCache(connections.looking, self._check, self._hot_bytes, self._max_staleness)
+        run, post = driver.cursor(connections.writing.connection, packer), connections.writing.post
+        self._writer = writer = SQLiteGroupCommit(
+            run, post, same_file, power=self._durability == "power", hot=self.cache
         )
-        if indexer.waits(self._reading):
+
+        self._evictor: Evictor | None = None
+        if limit := self._max_cache_bytes:
+            self._evictor = Evictor(limit, partial(operations.size, self.path), scanning, writer)
+
+        await scanning.run("reading", partial(body_io.learn, packer=packer))
+        self._shelf = SQLiteDictionaries(packer, scanning, writer, same_file)
+        self.trainer = DictionaryTrainer(packer, self._shelf, use=self._dictionaries)
+        self.trainer.open()
+
+        checks = (self._check, same_file)
+        self.index = self._index = SQLiteIndex(reading, scanning, writer, packer, self._vector_bytes, *checks)
+        self._background = BackgroundWork(packer, self._evictor, self._index, self.trainer)
+        if indexer.waits(reading):
             self._index.wake()
         self._turns.opened()
 
@@ -119,17 +125,12 @@ class SQLiteBackend(Backend):
             if self._turns.open:
                 self._check()
                 self.cache = None
-                endings = [self._index.stop, *([] if self._bound is None else [self._bound.stop])]
-                await self._turns.finish(self._connections.close(*endings, self.trainer.close, self._writer.drain))
+                await self._turns.finish(self._connections.close(self._background.stop, self._writer.drain))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
         results = await self._writer.submit(writes)
-        if self._bound is not None:
-            self._bound.wrote(writes)
-        self._index.wrote(writes)
-        if self._packer.due:
-            self.trainer.wake()
+        self._background.committed(writes)
         return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:
@@ -238,12 +239,8 @@ class SQLiteBackend(Backend):
         """Column names and rows of one reading SQL statement; InvalidInputError for anything else."""
         self._check()
         async with self._turns.turn():
-            asking = await self._connections.asking()
-        try:
-            return await asking.run("asking", lambda c: sql_console.ask(c, statement, parameters))
-        except asyncio.CancelledError:
-            asking.connection.interrupt()  # a question nobody waits for would keep the next one waiting
-            raise
+            console = await self._connections.console()
+        return await console.query(statement, parameters)
 
 
 def _counts(connection: driver.Connection, now: int) -> dict[Family, tuple[int, int]]:

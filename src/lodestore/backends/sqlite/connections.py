@@ -6,28 +6,28 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ...encoding.packer import Packer
-from . import sql_console
 from .engine import driver
+from .engine.connection_thread import ConnectionThread
 from .engine.store_file import StoreFile
-from .engine.worker_thread import WorkerThread
+from .sql_console import SQLConsole
 
 
 class Connections:
     """Opened together, closed together, also when opening fails half-way."""
 
-    writing: WorkerThread
-    scanning: WorkerThread
+    writing: ConnectionThread
+    scanning: ConnectionThread
     reading: driver.Cursor
     looking: driver.Cursor  # on the connection of `reading`
 
     def __init__(self, site: StoreFile, packer: Packer) -> None:
         self._site = site
         self._packer = packer
-        self._threads: list[WorkerThread] = []
-        self._asking: WorkerThread | None = None
+        self._threads: list[ConnectionThread] = []
+        self._console: asyncio.Task[SQLConsole] | None = None
 
     async def open(self) -> None:
-        """Connect all but the door for SQL, which the first question opens."""
+        """Connect all but the SQL console, which the first statement opens."""
         try:
             with driver.renaming(f"opening {self._site.path}"):
                 self.writing = await self._start(self._site.writer)
@@ -38,28 +38,33 @@ class Connections:
             await asyncio.shield(self._stop())
             raise
 
-    async def asking(self) -> WorkerThread:
-        """The guarded connection that SQL from outside runs on."""
-        if self._asking is None:
-            self._asking = await self._start(lambda: sql_console.guard(self._site.reader(), self._packer))
-        return self._asking
+    async def console(self) -> SQLConsole:
+        """The console, opened by whoever asks for it first."""
+        if self._console is None or _failed(self._console):
+            self._console = asyncio.create_task(SQLConsole.open(self._site, self._packer, self.scanning))
+        return await asyncio.shield(self._console)
 
     async def close(self, *endings: Callable[[], Awaitable[None]]) -> None:
-        """Wait for these endings and for what the threads were given, but questions in SQL; the writer goes last."""
+        """Wait for these endings and for what the threads were given, but statements in SQL; the writer goes last."""
         for ending in endings:
             await ending()
+        if self._console is not None:
+            await asyncio.wait([self._console])
+            if not _failed(self._console):
+                await self._console.result().close()
         self.reading.connection.close()
         await self._stop()
 
-    async def _start(self, connect: Callable[[], driver.Connection]) -> WorkerThread:
-        thread = WorkerThread(connect)
+    async def _start(self, connect: Callable[[], driver.Connection]) -> ConnectionThread:
+        thread = ConnectionThread(connect)
         self._threads.append(thread)
         await thread.start()
         return thread
 
     async def _stop(self) -> None:
-        if self._asking is not None:
-            self._asking.connection.interrupt()
-            self._asking = None
         while self._threads:
             await self._threads.pop().stop()
+
+
+def _failed(console: asyncio.Task[SQLConsole]) -> bool:
+    return console.done() and (console.cancelled() or console.exception() is not None)

@@ -11,8 +11,8 @@ from ...core.records import Key, Page, Row, following
 from ...encoding.packer import Packer
 from ...sql import statements
 from .engine import driver
+from .engine.connection_thread import ConnectionThread
 from .engine.store_file import StoreFile
-from .engine.worker_thread import WorkerThread
 from .records import reads
 
 
@@ -26,7 +26,7 @@ class SQLiteSnapshot:
     sequence: int
 
     def __init__(self, site: StoreFile, packer: Packer) -> None:
-        self._thread = WorkerThread(site.reader)
+        self._thread = ConnectionThread(site.reader)
         self._packer = packer
 
     async def __aenter__(self) -> SQLiteSnapshot:

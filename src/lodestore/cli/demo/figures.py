@@ -19,6 +19,7 @@ class Story:
         self.figures: dict[str, Any] = {"ok": False, "folder": str(folder), "url": self.url}
 
     def step(self, number: int, title: str) -> None:
+        """Say which step begins."""
         self.say(f"\n{number}. {title}")
 
     def note(self, name: str, value: Any, line: str) -> None:

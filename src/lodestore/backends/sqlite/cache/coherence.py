@@ -20,7 +20,7 @@ from time import monotonic
 
 from ....core.records import Write
 from ..engine import driver
-from ..engine.commits import Commit
+from ..engine.transaction import Commit
 
 MAX_STALENESS = 1.0  # milliseconds
 

@@ -14,9 +14,9 @@ from ....core.families import FAMILIES, Family
 from ....encoding.packer import Packer
 from ....sql import sqlite_logs as sql
 from ..engine import driver
-from ..engine.commits import Commit
 from ..engine.driver import Connection, Cursor
-from ..group_commit import GroupCommit, transacted
+from ..engine.transaction import Commit, transact
+from ..group_commit import SQLiteGroupCommit
 from ..records import chunk_format
 from ..records.body_io import readable
 
@@ -33,7 +33,7 @@ class LogRow(NamedTuple):
     size: int
 
 
-async def walk(writer: GroupCommit, packer: Packer, check: Callable[[], None]) -> int:
+async def walk(writer: SQLiteGroupCommit, packer: Packer, check: Callable[[], None]) -> int:
     """Seal what can be, step by step in the writer's thread; how many messages were. `check` may end it."""
     count = 0
     for family in (family for family in FAMILIES if family.log):
@@ -50,7 +50,7 @@ def _step(
 ) -> Callable[[Connection], tuple[tuple[int, int | None], Commit | None]]:
     def work(connection: Connection) -> tuple[tuple[int, int | None], Commit | None]:
         run = driver.cursor(connection, packer)
-        return transacted(connection, lambda: step(run, family, after))
+        return transact(run, lambda: step(run, family, after))
 
     return work
 

@@ -13,9 +13,9 @@ from ....encoding.dictionary_training import distinct
 from ....encoding.packer import Packer
 from ....sql import dictionaries, sqlite_logs, statements
 from ..engine import driver
-from ..engine.commits import Commit
-from ..engine.worker_thread import WorkerThread
-from ..group_commit import GroupCommit, transacted
+from ..engine.connection_thread import ConnectionThread
+from ..engine.transaction import Commit, transact
+from ..group_commit import SQLiteGroupCommit
 from ..records import body_io, chunk_format
 
 T = TypeVar("T")
@@ -31,7 +31,9 @@ def problems(connection: driver.Connection) -> list[str]:
 class SQLiteDictionaries:
     """The table `dictionary`, for the trainer, which runs on the loop; all the work is done in the threads."""
 
-    def __init__(self, packer: Packer, scanning: WorkerThread, writer: GroupCommit, check: Callable[[], None]) -> None:
+    def __init__(
+        self, packer: Packer, scanning: ConnectionThread, writer: SQLiteGroupCommit, check: Callable[[], None]
+    ) -> None:
         self._packer = packer
         self._scanning = scanning
         self._writer = writer
@@ -70,7 +72,7 @@ class SQLiteDictionaries:
             connection.execute(dictionaries.keep(), row)
             return True
 
-        won, commit = transacted(connection, insert)
+        won, commit = transact(connection.cursor(), insert)
         body_io.learn(connection, self._packer)  # only now: nobody may pack with what might have been rolled back
         return won, commit
 
@@ -136,7 +138,7 @@ _Step = tuple[list[tuple[Any, ...]], "Key | None"]
 def _replace(family: Family, smaller: list[tuple[Any, ...]]) -> Callable[[driver.Connection], tuple[int, Commit]]:
     def work(connection: driver.Connection) -> tuple[int, Commit]:
         run = connection.cursor()
-        return transacted(connection, lambda: run.executemany(_repack(family), smaller).rowcount)
+        return transact(run, lambda: run.executemany(_repack(family), smaller).rowcount)
 
     return work
 

@@ -15,9 +15,9 @@ from ....core.families import CACHE
 from ....core.records import Drop, Put, Write
 from ....errors import LodestoreError
 from ..engine import driver
-from ..engine.commits import Commit
-from ..engine.worker_thread import WorkerThread
-from ..group_commit import GroupCommit
+from ..engine.connection_thread import ConnectionThread
+from ..engine.transaction import Commit, transact
+from ..group_commit import SQLiteGroupCommit
 
 PART = 10  # a tenth: what is written between two counts, and what is freed beyond the bound
 CHOSEN = 10_000  # entries chosen at a time
@@ -42,7 +42,9 @@ _log = logging.getLogger(__name__)
 class Evictor:
     """Keeps keys and packed bodies of the cache within about `limit` bytes; `size` gives those of the whole file."""
 
-    def __init__(self, limit: int, size: Callable[[], int], scanning: WorkerThread, writer: GroupCommit) -> None:
+    def __init__(
+        self, limit: int, size: Callable[[], int], scanning: ConnectionThread, writer: SQLiteGroupCommit
+    ) -> None:
         self._limit, self._size, self._scanning, self._writer = limit, size, scanning, writer
         self._written = 0  # bytes since the last look, before packing
         self._due = 0  # how many there may be before the next; the first write looks
@@ -112,14 +114,10 @@ def choose(connection: driver.Connection, excess: int) -> list[Victim]:
 
 def drop(connection: driver.Connection, victims: Sequence[Victim]) -> tuple[int, Commit]:
     """Drop those that nobody has written anew, as one transaction; how many. Runs in the writer's thread."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        [before] = connection.execute("SELECT commits FROM store").fetchone()
-        gone = [key for row, version, _ in victims for [key] in connection.execute(_DROP, (row, version)).fetchall()]
-        connection.execute("UPDATE store SET commits = ?", (before + 1,))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return len(gone), Commit(before, before + 1, [Drop(CACHE, (key,), 0) for key in gone])
+    run = connection.cursor()
+
+    def delete() -> list[str]:
+        return [key for row, version, _ in victims for [key] in run.execute(_DROP, (row, version)).fetchall()]
+
+    gone, commit = transact(run, delete)
+    return len(gone), commit._replace(writes=[Drop(CACHE, (key,), 0) for key in gone])

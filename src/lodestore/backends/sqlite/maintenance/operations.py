@@ -16,8 +16,8 @@ from ....encoding.packer import Packer
 from ....errors import CorruptError, InvalidInputError, UnavailableError
 from ....sql import sqlite_fts, statements
 from ..engine import driver
-from ..engine.commits import Commit
 from ..engine.store_file import StoreFile, publish
+from ..engine.transaction import Commit, transact
 from ..records import reads
 from ..search import indexer
 from . import dictionary_table
@@ -34,19 +34,14 @@ def sweep(connection: driver.Connection, now: int, limit: int) -> tuple[int, Com
     """
     if not any(connection.execute(statements.sweepable(family), (now,)).fetchone() for family in _EXPIRING):
         return 0, None
-    left = limit
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        [before] = connection.execute("SELECT commits FROM store").fetchone()
+
+    def delete() -> int:
+        left = limit
         for family in _EXPIRING:
             left -= connection.execute(statements.sweep(family), (now, left)).rowcount
-        connection.execute("UPDATE store SET commits = ?, latest = max(latest, ?)", (before + 1, now))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return limit - left, Commit(before, before + 1, ())
+        return limit - left
+
+    return transact(connection.cursor(), delete, now)
 
 
 def latest(connection: driver.Connection) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ....core.records import Append, Drop, Write
 from ....core.searchable import IndexQuery, Leg, Match, OnCount
@@ -19,10 +18,10 @@ from ....encoding.packer import Packer
 from ....errors import LodestoreError
 from ....sql import sqlite_fts as sql, sqlite_numbers, sqlite_vectors
 from ..engine import driver
-from ..engine.commits import Commit
+from ..engine.connection_thread import ConnectionThread
 from ..engine.driver import Connection, Cursor
-from ..engine.worker_thread import WorkerThread
-from ..group_commit import GroupCommit, transacted
+from ..engine.transaction import Commit, transact
+from ..group_commit import SQLiteGroupCommit
 from ..records import search_queue
 from . import indexer
 from .ivf_maintenance import IVFMaintenance
@@ -41,8 +40,8 @@ class SQLiteIndex:
     def __init__(
         self,
         looking: Cursor,
-        scanning: WorkerThread,
-        writer: GroupCommit,
+        scanning: ConnectionThread,
+        writer: SQLiteGroupCommit,
         packer: Packer,
         vector_bytes: int,
         *checks: Callable[[], None],
@@ -146,7 +145,7 @@ class SQLiteIndex:
             run = driver.cursor(connection, self._packer)
             if not indexer.waits(run) or (not waking and indexer.sleeps(run)):
                 return (0, None), None
-            return transacted(connection, lambda: indexer.step(run, after))
+            return transact(run, lambda: indexer.step(run, after))
 
         return work
 
@@ -155,7 +154,7 @@ class SQLiteIndex:
     async def reindex(self, tell: OnCount) -> int:
         """Drop the index and build it anew; until it is there, a search waits for it."""
         self._check()
-        await self._writer.chore(lambda c: transacted(c, lambda: _forget(c.cursor())), "reindexing")
+        await self._writer.chore(_forget, "reindexing")
         count = await self.catch_up(tell)
         await self._cells.tend(self._goes_on)
         return count
@@ -176,11 +175,16 @@ def _records(write: Write) -> int:
     return len(write.bodies) if isinstance(write, Append) else 1
 
 
-def _forget(run: Any) -> None:
-    run.execute(sql.UNPOST_ALL)
-    for text in sqlite_vectors.EMPTY:
-        run.execute(text)
-    search_queue.note(run, sqlite_numbers.FIRST, sqlite_numbers.END)
+def _forget(connection: Connection) -> tuple[None, Commit | None]:
+    run = connection.cursor()
+
+    def forget() -> None:
+        run.execute(sql.UNPOST_ALL)
+        for text in sqlite_vectors.EMPTY:
+            run.execute(text)
+        search_queue.note(run, sqlite_numbers.FIRST, sqlite_numbers.END)
+
+    return transact(run, forget)
 
 
 def _merging(pages: int) -> Callable[[Connection], tuple[bool, Commit | None]]:
@@ -190,6 +194,6 @@ def _merging(pages: int) -> Callable[[Connection], tuple[bool, Commit | None]]:
             connection.execute(sql.MERGE, (pages,))
             return bool(connection.total_changes - before > 1)  # FTS5's way to say that there is more to do
 
-        return transacted(connection, merge)
+        return transact(connection.cursor(), merge)
 
     return work

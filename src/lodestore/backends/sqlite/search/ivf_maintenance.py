@@ -11,10 +11,10 @@ from ....core.searchable import VectorSpace
 from ....encoding.packer import Packer
 from ....sql import sqlite_numbers, sqlite_vectors
 from ..engine import driver
-from ..engine.commits import Commit
+from ..engine.connection_thread import ConnectionThread
 from ..engine.driver import Connection, Cursor
-from ..engine.worker_thread import WorkerThread
-from ..group_commit import GroupCommit, transacted
+from ..engine.transaction import Commit, transact
+from ..group_commit import SQLiteGroupCommit
 from . import vector_records
 
 
@@ -29,7 +29,7 @@ class LargeNamespace(NamedTuple):
 class IVFMaintenance:
     """What trains the cells of one store. Sampling reads, training computes in a thread of its own, swapping writes."""
 
-    def __init__(self, scanning: WorkerThread, writer: GroupCommit, packer: Packer) -> None:
+    def __init__(self, scanning: ConnectionThread, writer: SQLiteGroupCommit, packer: Packer) -> None:
         self._scanning, self._writer, self._packer = scanning, writer, packer
 
     async def tend(self, going: Callable[[], bool]) -> int:
@@ -64,7 +64,7 @@ class IVFMaintenance:
 
         def work(connection: Connection) -> tuple[None, Commit | None]:
             run = driver.cursor(connection, self._packer)
-            return transacted(connection, lambda: ivf_training.swap(run, *large, centres))
+            return transact(run, lambda: ivf_training.swap(run, *large, centres))
 
         return work
 

@@ -9,8 +9,8 @@ from ....core.searchable import IndexQuery, Leg, Match
 from ....encoding.packer import Packer
 from ....search.vectors import load_numpy
 from ..engine import driver
+from ..engine.connection_thread import ConnectionThread
 from ..engine.driver import Connection, Cursor
-from ..engine.worker_thread import WorkerThread
 from ..records import reads
 from . import indexer, result_reader, rowid_ranges
 
@@ -26,7 +26,7 @@ class Searcher:
     def __init__(
         self,
         looking: Cursor,
-        scanning: WorkerThread,
+        scanning: ConnectionThread,
         packer: Packer,
         vector_bytes: int,
         check: Callable[[], None],

@@ -33,7 +33,7 @@ class CachedSource(NamedTuple):
     blocks: list[CodeBlock]
 
 
-def _size(source: ChunkQuery, held: CachedSource) -> int:
+def _size(_source: ChunkQuery, held: CachedSource) -> int:
     return sum(part.nbytes for block in held.blocks for part in block)
 
 

@@ -24,7 +24,7 @@ ON_SERVERS = {"redis", "cluster", "postgres"}  # parameters that name a kind of 
 # A shared machine stalls now and then, so no profile has a deadline; pytest-timeout stops what really hangs.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
 settings.register_profile("dev", deadline=None)
-settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("quick", max_examples=15, deadline=None)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if "CI" in os.environ else "dev" if FULL else "quick")
 )
@@ -35,13 +35,13 @@ CHECKOUT = Checkout(REPOSITORY)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by fixtures, parameters and folders what needs a server; a cluster, three servers, is slow besides."""
+    """Mark by fixtures, parameters and folders what needs a server, and what is slow: clusters and benchmarks."""
     for item in items:
         given = {value for value in getattr(item, "callspec", NOTHING).params.values() if isinstance(value, str)}
         needs = {*getattr(item, "fixturenames", ()), *given, item.path.parent.name}
         if needs & (SERVERS | ON_SERVERS):
             item.add_marker(pytest.mark.server)
-        if needs & {"redis_cluster", "cluster"}:
+        if needs & {"redis_cluster", "cluster", "benchmarks"}:
             item.add_marker(pytest.mark.slow)
 
 

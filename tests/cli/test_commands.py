@@ -651,6 +651,7 @@ class TestKeeping:
 
 
 class TestSecrets:
+    @pytest.mark.slow
     def test_the_key_is_never_said(
         self, lines: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -673,6 +674,7 @@ class TestSecrets:
         assert [answer for answer in (*answers[:7], answers[8]) if CANARY in answer.out + answer.error] == []
         assert CANARY.encode() not in (tmp_path / "secret.db").read_bytes()
 
+    @pytest.mark.slow
     def test_a_wrong_key(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         url = url_at("sqlite", tmp_path / "secret.db")
         fill(url, key="right")

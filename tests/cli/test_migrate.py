@@ -126,6 +126,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_what_is_written_beside_arrives(tmp_path: Path) -> None:
     source, target = url_at("sqlite", tmp_path / "a.db"), url_at("sqlite", tmp_path / "b.db")
     fill_much(source, 1500)
@@ -221,6 +222,7 @@ class TestTheCommand:
         answer = process("migrate", "memory:", url_at("sqlite", tmp_path / "b"), "--json")
         assert (answer.code, json.loads(answer.out)["class"], os.listdir(tmp_path)) == (2, "InvalidInputError", [])
 
+    @pytest.mark.slow
     def test_an_unfinished_target_says_so(self, tmp_path: Path) -> None:
         source, target = url_at("sqlite", tmp_path / "a"), url_at("sqlite", tmp_path / "b")
         fill(source)

@@ -17,14 +17,14 @@ from tests.support.scale import scaled
 
 
 class TestMemory(KernelLaws, InterfacePromises):
-    examples = scaled(15, 5)
+    examples = scaled(15, 3)
 
     def backend(self, folder: Path) -> MemoryBackend:
         return MemoryBackend(SPACES.setdefault(folder, SharedStore()))
 
 
 class TestSQLite(KernelLaws, InterfacePromises):
-    examples = scaled(10, 4)
+    examples = scaled(10, 2)
 
     def backend(self, folder: Path) -> SQLiteBackend:
         return SQLiteBackend(folder / "agent.db")

@@ -23,7 +23,7 @@ async def drop(url: str, namespaces: set[str]) -> None:
 
 
 class TestPostgres(KernelLaws, InterfacePromises):
-    examples = scaled(4, 2)
+    examples = scaled(4, 1)
     steps = 20
     url: str
     made: set[str]

@@ -18,7 +18,7 @@ def namespace(folder: Path) -> str:
 
 
 class TestRedis(KernelLaws, InterfacePromises):
-    examples = scaled(6, 2)
+    examples = scaled(6, 1)
     steps = 20
     url = ""
 

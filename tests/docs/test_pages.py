@@ -61,7 +61,8 @@ def test_the_tour_runs_and_then_its_commands(
     assert (tmp_path / "agent" / "conversations" / "chat-1" / "raw_messages.json").exists()
 
 
-def test_the_examples_of_the_page_on_search_run() -> None:
+def test_the_examples_of_the_page_on_search_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     text = (REPOSITORY / "docs" / "search.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     for number, block in enumerate(blocks(text, "python"), 1):

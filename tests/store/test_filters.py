@@ -19,6 +19,7 @@ from lodestore.encoding import json_codec
 from lodestore.errors import InvalidInputError
 from lodestore.search import filters
 from lodestore.search.filters import field, matches, parse
+from tests.support.scale import scaled
 
 # What documents and filters are made of: few and hostile keys, so that filters meet documents, and values of every
 # kind that lie close to one another.
@@ -134,7 +135,7 @@ def negated(answers: list[bool]) -> list[bool]:
 
 
 class TestLaws:
-    @settings(max_examples=300)
+    @settings(max_examples=scaled(300, 40))
     @given(st.lists(documents, min_size=1, max_size=8), st.lists(joined, min_size=1, max_size=5))
     def test_joined_filters_follow_from_their_parts(self, found: list[dict[str, Any]], specs: list[Any]) -> None:
         near = [pair for document in found for pair in paths(document)]
@@ -354,7 +355,8 @@ def test_a_mistake_in_the_evaluator_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     assert [where for where, answer in RULES if true_of(where, [TOLD]) != [answer]] != []
 
 
-def test_the_page_for_users_is_true() -> None:
+def test_the_page_for_users_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     page = (Path(__file__).parents[2] / "docs" / "filters.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", page, re.S), 1):

@@ -16,6 +16,7 @@ from lodestore import cli
 from lodestore.config import registry
 from lodestore.core.server_urls import server
 from lodestore.errors import InvalidInputError, LodestoreError
+from tests.support.scale import scaled
 
 DEAD = "127.0.0.1:1"
 SECRETS = ("canary-4c1d", "canary-b77e")
@@ -82,7 +83,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 class TestPasswords:
-    @settings(max_examples=300)
+    @settings(max_examples=scaled(300, 40))
     @given(shape=shapes, scheme=schemes, password=passwords)
     @example(shape="{s}://u:{p}@{h}/0", scheme="redis", password="pa?canary-4c1d=canary-b77e")
     @example(shape="{s}://u:{p}@{h}/0", scheme="redis", password="1?canary-4c1d=canary-b77e")

@@ -33,6 +33,7 @@ from lodestore.core.records import (
     Write,
 )
 from lodestore.errors import ConflictError
+from tests.support.scale import scaled
 
 IDS = ("a", "b", "A", "a/b", "a_b", "%41", "é.x", "con", "..", "x" * 181, "X" * 200, "y" * 1024)
 NOW = 1_000
@@ -141,7 +142,7 @@ async def check_equal(file: Backend, model: Backend, looks: Sequence[Page]) -> N
     assert (mine.counts, mine.partial) == (theirs.counts, theirs.partial)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(60, 15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rounds, st.booleans(), st.integers(0, 3), times)
 def test_equal_to_the_model(history: list[tuple[list[Write], list[Page]]], pretty: bool, few: int, now: int) -> None:
     async def run(folder: str) -> None:

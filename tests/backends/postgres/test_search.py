@@ -27,6 +27,7 @@ from lodestore.sql.dialect import POSTGRES
 from lodestore.store.search_request import Hit
 from lodestore.store.store import Store
 from tests.backends.postgres.test_postgres import Place, nothing
+from tests.support.scale import scaled
 
 DIMENSION = 4
 
@@ -336,7 +337,7 @@ class TestText:
 
     @pytest.mark.slow
     @given(text=st.text(max_size=60), query=st.text(max_size=30))
-    @settings(max_examples=200)
+    @settings(max_examples=scaled(200, 30))
     def test_plain_words_hold_nothing_to_be_read_as_syntax(self, text: str, query: str) -> None:
         assert all(word.isalnum() for word in sql.plain(text).split(" ") if word)
         assert sql.plain(sql.plain(text)) == sql.plain(text)

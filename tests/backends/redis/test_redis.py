@@ -32,6 +32,7 @@ from lodestore.errors import (
 )
 from tests.support import servers
 from tests.support.ports import free_port
+from tests.support.scale import scaled
 
 NOW = 1_700_000_000_000
 BINARY = next(iter(servers.redis_binaries().values()), "")
@@ -520,7 +521,7 @@ def copy_of(
 
 class TestRuns:
     @given(st.lists(st.lists(RECORDS, max_size=12), min_size=1, max_size=4))
-    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=scaled(60, 15), suppress_health_check=list(HealthCheck))
     def test_copies_in_runs_are_copies_one_by_one(self, redis_url: str, batches: list[list[tuple[Any, ...]]]) -> None:
         async def work(backend: RedisBackend) -> None:
             model = MemoryBackend(SharedStore())

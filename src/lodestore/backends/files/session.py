@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 
 import orjson
 
-from ...core.families import FAMILIES
 from ...core.records import Write
 from ...errors import CorruptError, UnsupportedError
 from .backups import Backups, check_path
 from .file_formats import FORMAT
 from .filesystem import Filesystem, temporary
 from .journal import Changes, Journal
-from .layout import layout_of
+from .layout import scattered_folders
 from .lock import StoreLock
 from .maintenance import id_file
 from .read_view import ReadView
@@ -31,8 +30,6 @@ from .write_batch import FileWriteBatch, HighestPlaces
 T = TypeVar("T")
 
 _FORMAT_NAME = "lodestore file store"
-# Folders whose records have places and a file each. A hand may put one there, which the folder's time tells.
-_SCATTERED = [layout_of(f).folder for f in FAMILIES if f.placed and len(f.key) == 1]
 
 
 class Session:
@@ -118,7 +115,7 @@ class Session:
         return dict(places) if state == self._state() else {}
 
     def _state(self) -> tuple[int, ...]:
-        return self._lock.turn(), *(last_modified(f"{self._root}/{folder}") for folder in _SCATTERED)
+        return self._lock.turn(), *(last_modified(f"{self._root}/{folder}") for folder in scattered_folders())
 
     def _commit(self, changes: Changes, latest: int = 0) -> None:
         """Carry out changes; `latest` is the newest time they carry."""

@@ -10,18 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 from weakref import finalize
 
 from ..backends.sqlite import SQLiteBackend
+from ..core.os_support import FileLock, open_folder
 from ..errors import UnavailableError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 PREFIX = "lodestore-index-"
 _CACHE_MIB = 8  # of pages, in each of three connections
@@ -47,8 +44,8 @@ class ScratchStore:
         return await asyncio.shield(self._opening)
 
     async def close(self) -> None:
-        """Close the store and remove the folder; what was running is finished first."""
-        if not self.usable:  # its threads answer to another loop, or stayed behind in another process
+        """Close the store and remove the folder, once what was running is finished."""
+        if not self.usable:  # its threads end when nobody knows them any more
             self._folder.remove()
             return
         await asyncio.shield(asyncio.ensure_future(self._close()))
@@ -98,7 +95,7 @@ def _remove(path: Path, lock: int | None, owner: int) -> None:
 def remove_abandoned() -> None:
     """Remove the folders of processes that were killed."""
     for path in Path(gettempdir()).glob(f"{PREFIX}*"):
-        lock = _lock(path, wait=False)
+        lock = None if path.is_symlink() else _lock(path, wait=False)
         if lock is not None:
             with suppress(OSError):
                 if any(path.iterdir()):  # an empty one may be about to be locked
@@ -107,18 +104,26 @@ def remove_abandoned() -> None:
 
 
 def _lock(path: Path, *, wait: bool) -> int | None:
-    """Open a handle that locks a folder of this user; None if it cannot, or without `wait` if another holds it."""
-    if fcntl is None:
-        return None
+    """Lock a folder of this user; None if that is impossible or, without `wait`, somebody holds the lock."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        handle = open_folder(path)
     except OSError:
         return None
-    try:
-        if os.fstat(handle).st_uid == os.getuid():
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-    except OSError:  # taken, or a file system without locks
-        pass
+    if handle is None or _taken(handle, wait):
+        return handle
     os.close(handle)
     return None
+
+
+def _taken(handle: int, wait: bool) -> bool:
+    lock = FileLock(handle)
+    try:
+        if os.fstat(handle).st_uid != os.getuid():
+            return False
+        while not lock.take(exclusive=True):
+            if not wait:
+                return False
+            time.sleep(0.001)  # somebody looks whether it is abandoned, and lets go at once
+    except OSError:  # a file system without locks
+        return False
+    return True

@@ -152,14 +152,14 @@ class FileLock:
 
 
 def lock_folder(path: str | os.PathLike[str], *, wait: bool) -> int | None:
-    """A descriptor that locks a folder of this user until it is closed.
+    """Lock a folder of this user; return a descriptor that holds the lock until it is closed.
 
-    None on Windows, on a file system without locks, and without `wait` where another has the lock.
+    None on Windows, for a link, on a file system without locks, and without `wait` where another has the lock.
     """
     if WINDOWS:
         return None
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _PLAIN)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | _PLAIN)
     except OSError:
         return None
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.backend import Backend, Capabilities, Vitals
+from ...core.background import IdleScheduler
 from ...core.families import FAMILIES, Family
 from ...core.records import Key, Page, Row, Write
 from ...encoding.dictionary_training import FIRST, DictionaryTrainer
@@ -89,6 +90,8 @@ class PostgresBackend(Backend):
             raise
         self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
+        self._background = IdleScheduler([self.trainer])
+        self._background.start()
         self._pool, self._writer = pool, PostgresGroupCommit(pool, self._d, self._packer, self._vectors)
         self.index = self._index = PostgresIndex(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
         self._turns.opened()
@@ -99,7 +102,7 @@ class PostgresBackend(Backend):
                 self._check()
 
                 async def finish() -> None:
-                    await self.trainer.close()
+                    await self._background.stop()
                     await self._writer.drain()
                     await self._pool.close()
 
@@ -118,8 +121,7 @@ class PostgresBackend(Backend):
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
         results = await self._writer.submit(tuple(writes))
-        if self._packer.due:
-            self.trainer.wake()
+        self._background.committed(writes)
         return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:

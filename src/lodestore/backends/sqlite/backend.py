@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.backend import PORTION, Backend, Capabilities, Vitals
+from ...core.background import IdleScheduler
 from ...core.families import CACHE, FAMILIES, Family
 from ...core.records import Key, Page, Row, Write, following
 from ...encoding.dictionary_training import DictionaryTrainer
 from ...encoding.packer import Packer
 from ...sql import statements
 from ..lifecycle import Lifecycle
-from .background import BackgroundWork
 from .cache.coherence import MAX_STALENESS
 from .cache.hot_cache import HOT_BYTES, HotCache
 from .connections import Connections
@@ -115,9 +115,10 @@ class SQLiteBackend(Backend):
 
         checks = (self._check, same_file)
         self.index = self._index = SQLiteIndex(reading, scanning, writer, packer, self._vector_bytes, *checks)
-        self._background = BackgroundWork(packer, self._evictor, self._index, self.trainer)
-        if indexer.waits(reading):
-            self._index.wake()
+        self._index.upkeep.backlog = int(indexer.waits(reading))
+        jobs = (self._index.upkeep, self._evictor, self.trainer)
+        self._background = IdleScheduler([job for job in jobs if job])
+        self._background.start()
         self._turns.opened()
 
     async def close(self) -> None:

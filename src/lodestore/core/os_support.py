@@ -152,7 +152,7 @@ class FileLock:
 
 
 def lock_folder(path: str | os.PathLike[str], *, wait: bool) -> int | None:
-    """Lock a folder of this user; return a descriptor that holds the lock until it is closed.
+    """Open a folder of this user in a way that locks it until the descriptor is closed.
 
     None on Windows, for a link, on a file system without locks, and without `wait` where another has the lock.
     """

@@ -74,7 +74,7 @@ class Session:
 
     def sequence(self) -> int:
         """How many changes there have been, so far as handles like this one made them."""
-        return self._lock.turn()
+        return self._lock.changes()
 
     def shared(self, task: Callable[..., T], *arguments: Any) -> T:
         """Do `task` while nobody writes."""
@@ -115,12 +115,12 @@ class Session:
         return dict(places) if state == self._state() else {}
 
     def _state(self) -> tuple[int, ...]:
-        return self._lock.turn(), *(last_modified(f"{self._root}/{folder}") for folder in scattered_folders())
+        return self._lock.changes(), *(last_modified(f"{self._root}/{folder}") for folder in scattered_folders())
 
     def _commit(self, changes: Changes, latest: int = 0) -> None:
         """Carry out changes; `latest` is the newest time they carry."""
         if changes:
-            self._lock.next_turn()
+            self._lock.count_change()
         if latest > (self._lock.latest() or 0):
             self._lock.set_latest(latest)  # first, for a time ahead of the records does no harm
         self._journal.commit(changes)

@@ -69,12 +69,12 @@ class PostgresBackend(Backend):
         self._dictionaries = dictionaries
         self._vectors = VectorTable(self._d, namespace)
         self._details = partial(maintenance.details, namespace=namespace, vectors=self._vectors)
-        self._turns = Lifecycle()
-        self._check = self._turns.check
+        self._lifecycle = Lifecycle()
+        self._check = self._lifecycle.check
 
     async def open(self) -> int:
-        async with self._turns.turn():
-            if not self._turns.open:
+        async with self._lifecycle.exclusive():
+            if not self._lifecycle.open:
                 await self._begin()
             return await self._pool.read("opening", lambda run: schema.latest(run, self._d.schema))
 
@@ -94,11 +94,11 @@ class PostgresBackend(Backend):
         self._background.start()
         self._pool, self._writer = pool, PostgresGroupCommit(pool, self._d, self._packer, self._vectors)
         self.index = self._index = PostgresIndex(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
-        self._turns.opened()
+        self._lifecycle.opened()
 
     async def close(self) -> None:
-        async with self._turns.turn():
-            if self._turns.open:
+        async with self._lifecycle.exclusive():
+            if self._lifecycle.open:
                 self._check()
 
                 async def finish() -> None:
@@ -106,7 +106,7 @@ class PostgresBackend(Backend):
                     await self._writer.drain()
                     await self._pool.close()
 
-                await self._turns.finish(finish())
+                await self._lifecycle.finish(finish())
 
     async def exists(self) -> bool:
         pool = Pool(self._address.connect, *self._pooling)

@@ -59,10 +59,10 @@ class RedisBackend(Backend):
         self._tag = f"{{{namespace}}}"
         self._dictionaries = dictionaries
         self._client: Client | None = None
-        self._turns = Lifecycle()
+        self._lifecycle = Lifecycle()
 
     async def open(self) -> int:
-        async with self._turns.turn():
+        async with self._lifecycle.exclusive():
             if self._client is None:
                 client = Client(self._address, self._connections, self._timeout)
                 try:
@@ -96,10 +96,10 @@ class RedisBackend(Backend):
         self._background.start()
 
     async def close(self) -> None:
-        async with self._turns.turn():
+        async with self._lifecycle.exclusive():
             client, self._client = self._client, None
             if client is not None:
-                await self._turns.finish(client.close(self._background.stop))
+                await self._lifecycle.finish(client.close(self._background.stop))
 
     async def exists(self) -> bool:
         client = Client(self._address, self._connections, self._timeout)

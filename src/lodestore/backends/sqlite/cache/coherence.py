@@ -37,7 +37,7 @@ class CoherentCache(ABC):
         self._staleness = staleness / 1000
         self._loop = asyncio.get_running_loop()
         self._until = 0.0  # up to when reads need no look
-        self._armed = False  # the end of this turn will be noticed
+        self._armed = False  # the end of this iteration of the event loop will be noticed
         self._moved: int | None = None  # PRAGMA data_version when what is held was last known to be true
         self._seen: int | None = None  # the commit sequence it stands for
         self._true = False  # what is read from the file now may be kept
@@ -83,7 +83,7 @@ class CoherentCache(ABC):
             self._until = now + self._staleness
             if not self._armed:
                 self._armed = True
-                self._loop.call_soon(self._turn)
+                self._loop.call_soon(self._iteration_ended)
         return self._true
 
     def _compare(self) -> bool:
@@ -97,5 +97,5 @@ class CoherentCache(ABC):
             self._seen, self._moved, self._told = sequence, moved, False
         return True
 
-    def _turn(self) -> None:
+    def _iteration_ended(self) -> None:
         self._armed, self._until = False, 0.0

@@ -87,7 +87,7 @@ class Embedded:
             self.base = np.concatenate([_loaded(folder / f"{name}.f16.npy") for name in _SETS])
             self.questions = _loaded(folder / "locomo.questions.f16.npy")
             self.asked = [qa["q"] for row in workload.recorded("locomo") for qa in row["qa"]]
-            self.said = [_said(turn) for turn in _turns()]
+            self.said = [_said(turn) for turn in _lifecycle()]
         else:
             words = random.Random(1)
             centres = _unit(self._rng.standard_normal((60, DIMENSION), np.float32))
@@ -172,7 +172,7 @@ def _unit(vectors: Matrix) -> Matrix:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
-def _turns() -> Iterator[Document]:
+def _lifecycle() -> Iterator[Document]:
     return (turn for row in workload.recorded("locomo") for session in row["sessions"] for turn in session["turns"])
 
 

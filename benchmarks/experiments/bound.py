@@ -36,8 +36,9 @@ async def write(store: Store, tasks: int) -> float:
     begun = time.perf_counter()
     await asyncio.gather(*(some() for _ in range(tasks)))
     bound = store.backend._evictor  # type: ignore[attr-defined]
-    if bound is not None and bound._task is not None:
-        await asyncio.wait([bound._task])
+    task = store.backend._background.running(bound)  # type: ignore[attr-defined]
+    if task is not None:
+        await asyncio.wait([task])
     return (time.perf_counter() - begun) / BLOCK * 1e6
 
 

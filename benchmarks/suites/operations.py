@@ -33,7 +33,7 @@ class Clock:
 
     def __init__(self, turns: bool = False) -> None:
         self.blocks: list[dict[str, list[float]]] = [defaultdict(list)]
-        self._turns = turns  # whether others wait for the loop too
+        self._lifecycle = turns  # whether others wait for the loop too
 
     def cut(self) -> None:
         """A new block begins, if there was anything in the last."""
@@ -43,7 +43,7 @@ class Clock:
     async def __call__(self, name: str, operation: Awaitable[T]) -> T:
         """Await the operation and keep what it took."""
         begun = time.perf_counter()
-        if self._turns:
+        if self._lifecycle:
             await asyncio.sleep(0)
         found = await operation
         self.blocks[-1][name].append((time.perf_counter() - begun) * 1e6)

@@ -127,7 +127,8 @@ def on(place: Place, work: Callable[[Store], Awaitable[Any]], **settings: Any) -
 
 async def trained(store: Store) -> None:
     """Wait for the training that goes on in the background."""
-    while (task := store.backend.trainer._task) is not None:  # type: ignore[attr-defined]
+    handle: Any = store.backend
+    while (task := handle._background.running(handle.trainer)) is not None:
         await asyncio.wait([task])
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from lodestore.backends.futures import succeed
 from lodestore.backends.group_commit import CommitQueue, CommitRequest, advance
+from lodestore.backends.postgres.group_commit import PostgresGroupCommit
 from lodestore.core.families import STATE
 from lodestore.core.records import Copy, Put, Write
 
@@ -109,3 +114,43 @@ def test_a_copy_brings_a_version_and_any_write_a_time() -> None:
     assert advance(put(8), 5, 7) == (5, 8)
     assert advance([Copy(STATE, row), *put(2)], 5, 7) == (40, 9)
     assert advance([Copy(STATE, row)], 50, 10) == (50, 10)
+
+
+class TestPostgres:
+    """The batch is a task of the event loop, which may be cancelled with it."""
+
+    @staticmethod
+    def writer(commit: Callable[..., Any]) -> PostgresGroupCommit:
+        nothing: Any = None
+        made = PostgresGroupCommit(nothing, nothing, nothing, nothing)
+        made._commit = commit  # type: ignore[method-assign]
+        return made
+
+    def test_nobody_waits_for_ever_when_the_loop_goes_down(self) -> None:
+        async def work() -> None:
+            writer = self.writer(lambda batch: asyncio.Event().wait())
+            first = writer.submit(put(1))
+            await turn()
+            later = writer.submit(put(2))
+            writer._task.cancel()
+            await turn()
+            assert first.cancelled()
+            assert later.cancelled()
+            await writer.drain()
+
+        asyncio.run(work())
+
+    def test_an_error_nobody_foresaw_reaches_its_caller_and_the_next_goes_through(self) -> None:
+        async def commit(batch: list[CommitRequest]) -> list[list[int]]:
+            return [[1 // write.time for write in request.writes] for request in batch]
+
+        async def work() -> None:
+            writer = self.writer(commit)
+            failing = writer.submit(put(0))
+            await turn()
+            following = writer.submit(put(1))
+            with pytest.raises(ZeroDivisionError):
+                await failing
+            assert await following == [1]
+
+        asyncio.run(work())

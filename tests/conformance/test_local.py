@@ -38,7 +38,7 @@ class Sealing(SQLiteBackend):
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         results = await super().apply(writes)
         self.turn += 1
-        if self.turn % 2 and self._turns.open:
+        if self.turn % 2 and self._lifecycle.open:
             await compaction.walk(self._writer, self._packer, self._identity.check)
         return results
 

@@ -29,11 +29,11 @@ from lodestore.backends.sqlite.records import log_reader, reads, search_queue, w
 from lodestore.backends.sqlite.search import index, result_reader, rowid_ranges, vector_records
 from lodestore.backends.sqlite.vectors import knn
 from lodestore.conformance import InterfacePromises, KernelLaws
-from lodestore.core.families import Family
+from lodestore.core.families import RESULT, SEARCHABLE, Family
 from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write, within
 from lodestore.core.searchable import Term
 from lodestore.search import tokenizers
-from lodestore.sql import sqlite_fts, sqlite_logs, statements
+from lodestore.sql import sqlite_fts, sqlite_logs, sqlite_numbers, statements
 from lodestore.transfer.comparison import BodyComparison, Verdict
 
 pytestmark = pytest.mark.slow
@@ -45,6 +45,7 @@ HISTORY = "test_equals_the_memory_model_in_every_history"
 HISTORY_OF = "cache"
 FOUND = "test_a_search_finds_what_is_there_and_nothing_else"
 NEAR = "test_what_is_near_is_what_is_there"
+GENERATED = "test_a_family_of_any_kind_is_searched_by_its_entry"
 
 
 class Trial(KernelLaws, InterfacePromises):
@@ -295,7 +296,22 @@ def the_nearest_is_whatever_comes_first(patch: Patch) -> None:
     patch.setattr(knn, "scores", lambda space, query, vectors: numpy.ones(len(vectors)))
 
 
+def new_families_have_the_numbers_of_results(patch: Patch) -> None:
+    def numbering(family: Family) -> sqlite_numbers.Numbering:
+        base, width = real(family)
+        return sqlite_numbers.Numbering(base if family in known else real(RESULT).base, width)
+
+    known, real = set(SEARCHABLE), sqlite_numbers.numbering
+    patch.setattr(sqlite_numbers, "numbering", numbering)
+
+
+def a_new_log_is_numbered_by_its_rows(patch: Patch) -> None:
+    patch.setattr(sqlite_numbers, "number_of_row", lambda family, row: row)
+
+
 SQLITE: dict[Mutant, str] = {
+    new_families_have_the_numbers_of_results: GENERATED,
+    a_new_log_is_numbered_by_its_rows: GENERATED,
     an_append_forgets_its_vectors: NEAR,
     a_vector_outlives_what_it_was_made_of: NEAR,
     the_nearest_is_whatever_comes_first: "test_each_metric_orders_by_its_own_distance",

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from lodestore.backends.memory import MemoryBackend
+from lodestore.core import os_support
 from lodestore.core.backend import PORTION
 from lodestore.core.families import MEMORY, RAW_MESSAGE, SEARCHABLE, Family
 from lodestore.core.records import Copy, Key, Page, Put, Row
@@ -140,7 +141,7 @@ class TestFolder:
         assert not copies(temporary)
 
     def test_without_locks_nothing_is_taken_away(self, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(scratch_store, "fcntl", None)
+        monkeypatch.setattr(os_support, "WINDOWS", True)
         left = temporary / f"{scratch_store.PREFIX}left"
         left.mkdir()
         (left / "index.db").touch()

@@ -34,6 +34,7 @@ from lodestore.core.families import (
 )
 from lodestore.core.records import BODY, KEY, PLACE, VERSION, Append, Copy, Drop, Page, Put, Row, Write, alive
 from lodestore.errors import InvalidInputError, UnavailableError
+from lodestore.store.store import Store
 from lodestore.transfer import MigrationReport, migrate
 from lodestore.transfer.batching import BATCH_BYTES, BATCH_WRITES, MARK
 from lodestore.transfer.export import export
@@ -594,3 +595,32 @@ def test_the_hash_does_not_know_order_but_everything_else() -> None:
     changes = [{"body": b"[]"}, {"created": 4}, {"written": 7}, {"expires": None}, {"key": "m"}]
     assert len({hashed(row(), other), *(hashed(row(**change), other) for change in changes)}) == 6
     assert START < NOW
+
+
+class TestPlaces:
+    """A store of SQLite has no room for every place; the order is what moves."""
+
+    def test_a_place_too_large_becomes_the_next_free_one(self) -> None:
+        async def work(source: Backend, target: Backend) -> None:
+            rows = [(text(name), None, 5, 5, None, place, "c", name) for name, place in (("z", 2), ("y", 2**40))]
+            await source.apply([Copy(MEMORY, row) for row in rows])
+            await source.apply([Put(MEMORY, ("c", "x"), text("x"), 6)])
+            for options in ({}, {"resume": True}):
+                report = await move(source, target, **options)
+                assert (report.agreed, report.note) == (True, "")
+                assert await target.keys(Page(MEMORY)) == [("c", name) for name in "zyx"]
+            assert [row[PLACE] for row in await target.scan(Page(MEMORY))] == [2, 3, 4]
+
+        on(work, "memory", "sqlite")
+
+    def test_a_result_that_a_hand_put_into_files_comes_along(self, tmp_path: Path) -> None:
+        async def work(source: Backend, target: Backend) -> None:
+            await source.apply([Put(RESULT, ("ours",), text("oslo"), 5)])
+            found = b'{"result_id":"hand","data":{"text":"oslo"},"stored_at":"2025-01-01T00:00:00"}'
+            (tmp_path / "results" / "hand.json").write_bytes(found)
+            report = await move(source, target)
+            assert (report.agreed, await target.keys(Page(RESULT))) == (True, [("ours",), ("hand",)])
+            store = Store(target)
+            assert {hit.key for hit in await store.search("oslo")} == {("ours",), ("hand",)}
+
+        on(work, FileBackend(tmp_path, backups=False), "sqlite")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -73,7 +73,7 @@ class TestNumbers:
     def test_messages_have_the_ids_of_their_rows_and_those_there_are_stay(self) -> None:
         assert numbers.number(RAW_MESSAGE, 7, 3) == numbers.number_of_row(RAW_MESSAGE, 7 << 32 | 3) == 7 << 32 | 3
         before = {family: numbers.span(family) for family in SEARCHABLE}
-        assert list(before) == [RAW_MESSAGE, MEMORY, RESULT, ITEM], "a new one goes behind: numbers go by this order"
+        assert list(before)[:4] == [RAW_MESSAGE, MEMORY, RESULT, ITEM], "a new one goes behind: numbers go by the order"
         with many():
             assert {family: numbers.span(family) for family in before} == before
 
@@ -129,21 +129,21 @@ class TestEntries:
 
 
 def test_as_many_as_there_may_be_are_found_apart(tmp_path: Path) -> None:
-    async def look(store: Store) -> None:
-        added = [family for family in SEARCHABLE if family not in (RAW_MESSAGE, MEMORY, RESULT, ITEM)]
+    async def look(store: Store, added: Sequence[Family]) -> None:
         for family in added:
             body = b'{"text":"kot %s","content":"kot"}' % family.name.encode()
             key = ("s", "k") if family.owner else ("k",)
             await store.backend.apply([Append(family, ("s",), (body,), 1) if family.log else Put(family, key, body, 1)])
         for family in added:
             assert [hit.family for hit in await store.search("kot", families=[family.name])] == [family.name]
-        assert len(await store.search("kot", limit=None)) == len(added) == 60
+        assert len(await store.search("kot", limit=None)) == len(added)
         assert (await store.verify())["problems"] == []
 
     async def main() -> None:
         async with lodestore.open(f"sqlite:///{tmp_path / 'a.db'}") as store:
-            await look(store)
+            await look(store, SEARCHABLE[known:])
 
+    known = len(SEARCHABLE)
     with many():
         asyncio.run(main())
 

@@ -29,11 +29,11 @@ class Building:
             self.inside -= 1
 
     async def open(self) -> None:
-        async with self.turns.turn():
+        async with self.turns.exclusive():
             await self.stay()
 
     async def close(self) -> None:
-        async with self.turns.turn():
+        async with self.turns.exclusive():
             await self.turns.finish(self.ending())
 
     async def ending(self) -> None:
@@ -57,7 +57,7 @@ async def _play(steps: list[Step]) -> None:
         await asyncio.sleep(0)
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(outcome is None or isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
-    async with building.turns.turn():  # waits for a closing left behind
+    async with building.turns.exclusive():  # waits for a closing left behind
         assert building.begun == building.ended
 
 
@@ -69,7 +69,7 @@ def test_an_ending_that_fails_is_told_once() -> None:
         turns, told = Lifecycle(), []
         for _ in range(2):
             try:
-                async with turns.turn():
+                async with turns.exclusive():
                     if not told:
                         await turns.finish(fail())
             except OSError as error:

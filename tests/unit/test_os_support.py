@@ -162,6 +162,15 @@ class TestLocks:
         one.release()
         assert two.take(exclusive=False)
 
+    def test_a_folder_is_locked_but_on_windows(self, tmp_path: Path, either: str) -> None:
+        one = os_support.lock_folder(tmp_path, wait=True)
+        assert (one is None) is os_support.WINDOWS
+        assert os_support.lock_folder(tmp_path, wait=False) is None
+        assert os_support.lock_folder(tmp_path / "none", wait=False) is None
+        if one is not None:
+            os.close(one)
+            assert os_support.lock_folder(tmp_path, wait=False) is not None
+
     def test_closing_lets_go(self, tmp_path: Path, either: str) -> None:
         handle, other = writable(tmp_path / "lock"), os_support.FileLock(writable(tmp_path / "lock"))
         assert os_support.FileLock(handle).take(exclusive=True)

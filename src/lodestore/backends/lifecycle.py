@@ -1,4 +1,4 @@
-"""Opening and closing in turn, for backends: whatever is asked at once, or cancelled, ends before the next begins."""
+"""Lifecycle of a backend: one opening or closing at a time, and a cancelled one ends before the next begins."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Lifecycle:
             )
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for the turns before this one, and for a closing that was left behind."""
+    async def exclusive(self) -> AsyncIterator[None]:
+        """Wait for the openings and closings before this one, and for a closing that was left behind."""
         async with self._lock:
             await self._finished()
             yield
 
     async def finish(self, ending: Coroutine[Any, Any, None]) -> None:
-        """Inside a turn: carry out an ending that no cancellation interrupts."""
+        """Inside `exclusive`: carry out an ending that no cancellation interrupts."""
         self.open = False
         self._finishing = asyncio.ensure_future(ending)
         await self._finished()

@@ -86,7 +86,7 @@ class Counters(Kit):
             ]
             for number, document in enumerate(others):
                 await store.store_cache_entry(f"k{number}", document)
-                with pytest.raises(InvalidInputError, match="no counter"):
+                with pytest.raises(InvalidInputError, match="not a counter"):
                     await store.increment(f"k{number}")
                 assert await store.load_cache_entry(f"k{number}") == document
 

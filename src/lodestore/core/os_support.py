@@ -151,6 +151,27 @@ class FileLock:
         self._held = False
 
 
+def lock_folder(path: str | os.PathLike[str], *, wait: bool) -> int | None:
+    """Open a folder of this user in a way that locks it until the descriptor is closed.
+
+    None on Windows, for a link, on a file system without locks, and without `wait` where another has the lock.
+    """
+    if WINDOWS:
+        return None
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | _PLAIN)
+    except OSError:
+        return None
+    try:
+        if os.fstat(handle).st_uid == os.getuid():
+            _locking.flock(handle, _locking.LOCK_EX if wait else _locking.LOCK_EX | _locking.LOCK_NB)
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
 def _lock_byte(handle: int, mode: int) -> None:
     os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
     _locking.locking(handle, mode, 1)

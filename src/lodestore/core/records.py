@@ -23,6 +23,7 @@ BODY, VERSION, CREATED_AT, WRITTEN_AT, EXPIRES_AT, PLACE, KEY = range(7)
 
 RecordId = tuple[Family, Key]
 
+LAST_PLACE = 2**26 - 1  # within an outer key, that every backend keeps when it copies a row
 ABSENT = 0  # the version of a record that does not exist, for `expect`
 
 
@@ -67,7 +68,8 @@ class Append(NamedTuple):
 class Copy(NamedTuple):
     """Store a row as it stood in another store: times, version and place kept. Result: its version.
 
-    A version of None asks for a new one; a place that another key holds already becomes the next free one.
+    A version of None asks for a new one; a place that another key holds already becomes the next free one, and so
+    may one beyond LAST_PLACE.
     """
 
     family: Family

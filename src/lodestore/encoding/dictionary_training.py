@@ -13,7 +13,9 @@ from typing import Protocol
 
 import zstandard
 
+from ..core.background import Job, Wants
 from ..core.families import FAMILIES, Family
+from ..core.records import Write
 from ..errors import LodestoreError
 from .body_format import MAX_DICTIONARIES
 from .dictionaries import compress_dictionary
@@ -43,15 +45,18 @@ class DictionaryTable(Protocol):
         """Store a pressed dictionary under the next number, unless the family's newest is not `after`; learn all."""
 
 
-class DictionaryTrainer:
+class DictionaryTrainer(Job):
     """Trains what is due, one at a time; `problems` says why the last one failed, if it did."""
+
+    name = "dictionary training"
+    cancels = True  # a dictionary that is being stored is stored or not, as a whole
 
     def __init__(self, packer: Packer, shelf: DictionaryTable, *, use: bool = True) -> None:
         self._packer = packer
         self._shelf = shelf
         self._use = use
-        self._task: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
+        self._due = False
         self.problems: list[str] = []
 
     def open(self, patience: int = 0) -> None:
@@ -63,16 +68,16 @@ class DictionaryTrainer:
             newest = self._packer.newest(family)
             self._packer.expect(family, newest.covered * (GROWTH - 1) if newest else patience)
 
-    def wake(self) -> None:
-        """Train in the background what is due; does nothing while that is going on."""
-        if self._use and self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._background())
-            self._task.add_done_callback(self._ended)
+    def committed(self, writes: Sequence[Write]) -> None:
+        # Not asked of the packer in `wants`: what makes a family due may be packed and not yet committed.
+        self._due = self._use and bool(self._packer.due)
 
-    def _ended(self, _: asyncio.Task[None]) -> None:
-        self._task = None
+    def wants(self) -> Wants:
+        return Wants.NOW if self._due else Wants.NOTHING
 
-    async def _background(self) -> None:
+    async def run(self) -> None:
+        """Train what is due."""
+        self._due = False
         try:
             await self._train(self._packer.due & set(FAMILIES), thorough=False)
             self.problems = []
@@ -89,7 +94,7 @@ class DictionaryTrainer:
     async def _train(self, families: Iterable[Family], *, thorough: bool) -> int:
         made = 0
         for family in families:
-            async with self._turn:
+            async with self._lock:
                 made += await self._one(family, thorough)
         return made
 
@@ -112,12 +117,6 @@ class DictionaryTrainer:
         made = pressed is not None and await self._shelf.keep(family, number, covered, pressed)
         packer.expect(family, covered * (GROWTH - 1) if made else covered)
         return int(made)
-
-    async def close(self) -> None:
-        """Let go of what is going on; a dictionary that is being stored is stored or not, as a whole."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
 
 
 def distinct(bodies: Iterable[bytes], size: int) -> list[bytes]:

@@ -9,13 +9,13 @@ from ..core.families import Family
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`mark` begins a parameter; `schema` stands before the name of a table, with its dot; `row` names a row's address.
+    """`param` begins a parameter; `schema` stands before the name of a table, with its dot; `row` names a row's address.
 
     `empty` is an empty body, `number` what to sum to count bodies, `no_limit` the value of LIMIT that sets none.
     `clustered`: owners carry a number and logs are laid out by it (`logs`); else a log has its key in columns.
     """
 
-    mark: str
+    param: str
     row: str
     empty: str
     number: str

@@ -12,13 +12,13 @@ from .dialect import SQLITE, Dialect
 @cache
 def learn(d: Dialect = SQLITE) -> str:
     """The dictionaries from a number on, that one excluded."""
-    return f"SELECT number, family, covered, body FROM {d.schema}dictionary WHERE number > {d.mark}1 ORDER BY number"
+    return f"SELECT number, family, covered, body FROM {d.schema}dictionary WHERE number > {d.param}1 ORDER BY number"
 
 
 @cache
 def keep(d: Dialect = SQLITE) -> str:
     """Binds number, family, covered and body."""
-    values = ", ".join(f"{d.mark}{n}" for n in range(1, 5))
+    values = ", ".join(f"{d.param}{n}" for n in range(1, 5))
     return f"INSERT INTO {d.schema}dictionary (number, family, covered, body) VALUES ({values})"
 
 
@@ -39,7 +39,7 @@ def repack(family: Family) -> str:
 @cache
 def sample(family: Family, d: Dialect = SQLITE) -> str:
     """Bodies: in SQLite the newest first, elsewhere of blocks taken by chance; binds per cent of them there."""
-    order = f"ORDER BY {d.row} DESC" if d is SQLITE else f"TABLESAMPLE SYSTEM ({d.mark}1)"
+    order = f"ORDER BY {d.row} DESC" if d is SQLITE else f"TABLESAMPLE SYSTEM ({d.param}1)"
     return f"SELECT body FROM {d.table(family)} {order}"
 
 

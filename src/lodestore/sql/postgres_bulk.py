@@ -18,7 +18,7 @@ def _key(family: Family) -> list[tuple[str, str]]:
 
 
 def _unnest(columns: list[tuple[str, str]], d: Dialect) -> str:
-    arrays = (f"{d.mark}{number}::{kind}[]" for number, (_, kind) in enumerate(columns, 1))
+    arrays = (f"{d.param}{number}::{kind}[]" for number, (_, kind) in enumerate(columns, 1))
     return f"unnest({', '.join(arrays)})"
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.families import SEARCHABLE, Family, catalogue_cache
+from ..core.records import LAST_PLACE
 
 Span = tuple[int, int]  # the first and the last number
 
@@ -22,7 +23,7 @@ FIRST, END = -(2**63), 2**63 - 1
 LAST_OWNER = 2**31 - 1
 POSITION_BITS = 32  # that a log takes of the id of its rows
 
-_SLOT_BITS, _PLACE_BITS = 57, 26
+_SLOT_BITS, _PLACE_BITS = 57, LAST_PLACE.bit_length()
 
 
 class Numbering(NamedTuple):
@@ -72,6 +73,8 @@ def place_of(family: Family, number: int) -> tuple[int, int]:
 
 def family_of(number: int) -> Family:
     """The family a number belongs to; that of the rows' ids, where it belongs to none."""
+    if number >= 0:
+        return _by_row()
     others, code = _others(), (number - FIRST) >> _SLOT_BITS
     return others[code] if code < len(others) else _by_row()
 

@@ -20,13 +20,13 @@ from .sqlite_numbers import last_place
 ReadShape = tuple[Family, int, bool, bool, bool, bool, bool]
 
 
-def _marks(start: int, count: int, d: Dialect) -> list[str]:
-    return [f"{d.mark}{number}" for number in range(start, start + count)]
+def _params(start: int, count: int, d: Dialect) -> list[str]:
+    return [f"{d.param}{number}" for number in range(start, start + count)]
 
 
 def _where(columns: tuple[str, ...], d: Dialect) -> str:
-    marks = _marks(1, len(columns), d)
-    return " AND ".join(f"{column} = {mark}" for column, mark in zip(columns, marks, strict=True))
+    params = _params(1, len(columns), d)
+    return " AND ".join(f"{column} = {param}" for column, param in zip(columns, params, strict=True))
 
 
 def place_column(family: Family) -> str:
@@ -65,10 +65,10 @@ def _insert(family: Family, values: list[str], d: Dialect) -> str:
 def put(family: Family, d: Dialect = SQLITE) -> str:
     """Binds the key, body, version, written_at (and expires_at)."""
     width = len(family.key)
-    body, version, at = _marks(width + 1, 3, d)
-    values = [*_marks(1, width, d), body, version, at, at]
+    body, version, at = _params(width + 1, 3, d)
+    values = [*_params(1, width, d), body, version, at, at]
     if family.expires:
-        values.append(f"{d.mark}{width + 4}")
+        values.append(f"{d.param}{width + 4}")
     if family.arrival:
         values.append(f"({_place_to_put(family, d)})")
     return f"{_insert(family, values, d)} {overwrite(family)}"
@@ -93,8 +93,13 @@ def overwrite(family: Family) -> str:
 def put_alone(family: Family, d: Dialect) -> str:
     """`put` and the commit sequence in one statement, where writes may share one; binds as `put` less the version."""
     width = len(family.key)
-    body, at, expiry = _marks(width + 1, 3, d)
-    chosen = [*(f"{mark}::text" for mark in _marks(1, width, d)), f"{body}::bytea", "commits", f"{at}::bigint"]
+    body, at, expiry = _params(width + 1, 3, d)
+    chosen = [
+        *(f"{param}::text" for param in _params(1, width, d)),
+        f"{body}::bytea",
+        "commits",
+        f"{at}::bigint",
+    ]
     chosen += [f"{at}::bigint", *([f"{expiry}::bigint"] if family.expires else [])]
     changed = f"commits = commits + 1, latest = greatest(latest, {at}::bigint)"
     advance = f"WITH advance AS (UPDATE {d.schema}store SET {changed} RETURNING commits)"
@@ -106,7 +111,7 @@ def put_alone(family: Family, d: Dialect) -> str:
 @cache
 def copy(family: Family, d: Dialect = SQLITE) -> str:
     """Binds the key, then `stored_columns`; replaces whatever is there."""
-    values = _marks(1, len(family.key) + len(stored_columns(family)), d)
+    values = _params(1, len(family.key) + len(stored_columns(family)), d)
     return f"{_insert(family, values, d)} {replace(family)}"
 
 
@@ -155,15 +160,15 @@ def at_place(family: Family, d: Dialect = SQLITE) -> str:
 def own(family: Family, d: Dialect = SQLITE) -> str:
     """An owner without body, where there is no record yet; binds the key, version and time."""
     width = len(family.key)
-    version, at = _marks(width + 1, 2, d)
-    values = [*_marks(1, width, d), d.empty, version, at, at]
+    version, at = _params(width + 1, 2, d)
+    values = [*_params(1, width, d), d.empty, version, at, at]
     return f"{_insert(family, values, d)} ON CONFLICT DO NOTHING"
 
 
 @cache
 def version(family: Family, d: Dialect = SQLITE) -> str:
     """The version of a record that has a body and has not expired; binds the key (and the time)."""
-    alive = f" AND (expires_at IS NULL OR expires_at > {d.mark}{len(family.key) + 1})" if family.expires else ""
+    alive = f" AND (expires_at IS NULL OR expires_at > {d.param}{len(family.key) + 1})" if family.expires else ""
     return f"SELECT version FROM {d.table(family)} WHERE {_where(family.key, d)} AND length(body) > 0{alive}"
 
 
@@ -177,7 +182,7 @@ def fetch(family: Family, d: Dialect = SQLITE) -> str:
 def fetch_many(family: Family, d: Dialect) -> str:
     """Rows with their keys; binds an array for each column of the key."""
     kinds = ["bigint" if family.log and name == family.key[-1] else "text" for name in family.key]
-    arrays = ", ".join(f"{mark}::{kind}[]" for mark, kind in zip(_marks(1, len(kinds), d), kinds, strict=True))
+    arrays = ", ".join(f"{param}::{kind}[]" for param, kind in zip(_params(1, len(kinds), d), kinds, strict=True))
     chosen = f"SELECT {_row(family)}, {', '.join(family.key)} FROM {d.table(family)}"
     return f"{chosen} WHERE ({', '.join(family.key)}) IN (SELECT * FROM unnest({arrays}))"
 
@@ -187,7 +192,7 @@ def changed(family: Family, d: Dialect = SQLITE) -> str:
     """Rows with their keys that were written after a commit; binds its number. Reads every row but no old body."""
     if family.log and d.clustered:
         return sqlite_logs.changed(family)
-    return f"SELECT {_row(family)}, {', '.join(family.key)} FROM {d.table(family)} WHERE version > {d.mark}1"
+    return f"SELECT {_row(family)}, {', '.join(family.key)} FROM {d.table(family)} WHERE version > {d.param}1"
 
 
 @cache
@@ -200,20 +205,20 @@ def drop(family: Family, depth: int, d: Dialect = SQLITE) -> str:
 def expired(family: Family, depth: int, d: Dialect = SQLITE) -> str:
     """How many rows of a branch have expired; binds the prefix and the time."""
     prefix = f"{_where(family.key[:depth], d)} AND " if depth else ""
-    return f"SELECT count(*) FROM {d.table(family)} WHERE {prefix}expires_at <= {d.mark}{depth + 1}"
+    return f"SELECT count(*) FROM {d.table(family)} WHERE {prefix}expires_at <= {d.param}{depth + 1}"
 
 
 @cache
 def sweep(family: Family, d: Dialect = SQLITE) -> str:
     """Binds the time and the most rows to remove."""
-    chosen = f"SELECT {d.row} FROM {d.table(family)} WHERE expires_at <= {d.mark}1 LIMIT {d.mark}2"
+    chosen = f"SELECT {d.row} FROM {d.table(family)} WHERE expires_at <= {d.param}1 LIMIT {d.param}2"
     return f"DELETE FROM {d.table(family)} WHERE {d.row} IN ({chosen})"
 
 
 @cache
 def sweepable(family: Family, d: Dialect = SQLITE) -> str:
     """One row where anything has expired; binds the time."""
-    return f"SELECT 1 FROM {d.table(family)} WHERE expires_at <= {d.mark}1 LIMIT 1"
+    return f"SELECT 1 FROM {d.table(family)} WHERE expires_at <= {d.param}1 LIMIT 1"
 
 
 @cache
@@ -221,7 +226,7 @@ def count(family: Family, d: Dialect = SQLITE) -> str:
     """Live rows with a body, and without; binds the time where the family expires."""
     if family.log and d.clustered:
         return sqlite_logs.count(family)
-    alive = f" WHERE expires_at IS NULL OR expires_at > {d.mark}1" if family.expires else ""
+    alive = f" WHERE expires_at IS NULL OR expires_at > {d.param}1" if family.expires else ""
     whole = f"coalesce(sum({d.number}), 0)"
     both = f"{whole}, count(*) - {whole}" if OWNED[family] else "count(*), 0"
     return f"SELECT {both} FROM {d.table(family)}{alive}"
@@ -248,11 +253,11 @@ def scan(columns: str, shape: ReadShape, d: Dialect = SQLITE) -> str:
     bound, number = [], depth + 1
     for wanted, sign in ((after, ">"), (before, "<")):
         if wanted:
-            left, right = ", ".join(rest), ", ".join(_marks(number, len(rest), d))
+            left, right = ", ".join(rest), ", ".join(_params(number, len(rest), d))
             bound.append(f"({left}) {sign} ({right})" if len(rest) > 1 else f"{left} {sign} {right}")
             number += len(rest)
     if alive:
-        bound.append(f"(expires_at IS NULL OR expires_at > {d.mark}{number})")
+        bound.append(f"(expires_at IS NULL OR expires_at > {d.param}{number})")
         number += 1
     if whole:
         bound.append("length(body) > 0")
@@ -261,7 +266,7 @@ def scan(columns: str, shape: ReadShape, d: Dialect = SQLITE) -> str:
     keys = ", ".join(family.key)
     chosen = {"rows": f"{_row(family)}, {keys}", "keys": keys, "bodies": "body"}[columns]
     text = f"SELECT {chosen} FROM {d.table(family)}" + (f" WHERE {where}" if where else "")
-    return text + (f" ORDER BY {order}" if order else "") + f" LIMIT {d.mark}{number}"
+    return text + (f" ORDER BY {order}" if order else "") + f" LIMIT {d.param}{number}"
 
 
 def bind(page: Page, d: Dialect = SQLITE) -> tuple[object, ...]:

@@ -24,8 +24,6 @@ from .scratch_store import ScratchStore
 
 TRIES = 3  # times that a search begins anew because what it found was written meanwhile
 
-_COPIED = (COLLECTION, *SEARCHABLE, *VECTORS.values())  # a collection says the dimension of its vectors
-
 
 class LocalIndex:
     """The index of one handle; one search at a time. The copy is made by the first one, and anew after an error."""
@@ -99,7 +97,8 @@ class LocalIndex:
         await choose(copy, await tokenizer_of(self._backend), 0)
         report = MigrationReport()
         progress = partial(_tell, tell, report)
-        job = CopyJob(self._backend, copy, _COPIED, report=report, progress=progress, bodies_only=True)
+        copied = (COLLECTION, *SEARCHABLE, *VECTORS.values())  # a collection says the dimension of its vectors
+        job = CopyJob(self._backend, copy, copied, report=report, progress=progress, bodies_only=True)
         await CopyPass(job, "indexing", write=True).run()
         self._sequence = sequence
         return _searched(report)

@@ -16,12 +16,8 @@ from tempfile import gettempdir, mkdtemp
 from weakref import finalize
 
 from ..backends.sqlite import SQLiteBackend
+from ..core.os_support import lock_folder
 from ..errors import UnavailableError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 PREFIX = "lodestore-index-"
 _CACHE_MIB = 8  # of pages, in each of three connections
@@ -85,7 +81,7 @@ class ScratchFolder:
         except OSError as error:
             raise UnavailableError(f"cannot make a folder in {gettempdir()}: {error.strerror or error}") from error
         self.owner = os.getpid()
-        self.remove = finalize(self, _remove, self.path, _lock(self.path, wait=True), self.owner)
+        self.remove = finalize(self, _remove, self.path, lock_folder(self.path, wait=True), self.owner)
 
 
 def _remove(path: Path, lock: int | None, owner: int) -> None:
@@ -98,27 +94,9 @@ def _remove(path: Path, lock: int | None, owner: int) -> None:
 def remove_abandoned() -> None:
     """Remove the folders of processes that were killed."""
     for path in Path(gettempdir()).glob(f"{PREFIX}*"):
-        lock = _lock(path, wait=False)
+        lock = lock_folder(path, wait=False)
         if lock is not None:
             with suppress(OSError):
                 if any(path.iterdir()):  # an empty one may be about to be locked
                     shutil.rmtree(path, ignore_errors=True)
             os.close(lock)
-
-
-def _lock(path: Path, *, wait: bool) -> int | None:
-    """Open a handle that locks a folder of this user; None if it cannot, or without `wait` if another holds it."""
-    if fcntl is None:
-        return None
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        if os.fstat(handle).st_uid == os.getuid():
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-    except OSError:  # taken, or a file system without locks
-        pass
-    os.close(handle)
-    return None

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from ..core.backend import Backend
+from ..core.background import IdleScheduler
 from ..core.clock import Clock, HighWaterClock, system_clock
 from ..core.families import CATALOGUE, Family
 from ..core.interface import StorageInterface
@@ -17,7 +18,7 @@ from ..search.tokenizer_setting import agree, checked
 from .cache_entries import CacheMethods
 from .conversations import ConversationMethods
 from .counters import Counters
-from .expiry import STEP, ExpiryTask
+from .expiry import STEP, ExpiryJob
 from .maintenance import MaintenanceMethods
 from .memories import MemoryMethods
 from .reasoning_chains import ReasoningMethods
@@ -82,7 +83,8 @@ class Store(
         self._spaces = VectorSpaces(backend, self._clock, embedder)
         self._tokenizer = None if tokenizer is None else checked(tokenizer)
         self._search_service = SearchService(backend, self._spaces)
-        self._purging = ExpiryTask(self._sweep, check_seconds(purge_interval, "purge_interval"))
+        self._expiry = ExpiryJob(self._sweep, check_seconds(purge_interval, "purge_interval"))
+        self._background = IdleScheduler([self._expiry])
 
     async def initialize(self) -> bool:
         """Open the store; opening an open one does nothing.
@@ -104,7 +106,8 @@ class Store(
                 await self.backend.close()
                 raise
         self._spaces.open()
-        self._purging.start()
+        self._expiry.opened()
+        self._background.start()
         return True
 
     async def shutdown(self) -> bool:
@@ -116,7 +119,7 @@ class Store(
         Raises:
             UnavailableError: The store could not be closed cleanly.
         """
-        await self._purging.stop()
+        await self._background.stop()
         await self._counters.finish()
         await self._search_service.close()
         await self._spaces.close()
@@ -186,9 +189,10 @@ class Store(
         row = await self._row(wanted, tuple(_part(wanted, n, part) for n, part in enumerate(key)))
         return ABSENT if row is None else int(row[VERSION])
 
-    def _commit(self, writes: Sequence[Write]) -> Coroutine[Any, Any, list[int]]:
-        self._purging.writes += 1
-        return self.backend.apply(writes)
+    async def _commit(self, writes: Sequence[Write]) -> list[int]:
+        results = await self.backend.apply(writes)
+        self._background.committed(writes)
+        return results
 
     def _sweep(self) -> Coroutine[Any, Any, int]:
         return self.backend.sweep(self._clock(), STEP)

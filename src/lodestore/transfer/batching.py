@@ -18,7 +18,7 @@ Apply = Callable[[Sequence[Write]], Awaitable[list[int]]]
 
 
 async def all_keys(backend: RecordReader, family: Family, now: int | None = None) -> AsyncIterator[list[Key]]:
-    """All keys of a family but the mark's, owners without body included; without `now` expired records too."""
+    """All keys of a family but the lock's, owners without body included; without `now` expired records too."""
     page = Page(family, limit=_KEYS, alive_at=now, partial=True)
     while keys := await backend.keys(page):
         last, full = keys[-1], len(keys) == _KEYS
@@ -58,7 +58,7 @@ async def differences(
 
 
 async def is_empty(backend: RecordReader, family: Family, now: int | None = None) -> bool:
-    """Whether a family holds nothing that has not expired by `now`, but for the mark."""
+    """Whether a family holds nothing that has not expired by `now`, but for the lock."""
     page = Page(family, limit=2, alive_at=now, partial=True)
     return not [key for key in await backend.keys(page) if family is not STATE or key != MARK]
 

@@ -1,4 +1,4 @@
-"""What is written and deleted in the source after its moment was copied, done to the target in rounds.
+"""What is written and deleted in the source after its snapshot was copied, done to the target in rounds.
 
 A round costs what has changed: the target is asked for these records alone, and never for all of its keys.
 """
@@ -40,23 +40,23 @@ class SnapshotChain:
     async def next(self) -> Snapshot:
         """The store as it stands now; only of a source with snapshots."""
         held = self._source.snapshot()
-        moment = await held.__aenter__()
+        snapshot = await held.__aenter__()
         self._held.append(held)
-        return moment
+        return snapshot
 
     async def forget(self) -> None:
         """Let go of the oldest."""
         await self._held.pop(0).__aexit__(None, None, None)
 
 
-async def catch_up(job: CopyJob, moments: SnapshotChain, old: Snapshot) -> None:
+async def catch_up(job: CopyJob, chain: SnapshotChain, old: Snapshot) -> None:
     """Until nothing was written in between, or for so many rounds: then the target is the source as of a commit.
 
     Commits that write no record come from the upkeep of a store, such as indexing.
     """
     report, before = job.report, _written(job)
     for _ in range(MOST_ROUNDS):
-        new = await moments.next()
+        new = await chain.next()
         if new.sequence == old.sequence:
             break
         work = await _arrived(job, old, new)
@@ -64,7 +64,7 @@ async def catch_up(job: CopyJob, moments: SnapshotChain, old: Snapshot) -> None:
             report.agreed = False
             report.note = "the target does not keep what it is given, or something else writes to it: verify it"
             break
-        await moments.forget()
+        await chain.forget()
         old = new
         if not work.needed:
             break

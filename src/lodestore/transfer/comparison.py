@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from ..core.families import Family
-from ..core.records import BODY, EXPIRES_AT, KEY, VERSION, Key, Row, alive
+from ..core.records import BODY, CREATED_AT, EXPIRES_AT, KEY, LAST_PLACE, PLACE, VERSION, Key, Row, alive
 
 
 class Verdict(Enum):
@@ -29,7 +29,10 @@ class RecordComparison(Protocol):
 
 
 class ExactComparison:
-    """The target becomes what the source is: times, places and, where it keeps them, versions."""
+    """The target becomes what the source is: times, places and, where it keeps them, versions.
+
+    A place beyond the last that every backend keeps may have become another.
+    """
 
     def __init__(self) -> None:
         self.versions = True
@@ -37,11 +40,13 @@ class ExactComparison:
     def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
         if there is None:
             return Verdict.COPY
-        same = row == there if self.versions else self.essence(row) == self.essence(there)
-        return Verdict.SAME if same else Verdict.COPY
+        same = row[VERSION] == there[VERSION] or not self.versions
+        same = same and self.essence(row) == self.essence(there)
+        kept = row[PLACE] == there[PLACE] or row[PLACE] > LAST_PLACE
+        return Verdict.SAME if same and kept else Verdict.COPY
 
     def essence(self, row: Row) -> Row:
-        return (row[BODY], None, *row[VERSION + 1 :])
+        return (row[BODY], None, *row[CREATED_AT:PLACE], None, *row[KEY:])
 
 
 class BodyComparison:

@@ -33,13 +33,13 @@ class CopyJob:
     report: MigrationReport = field(default_factory=MigrationReport)
     progress: Progress | None = None
     total: int | None = None
-    mark: MigrationLock | None = None
+    lock: MigrationLock | None = None
     bodies_only: bool = False
 
     @property
     def apply(self) -> Apply:
-        """How the target is written to: under the mark, where there is one."""
-        return self.mark.apply if self.mark else self.target.apply
+        """How the target is written to: under the lock, where there is one."""
+        return self.lock.apply if self.lock else self.target.apply
 
     def judge(self) -> RecordComparison:
         """How this job compares records; a judge serves one pass."""
@@ -170,13 +170,13 @@ class CopyPass:
 
 async def check_foreign_writes(job: CopyJob) -> None:
     """InvalidInputError where the target holds what neither the source holds nor this migration can have copied."""
-    assert job.mark is not None
+    assert job.lock is not None
     for family in job.families:
         there = all_keys(job.target, family, job.now)
         keys = list((await differences(there, all_keys(job.source, family), both=False))[0])
         for start in range(0, len(keys), LOOKED_UP):
             rows = await rows_of(job, family, keys[start : start + LOOKED_UP])
-            refuse(family, sorted(key for key, row in rows if not job.mark.copied(row, job.now)))
+            refuse(family, sorted(key for key, row in rows if not job.lock.copied(row, job.now)))
 
 
 async def rows_of(job: CopyJob, family: Family, keys: Sequence[Key]) -> list[tuple[Key, Row]]:
@@ -186,7 +186,7 @@ async def rows_of(job: CopyJob, family: Family, keys: Sequence[Key]) -> list[tup
 
 
 def removable(job: CopyJob, row: Row) -> bool:
-    return job.mark is None or job.mark.removable(row, job.now)
+    return job.lock is None or job.lock.removable(row, job.now)
 
 
 def refuse(family: Family, keys: Sequence[Key]) -> None:

@@ -1,7 +1,7 @@
-"""A migration from beginning to end: what is refused, the mark of one under way, the passes.
+"""Migration from beginning to end: what is refused, the lock of one under way, the passes.
 
 The position of a migration is what the target holds: a pass compares and writes what is missing, so one that was
-killed goes on by being run again. A record in the target (the mark) says that the rest of it comes from this
+killed goes on by being run again. A record in the target (the lock) says that the rest of it comes from this
 migration; it is the first thing written and the last one removed, and who does not hold it writes nothing.
 """
 
@@ -59,19 +59,19 @@ async def migrate(
     chosen = _chosen(families)
     report = MigrationReport(dry_run=dry_run, merge=merge)
     total = await _total(source, families, now) if progress else None
-    async with SnapshotChain(source) as moments:
-        moment = await moments.next() if source.capabilities.snapshots else None
-        report.as_of = moment.sequence if moment else None
+    async with SnapshotChain(source) as chain:
+        snapshot = await chain.next() if source.capabilities.snapshots else None
+        report.as_of = snapshot.sequence if snapshot else None
         about = {"families": [family.name for family in chosen], "origin": origin}
         held = MigrationLock(target, about, report.as_of, strangers=discard_foreign_writes)
-        mark = held if merge is None and not dry_run else None
-        job = CopyJob(moment or source, target, chosen, merge, now, report, progress, total, mark)
+        lock = held if merge is None and not dry_run else None
+        job = CopyJob(snapshot or source, target, chosen, merge, now, report, progress, total, lock)
         if await _ready(job, resume=resume, discard_foreign_writes=discard_foreign_writes):
             await _copy(job, verify)
-            if mark and moment and verify and report.agreed:
-                await catch_up(job, moments, moment)
-            if mark and report.agreed is not False:
-                await mark.finish()
+            if lock and snapshot and verify and report.agreed:
+                await catch_up(job, chain, snapshot)
+            if lock and report.agreed is not False:
+                await lock.finish()
     report.seconds = time.perf_counter() - began
     return report
 
@@ -114,24 +114,24 @@ async def _ready(job: CopyJob, *, resume: bool, discard_foreign_writes: bool) ->
     if job.report.dry_run or job.merge == "fail":
         await CopyPass(job, "comparing", write=False).run()
         return not job.report.dry_run and not job.report.conflicts
-    if job.mark is None:
+    if job.lock is None:
         return True
     if not there and not empty:
         return not await _finished_before(job)
     if there is None:
-        await _begin(job, job.mark)
+        await _begin(job, job.lock)
         return True
-    await job.mark.take_over(there)
+    await job.lock.take_over(there)
     if not discard_foreign_writes:
         await check_foreign_writes(job)
-    job.mark.advance()
+    job.lock.advance()
     return True
 
 
-async def _begin(job: CopyJob, mark: MigrationLock) -> None:
-    await mark.begin()
+async def _begin(job: CopyJob, lock: MigrationLock) -> None:
+    await lock.begin()
     if not await _nothing_in(job):  # another migration came and went, or somebody wrote, while we looked
-        await mark.finish()
+        await lock.finish()
         raise InvalidInputError("somebody else has just written to the target: look at it first")
 
 

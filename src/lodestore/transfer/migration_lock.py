@@ -1,4 +1,4 @@
-"""The mark of a migration under way: whose it is, what it may remove, and that only one run of it goes on."""
+"""Migration lock: the record of a migration under way. It names its source, and only one run holds it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MigrationLock:
     """Held by one run. Each batch renews it under the version it had, so a run that lost it writes nothing more.
 
     `bound` is the highest version a record copied by the migration carries, where that is known. It is put into the
-    target as the version of the mark before anything else, so that what others write there gets a higher one: what
+    target as the version of the lock before anything else, so that what others write there gets a higher one: what
     stands at or below it in the target was copied, never written by a user.
     """
 
@@ -35,12 +35,12 @@ class MigrationLock:
         self.bound: int | None = None
 
     async def begin(self) -> None:
-        """Take a target nobody has marked."""
+        """Take a target nobody has locked."""
         self.bound = self._sequence
         await self._raise("another migration into the target has begun: let it finish, or resume it")
 
     async def take_over(self, row: Row) -> None:
-        """Take the mark a run that ended has left. What it says stays, until `advance`."""
+        """Take the lock a run that ended has left. What it says stays, until `advance`."""
         about = loads(row[BODY])
         self.bound = about.pop("sequence", None)
         if about != self._about:
@@ -61,8 +61,8 @@ class MigrationLock:
         return self._strangers or self.copied(row, now)
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        """As the target's own `apply`, while the mark is ours."""
-        return await self._apply(writes, "another run of this migration has taken over, or the mark was removed")
+        """As the target's own `apply`, while the lock is ours."""
+        return await self._apply(writes, "another run of this migration has taken over, or the lock was removed")
 
     async def finish(self) -> None:
         """Say that the target is complete."""

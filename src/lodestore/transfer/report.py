@@ -49,8 +49,8 @@ class MigrationReport:
 
     `as_of` is the number of the commit of the source that the target equals, where the source counts its commits.
 
-    `caught_up` counts the records that were written or deleted in the source after its moment that was verified as a
-    whole, and copied and compared one by one; the hashes are those of that moment. `conflicts` names the first
+    `caught_up` counts the records that were written or deleted in the source after its snapshot that was verified as a
+    whole, and copied and compared one by one; the hashes are those of that snapshot. `conflicts` names the first
     thousand records the target holds otherwise and keeps, `omitted` counts the others.
     """
 

@@ -268,7 +268,7 @@ class TestServersThatSayNo:
                 assert backend._client is not None
                 backend._client._may_write = True
                 for _ in range(2):
-                    with pytest.raises(UnavailableError, match="does not write now"):
+                    with pytest.raises(UnavailableError, match="accepts no writes now"):
                         await backend.apply([put("k")])
                 await backend.close()
 

@@ -248,7 +248,7 @@ class TestRefusal:
                 InvalidInputError, match=r"LODESTORE_PASSWORD .*LODESTORE_TARGET_PASSWORD.*password="
             ) as caught:
                 asyncio.run(RedisBackend(made.url).open())
-            with pytest.raises(InvalidInputError, match="refuses the user or the password"):
+            with pytest.raises(InvalidInputError, match="rejected the user or the password"):
                 asyncio.run(RedisBackend(made.url, password="x").open())
         assert "HELLO" not in str(caught.value)
 

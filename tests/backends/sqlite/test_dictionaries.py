@@ -51,7 +51,7 @@ async def remember(store: Store, owner: str, found: list[dict[str, Any]]) -> Non
 
 async def trained(store: Store) -> None:
     """Wait for the training that goes on in the background."""
-    while (task := backend(store).trainer._task) is not None:
+    while (task := backend(store)._background.running(backend(store).trainer)) is not None:
         await asyncio.wait([task])
 
 
@@ -79,7 +79,7 @@ async def closed(path: Path, turns: int) -> object:
         await store.append_raw_messages("c", messages(1000))
         for _ in range(turns):
             await asyncio.sleep(0.001)
-    return backend(store).trainer._task
+    return backend(store)._background.running(backend(store).trainer)
 
 
 def change(path: Path, statement: str, *values: Any) -> None:

@@ -52,7 +52,7 @@ def bound(store: Store) -> Evictor:
 
 async def settled(store: Store) -> int:
     """Bytes of the stored cache when nothing is under way."""
-    task = bound(store)._task
+    task = backend(store)._background.running(bound(store))
     if task is not None:
         await asyncio.wait([task])
     return await stored(store)

@@ -13,6 +13,7 @@ import pytest
 import lodestore
 from lodestore.backends.memory import MemoryBackend
 from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.core import background
 from lodestore.core.backend import Backend
 from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store import expiry
@@ -57,7 +58,7 @@ def on(kernel: Backend, work: Callable[[Store, list[int]], Awaitable[None]], int
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expiry, "QUIET", 0.01)
+    monkeypatch.setattr(background, "QUIET", 0.01)
     monkeypatch.setattr(expiry, "SHARE", 0)
 
 

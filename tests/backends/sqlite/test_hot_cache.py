@@ -271,7 +271,7 @@ class TestOwnWrites:
             await store.store_cache_entry("k", {"n": 1})
             await store.load_cache_entry("k")
             hot(store).hand_over()
-            hot(store).take_in(1, [Commit(-1, -1, None)])
+            hot(store).take_in([Commit(-1, -1, None)])
             assert held(store) == {}
             assert await store.load_cache_entry("k") == {"n": 1}
             assert await store.load_cache_entry("k") == {"n": 1}
@@ -393,7 +393,7 @@ class TestLogs:
             tier.hand_over()
             await on_another_handle(tmp_path / "a.db", append)
             assert await backend(store).bodies(Page(RAW_MESSAGE, ("c",))) == [b'{"n":0}', b'{"n":1}']
-            tier.take_in(1, [Commit(before, before + 1, [append])])
+            tier.take_in([Commit(before, before + 1, [append])])
             assert await store.load_raw_messages("c") == [{"n": 0}, {"n": 1}]
 
         run(work, tmp_path / "a.db", max_staleness=A_LONG_TURN)
@@ -448,10 +448,10 @@ class TestContract:
             tier.hand_over()
             tier.hand_over()
             change(tmp_path / "a.db", *["UPDATE store SET commits = commits + 1"] * 2)
-            tier.take_in(1, [Commit(before, before + 1, [Put(CACHE, ("k",), b'{"n":1}', 1)])])
+            tier.take_in([Commit(before, before + 1, [Put(CACHE, ("k",), b'{"n":1}', 1)])])
             assert tier.recall("k", clock) is MISS
             tier.keep("k", None)
-            tier.take_in(1, [Commit(before + 1, before + 2, [Put(CACHE, ("k",), b'{"n":2}', 1)])])
+            tier.take_in([Commit(before + 1, before + 2, [Put(CACHE, ("k",), b'{"n":2}', 1)])])
             assert tier.recall("k", clock) == {"n": 2}
             assert "other" in held(store), "own commits explain everything"
 
@@ -656,9 +656,9 @@ def no_check(self: HotCache) -> bool:
     return True
 
 
-def counts_own_commits(self: HotCache, units: int, commits: list[Commit]) -> None:
+def counts_own_commits(self: HotCache, commits: list[Commit]) -> None:
     self._seen = commits[0].before if commits and self._seen is not None else self._seen
-    TAKE_IN(self, units, commits)
+    TAKE_IN(self, commits)
 
 
 def trusts_the_version_alone(self: HotCache) -> bool:

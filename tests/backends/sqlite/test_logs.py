@@ -326,7 +326,7 @@ class TestSealing:
             problems = (await store.verify())["problems"]
             assert len(problems) == 3, problems
             assert "the chunk that ends at position 14 holds it too" in problems[1]
-            assert "6 messages were sealed, 5 are there" in problems[2]
+            assert "the chunk holds 5 messages instead of 6" in problems[2]
 
         run(look, tmp_path / "a.db")
 

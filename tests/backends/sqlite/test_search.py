@@ -19,8 +19,9 @@ import pytest
 import lodestore
 from lodestore.backends.sqlite import SQLiteBackend
 from lodestore.backends.sqlite.engine import driver
-from lodestore.backends.sqlite.search import index, indexer, result_reader, searcher
+from lodestore.backends.sqlite.search import indexer, result_reader, searcher, upkeep
 from lodestore.backends.sqlite.vectors import ivf_training
+from lodestore.core import background
 from lodestore.core.families import MEMORY, RAW_MESSAGE, RESULT
 from lodestore.core.records import Copy
 from lodestore.errors import CorruptError, InvalidInputError, UnavailableError
@@ -69,12 +70,12 @@ class TestAsleep:
                 await store.append_raw_messages("c", saying(f"kot {number}"))
                 await store.store_memory("c", "m", {"text": "kot"})
             await store.delete_memory("c", "m")
-            await asyncio.sleep(3 * index.QUIET)
+            await asyncio.sleep(3 * background.QUIET)
             await store.compact()
             assert backend(store)._reading.execute("SELECT * FROM unindexed").fetchall() == [EVERYTHING]
             assert backend(store)._reading.execute("SELECT count(*) FROM posting").fetchone() == (0,)
             assert (await store.verify())["problems"] == []
-            monkeypatch.setattr(index, "QUIET", 3600)
+            monkeypatch.setattr(background, "QUIET", 3600)
             assert len(await store.search("kot", limit=None)) == 30
             await store.append_raw_messages("c", saying("kot"))
             assert queued(store) == 1, "awake, and so it stays"
@@ -126,8 +127,8 @@ class TestKeepingUp:
         run(work, tmp_path / "a.db")
 
     def test_and_beside_the_writes_where_many_wait(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(index, "MANY", 50)
-        monkeypatch.setattr(index, "QUIET", 3600)
+        monkeypatch.setattr(upkeep, "MANY", 50)
+        monkeypatch.setattr(background, "QUIET", 3600)
 
         async def work(store: Store) -> None:
             await wake(store)
@@ -142,7 +143,7 @@ class TestKeepingUp:
     ) -> None:
         async def write(store: Store) -> None:
             await wake(store)
-            monkeypatch.setattr(index, "QUIET", 3600)
+            monkeypatch.setattr(background, "QUIET", 3600)
             await store.append_raw_messages("c", saying("kot"))
             assert queued(store) == 1
 
@@ -188,7 +189,7 @@ class TestKeepingUp:
             assert keys(await store.search("kot", limit=None)) == before
             await store.delete_conversation("c1")
             await store.store_raw_messages("c2", saying("kot"))
-            await asyncio.sleep(3 * index.QUIET)
+            await asyncio.sleep(3 * background.QUIET)
             assert (await store.verify())["problems"] == []
             stays = [
                 key for key in before if len(key) == 1 or key[0] == "c0" or (str(key[1])[0] == "m" and key[0] != "c1")
@@ -313,7 +314,7 @@ class TestVectors:
             await store.upsert_vectors("docs", [f"i{n}" for n in range(300)], vectors)
             await store.append_raw_messages("c", saying(*"abc"), vectors=vectors[:3])
             await wake(store)
-            await asyncio.sleep(4 * index.QUIET)
+            await asyncio.sleep(4 * background.QUIET)
             await store.upsert_vectors("docs", ["new"], [[1, 0, 0, 0]])
             await until(lambda: backend(store)._reading.execute("SELECT count(*) FROM cells").fetchone() != (0,))
             assert backend(store)._reading.execute("SELECT count(DISTINCT cell) FROM packed").fetchone()[0] > 10
@@ -477,11 +478,11 @@ def direction(number: int) -> list[float]:
 
 WRITER = textwrap.dedent("""
     import asyncio, os, random, sys, lodestore
-    from lodestore.backends.sqlite.search import index as searching
-    from lodestore.backends.sqlite.search import indexer as indexing
+    from lodestore.backends.sqlite.search import indexer as indexing, upkeep
+    from lodestore.core import background
     from lodestore.backends.sqlite.vectors import ivf_training as training
     from tests.backends.sqlite.test_search import direction
-    indexing.STEP_BYTES, searching.QUIET, searching.MANY, training.LARGE = 3000, 0.001, 5, 20
+    indexing.STEP_BYTES, background.QUIET, upkeep.MANY, training.LARGE = 3000, 0.001, 5, 20
     url, start, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     random.seed(seed)
     async def main():

@@ -126,7 +126,7 @@ def test_nothing_but_reading(tmp_path: Path, statement: str) -> None:
 
 @pytest.mark.parametrize("statement", ["DELETE FROM raw_message", "ATTACH 'x' AS y", "PRAGMA query_only = OFF"])
 def test_refusals_say_what_is_allowed(tmp_path: Path, statement: str) -> None:
-    with pytest.raises(InvalidInputError, match="only reading SQL"):
+    with pytest.raises(InvalidInputError, match="only read-only SQL"):
         ask(tmp_path / "a.db", statement)
 
 

@@ -108,7 +108,7 @@ def test_a_store_without_its_row_is_corrupt_and_leaves_no_thread(tmp_path: Path)
     async def work() -> None:
         store, before = SQLiteBackend(tmp_path / "a.db"), connected()
         for _ in range(3):
-            with pytest.raises(CorruptError, match="lost its row"):
+            with pytest.raises(CorruptError, match="the table `store` is empty"):
                 await store.open()
         assert await settled(before)
 
@@ -151,6 +151,29 @@ def test_an_old_store_is_upgraded_by_opening_it(tmp_path: Path) -> None:
     connection.close()
     run(fill, path)
     assert run(value, path) == {"v": 1}
+
+
+def test_an_old_store_is_upgraded_without_greenlet(tmp_path: Path) -> None:
+    """SQLAlchemy 2.1 does not install it, and only PostgreSQL's extra asks for it."""
+    path = tmp_path / "old.db"
+    path.touch()
+    connection = driver.connect(str(path), None, timeout=1)
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.close()
+    code = textwrap.dedent("""
+        import asyncio, sys
+        sys.modules["greenlet"] = None
+        import lodestore
+        async def main():
+            async with lodestore.open(f"sqlite:///{sys.argv[1]}") as store:
+                await store.store_system_state("k", {"v": 1})
+        asyncio.run(main())
+        assert "alembic" in sys.modules
+    """)
+    child = python(code, str(path), stderr=subprocess.PIPE)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 0, errors.decode()
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:

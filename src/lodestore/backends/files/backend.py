@@ -48,22 +48,22 @@ class FileBackend(Backend):
         self._backups = Backups(self._disk, self.root, max_backup_files if backups else 0)
         self._session = Session(self._disk, self.root, pretty, self._backups, timeout)
         self._worker = WorkerThread("lodestore-files")
-        self._turns = Lifecycle()
+        self._lifecycle = Lifecycle()
 
     async def open(self) -> int:
-        async with self._turns.turn():
+        async with self._lifecycle.exclusive():
             if self._worker.running:
                 return await self._run(self._session.latest)
             self._worker.start()
             try:
                 return await self._run(self._session.open)
             except BaseException:
-                await self._turns.finish(self._worker.stop(self._session.close))
+                await self._lifecycle.finish(self._worker.stop(self._session.close))
                 raise
 
     async def close(self) -> None:
-        async with self._turns.turn():
-            await self._turns.finish(self._worker.stop(self._session.close))
+        async with self._lifecycle.exclusive():
+            await self._lifecycle.finish(self._worker.stop(self._session.close))
 
     async def _read(self, look: Callable[..., T], *arguments: Any) -> T:
         return await self._run(self._session.read, look, *arguments)

@@ -8,16 +8,12 @@ from collections.abc import Mapping
 
 import orjson
 
-from ...core.families import FAMILIES
 from ...errors import CorruptError, OutcomeUnknownError
 from .backups import Backups
 from .filesystem import Filesystem, is_temporary, temporary
-from .layout import layout_of
+from .layout import unkept_paths
 
 Changes = Mapping[str, bytes | None]  # new content by path inside the store; None removes the file
-
-# Folders whose files have no history.
-_UNKEPT = tuple(f"{layout_of(f).folder}/" for f in FAMILIES if f.expires and layout_of(f).file is None)
 
 
 class Journal:
@@ -38,7 +34,7 @@ class Journal:
         The journal then finishes the work later.
         """
         for path in changes:
-            if path.endswith(".json") and not path.startswith(_UNKEPT):
+            if path.endswith(".json") and not path.startswith(unkept_paths()):
                 self._backups.keep(path)
         if len(changes) > 1:
             self._write_down(changes)

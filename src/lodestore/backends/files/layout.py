@@ -110,6 +110,19 @@ def known_files(folder: str) -> frozenset[str]:
     return frozenset({*files, PARTIAL_FILE})
 
 
+@catalogue_cache
+def scattered_folders() -> tuple[str, ...]:
+    """Folders whose records have places and a file each. A hand may put one there, which the folder's time tells."""
+    return tuple(layout_of(family).folder for family in FAMILIES if family.placed and len(family.key) == 1)
+
+
+@catalogue_cache
+def unkept_paths() -> tuple[str, ...]:
+    """How the paths of files without history begin."""
+    alone = (layout_of(family) for family in FAMILIES if family.expires)
+    return tuple(f"{layout.folder}/" for layout in alone if layout.file is None)
+
+
 def flat_path(layout: Layout, group: tuple[str, ...]) -> str:
     """The file of a key that names its own file."""
     return "/".join((layout.folder, *map(filenames.encode, group))) + ".json"

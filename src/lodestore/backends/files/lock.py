@@ -70,13 +70,13 @@ class StoreLock:
         """Not synced: after a power cut the clock may step back by what the kernel had not written yet."""
         self._set_number(0, milliseconds)
 
-    def turn(self) -> int:
-        """How many changes there have been; what was remembered from an earlier turn may be wrong."""
+    def changes(self) -> int:
+        """How many changes there have been; what was remembered before the last one may be wrong."""
         return self._number(1) or 0
 
-    def next_turn(self) -> None:
+    def count_change(self) -> None:
         """A change begins."""
-        self._set_number(1, self.turn() + 1)
+        self._set_number(1, self.changes() + 1)
 
     def _number(self, line: int) -> int | None:
         number, _, check = (

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -75,7 +76,7 @@ def copy_tree(disk: Filesystem, root: str, target: str) -> None:
     target = os.path.abspath(target)
     if os.path.lexists(target):
         raise InvalidInputError(f"backup: {target} exists already")
-    if os.path.commonpath((root, target)) == root:
+    if Path(target).is_relative_to(root):
         raise InvalidInputError(f"backup: {target} lies inside the store")
     parent = os.path.dirname(target)
     os.makedirs(parent, 0o700, exist_ok=True)
@@ -116,7 +117,8 @@ def clean(disk: Filesystem, root: str) -> dict[str, int]:
         for name in filter(is_temporary, found):
             total += os.lstat(f"{directory}/{name}").st_size
             files += disk.remove(f"{directory}/{name}")
-        if directory.count("/") > root.count("/") + 1 and f"/{_OWN}" not in directory[len(root) :]:
+        parts = Path(directory).relative_to(root).parts
+        if len(parts) > 1 and parts[0] != _OWN:
             directories += disk.remove_directory(directory)
     return {"removed_files": files, "removed_bytes": total, "removed_directories": directories}
 

@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 
 import orjson
 
-from ...core.families import FAMILIES
 from ...core.records import Write
 from ...errors import CorruptError, UnsupportedError
 from .backups import Backups, check_path
 from .file_formats import FORMAT
 from .filesystem import Filesystem, temporary
 from .journal import Changes, Journal
-from .layout import layout_of
+from .layout import scattered_folders
 from .lock import StoreLock
 from .maintenance import id_file
 from .read_view import ReadView
@@ -31,8 +30,6 @@ from .write_batch import FileWriteBatch, HighestPlaces
 T = TypeVar("T")
 
 _FORMAT_NAME = "lodestore file store"
-# Folders whose records have places and a file each. A hand may put one there, which the folder's time tells.
-_SCATTERED = [layout_of(f).folder for f in FAMILIES if f.placed and len(f.key) == 1]
 
 
 class Session:
@@ -77,7 +74,7 @@ class Session:
 
     def sequence(self) -> int:
         """How many changes there have been, so far as handles like this one made them."""
-        return self._lock.turn()
+        return self._lock.changes()
 
     def shared(self, task: Callable[..., T], *arguments: Any) -> T:
         """Do `task` while nobody writes."""
@@ -118,12 +115,12 @@ class Session:
         return dict(places) if state == self._state() else {}
 
     def _state(self) -> tuple[int, ...]:
-        return self._lock.turn(), *(last_modified(f"{self._root}/{folder}") for folder in _SCATTERED)
+        return self._lock.changes(), *(last_modified(f"{self._root}/{folder}") for folder in scattered_folders())
 
     def _commit(self, changes: Changes, latest: int = 0) -> None:
         """Carry out changes; `latest` is the newest time they carry."""
         if changes:
-            self._lock.next_turn()
+            self._lock.count_change()
         if latest > (self._lock.latest() or 0):
             self._lock.set_latest(latest)  # first, for a time ahead of the records does no harm
         self._journal.commit(changes)

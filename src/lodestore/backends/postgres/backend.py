@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.backend import Backend, Capabilities, Vitals
+from ...core.background import IdleScheduler
 from ...core.families import FAMILIES, Family
 from ...core.records import Key, Page, Row, Write
 from ...encoding.dictionary_training import FIRST, DictionaryTrainer
@@ -68,12 +69,12 @@ class PostgresBackend(Backend):
         self._dictionaries = dictionaries
         self._vectors = VectorTable(self._d, namespace)
         self._details = partial(maintenance.details, namespace=namespace, vectors=self._vectors)
-        self._turns = Lifecycle()
-        self._check = self._turns.check
+        self._lifecycle = Lifecycle()
+        self._check = self._lifecycle.check
 
     async def open(self) -> int:
-        async with self._turns.turn():
-            if not self._turns.open:
+        async with self._lifecycle.exclusive():
+            if not self._lifecycle.open:
                 await self._begin()
             return await self._pool.read("opening", lambda run: schema.latest(run, self._d.schema))
 
@@ -89,21 +90,23 @@ class PostgresBackend(Backend):
             raise
         self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
+        self._background = IdleScheduler([self.trainer])
+        self._background.start()
         self._pool, self._writer = pool, PostgresGroupCommit(pool, self._d, self._packer, self._vectors)
         self.index = self._index = PostgresIndex(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
-        self._turns.opened()
+        self._lifecycle.opened()
 
     async def close(self) -> None:
-        async with self._turns.turn():
-            if self._turns.open:
+        async with self._lifecycle.exclusive():
+            if self._lifecycle.open:
                 self._check()
 
                 async def finish() -> None:
-                    await self.trainer.close()
+                    await self._background.stop()
                     await self._writer.drain()
                     await self._pool.close()
 
-                await self._turns.finish(finish())
+                await self._lifecycle.finish(finish())
 
     async def exists(self) -> bool:
         pool = Pool(self._address.connect, *self._pooling)
@@ -118,8 +121,7 @@ class PostgresBackend(Backend):
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
         results = await self._writer.submit(tuple(writes))
-        if self._packer.due:
-            self.trainer.wake()
+        self._background.committed(writes)
         return results
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:

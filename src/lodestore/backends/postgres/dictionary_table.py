@@ -50,7 +50,7 @@ class PostgresDictionaries:
         return work()
 
     async def rows_of(self, family: Family, found: Sequence[Any]) -> list[Any]:
-        """Rows as `kernel` knows them, where there are any."""
+        """Rows as `core.records` defines them, where there are any."""
         return await self.unpacking(lambda: [row and row_of(self._packer, family, row) for row in found])
 
     async def sample(self, family: Family, size: int) -> list[bytes]:

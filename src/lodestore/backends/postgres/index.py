@@ -53,7 +53,7 @@ class PostgresIndex:
     # -- searching
 
     async def match(self, wanted: IndexQuery) -> list[Match]:
-        """As `kernel.Searchable` says."""
+        """As `core.searchable` says."""
         near = None if wanted.query.wanted else wanted.near
 
         async def work(
@@ -69,7 +69,7 @@ class PostgresIndex:
         return [Match(identity[0], score, unpacked[identity]) for identity, score in leg if identity in unpacked]
 
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
-        """As `kernel.Searchable` says."""
+        """As `core.searchable` says."""
 
         async def work(run: Connection, extension: Extension | None, tokenizer: str) -> tuple[Leg, Leg]:
             return await self._near(run, wanted, extension), await self._text(run, wanted, tokenizer)

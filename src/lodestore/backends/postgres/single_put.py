@@ -31,7 +31,7 @@ async def put_alone(run: Connection, d: Dialect, packer: Packer, put: Put) -> in
 
 
 def row_of(packer: Packer, family: Family, found: Sequence[Any]) -> Row:
-    """A row as `kernel` knows it, its body unpacked."""
+    """A row as `core.records` defines it, its body unpacked."""
     try:
         return (packer.unpack(found[BODY]), *found[1:])
     except CorruptError as problem:  # or the kind that the newest dictionaries may heal

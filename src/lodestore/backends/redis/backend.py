@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.backend import Backend, Capabilities, Vitals
+from ...core.background import IdleScheduler
 from ...core.families import FAMILIES, Family
 from ...core.records import Key, Page, Put, Row, Write, alive, conflict
 from ...encoding.dictionaries import damaged
@@ -58,10 +59,10 @@ class RedisBackend(Backend):
         self._tag = f"{{{namespace}}}"
         self._dictionaries = dictionaries
         self._client: Client | None = None
-        self._turns = Lifecycle()
+        self._lifecycle = Lifecycle()
 
     async def open(self) -> int:
-        async with self._turns.turn():
+        async with self._lifecycle.exclusive():
             if self._client is None:
                 client = Client(self._address, self._connections, self._timeout)
                 try:
@@ -91,12 +92,14 @@ class RedisBackend(Backend):
         await self._shelf.learn()
         self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
+        self._background = IdleScheduler([self.trainer])
+        self._background.start()
 
     async def close(self) -> None:
-        async with self._turns.turn():
+        async with self._lifecycle.exclusive():
             client, self._client = self._client, None
             if client is not None:
-                await self._turns.finish(client.close(self.trainer.close))
+                await self._lifecycle.finish(client.close(self._background.stop))
 
     async def exists(self) -> bool:
         client = Client(self._address, self._connections, self._timeout)
@@ -123,8 +126,7 @@ class RedisBackend(Backend):
             assert isinstance(put, Put)
             raise conflict(put, told[1])
         client.meet(told[1])
-        if self._packer.due:
-            self.trainer.wake()
+        self._background.committed(writes)
         return wire_format.results_of(told[0])
 
     async def fetch(self, family: Family, keys: Sequence[Key]) -> list[Row | None]:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.backend import PORTION, Backend, Capabilities, Vitals
+from ...core.background import IdleScheduler
 from ...core.families import CACHE, FAMILIES, Family
 from ...core.records import Key, Page, Row, Write, following
 from ...encoding.dictionary_training import DictionaryTrainer
 from ...encoding.packer import Packer
 from ...sql import statements
 from ..lifecycle import Lifecycle
-from .background import BackgroundWork
 from .cache.coherence import MAX_STALENESS
 from .cache.hot_cache import HOT_BYTES, HotCache
 from .connections import Connections
@@ -72,13 +72,13 @@ class SQLiteBackend(Backend):
         self._durability = durability
         self._hot_bytes, self._max_staleness, self._max_cache_bytes = hot_bytes, max_staleness, max_cache_bytes
         self._vector_bytes = vector_bytes
-        self._turns = Lifecycle()
-        self._check = self._turns.check
+        self._lifecycle = Lifecycle()
+        self._check = self._lifecycle.check
         self._dictionaries = dictionaries
 
     async def open(self) -> int:
-        async with self._turns.turn():
-            if not self._turns.open:
+        async with self._lifecycle.exclusive():
+            if not self._lifecycle.open:
                 await asyncio.to_thread(self._site.prepare)
                 self._packer = Packer(use=self._dictionaries)
                 self._connections = Connections(self._site, self._packer)
@@ -115,17 +115,18 @@ class SQLiteBackend(Backend):
 
         checks = (self._check, same_file)
         self.index = self._index = SQLiteIndex(reading, scanning, writer, packer, self._vector_bytes, *checks)
-        self._background = BackgroundWork(packer, self._evictor, self._index, self.trainer)
-        if indexer.waits(reading):
-            self._index.wake()
-        self._turns.opened()
+        self._index.upkeep.backlog = int(indexer.waits(reading))
+        jobs = (self._index.upkeep, self._evictor, self.trainer)
+        self._background = IdleScheduler([job for job in jobs if job])
+        self._background.start()
+        self._lifecycle.opened()
 
     async def close(self) -> None:
-        async with self._turns.turn():
-            if self._turns.open:
+        async with self._lifecycle.exclusive():
+            if self._lifecycle.open:
                 self._check()
                 self.cache = None
-                await self._turns.finish(self._connections.close(self._background.stop, self._writer.drain))
+                await self._lifecycle.finish(self._connections.close(self._background.stop, self._writer.drain))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
         self._check()
@@ -238,7 +239,7 @@ class SQLiteBackend(Backend):
     async def query(self, statement: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one reading SQL statement; InvalidInputError for anything else."""
         self._check()
-        async with self._turns.turn():
+        async with self._lifecycle.exclusive():
             console = await self._connections.console()
         return await console.query(statement, parameters)
 

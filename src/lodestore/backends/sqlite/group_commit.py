@@ -7,12 +7,11 @@ only the failing batch pays. Between BEGIN and COMMIT nothing awaits, so a cance
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
-from ...core.records import Write
 from ...errors import LodestoreError
 from ..futures import fail, succeed
 from ..group_commit import CommitQueue, CommitRequest, advance
@@ -54,12 +53,6 @@ class SQLiteGroupCommit(CommitQueue):
         self._hot = hot
         self.commits = 0  # transactions committed
 
-    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
-        """Hand writes over; the future resolves when they are committed."""
-        if self._hot is not None:
-            self._hot.hand_over()
-        return super().submit(writes)
-
     async def chore(self, work: Callable[[driver.Connection], tuple[T, Commit | None]], doing: str) -> T:
         """Run `work(connection)`, a transaction of its own, in the thread, and tell the cache of its commit."""
         done: asyncio.Future[T] = self._loop.create_future()
@@ -82,6 +75,8 @@ class SQLiteGroupCommit(CommitQueue):
 
     def _begin(self) -> None:
         self._post(self._write)
+        if self._hot is not None:
+            self._hot.hand_over()
 
     def _write(self) -> None:
         batch = self._take()
@@ -110,7 +105,7 @@ class SQLiteGroupCommit(CommitQueue):
         outcomes: list[_Outcome] = []
         try:
             self._prepare(batch)
-            before, after = run_transaction(self._cursor, partial(self._requests, batch, outcomes, guarded))
+            before, after = run_transaction(self._cursor, lambda *row: self._requests(batch, outcomes, guarded, *row))
         except TransactionError as error:
             if error.committing:
                 made.append(LOST)
@@ -174,7 +169,7 @@ class SQLiteGroupCommit(CommitQueue):
 
     def _settle(self, outcomes: list[_Outcome], made: list[Commit]) -> None:
         if self._hot is not None:  # before anyone who waited reads again
-            self._hot.take_in(len(outcomes), made)
+            self._hot.take_in(made)
         for done, result, reason in outcomes:
             if reason is None:
                 succeed(done, result)

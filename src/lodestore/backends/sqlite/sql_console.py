@@ -39,7 +39,7 @@ class SQLConsole:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._running: asyncio.Future[Table] | None = None
         self._closed = False
 
@@ -57,7 +57,7 @@ class SQLConsole:
 
     async def query(self, statement: str, parameters: Sequence[Any]) -> Table:
         """Column names and rows. Cancelling the caller ends its statement, and no other."""
-        async with self._turn:
+        async with self._lock:
             if self._closed:
                 raise UnavailableError("the store was closed during the call")
             self._running = asyncio.ensure_future(self._answer(statement, parameters))

@@ -25,7 +25,7 @@ def _bundle(where: str, text: bytes, source: ImportSource) -> Bundle:
     # The document keeps the whole tree, and each message once: those of the live branch are the raw messages.
     pruned = {node: without(entry, "message") if node in live else entry for node, entry in mapping.items()}
     messages = [mapping[node]["message"] for node in reversed(live)]
-    return conversation(where, name, {**record, "mapping": pruned}, messages, source.moment(record, messages))
+    return conversation(where, name, {**record, "mapping": pruned}, messages, source.time(record, messages))
 
 
 def _live_branch(mapping: dict[str, Any], node: Any) -> dict[str, None]:

@@ -19,4 +19,4 @@ def _bundle(where: str, text: bytes, source: ImportSource) -> Bundle:
     messages = list_of(record.get("chat_messages"), "chat_messages")
     name = id_of(record.get("uuid"), "uuid")
     document = without(record, "chat_messages")
-    return conversation(where, name, document, messages, source.moment(document, messages))
+    return conversation(where, name, document, messages, source.time(document, messages))

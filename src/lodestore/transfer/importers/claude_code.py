@@ -44,7 +44,7 @@ def _document(where: str, source: ImportSource) -> Bundle:
     record = object_of(parse(source.stream.read(MAX_TEXT + 1)))
     entries = [object_of(entry, f"loglines[{n}]") for n, entry in enumerate(list_of(record["loglines"], "loglines"))]
     document = without(record, "loglines")
-    return conversation(where, _name(source, entries), document, entries, source.moment(document, entries))
+    return conversation(where, _name(source, entries), document, entries, source.time(document, entries))
 
 
 def _lines(source: ImportSource) -> Iterator[Item]:
@@ -65,7 +65,7 @@ def _lines(source: ImportSource) -> Iterator[Item]:
             yield BrokenRecord(where, f"the session is longer than the cap of {MAX_SESSION:,} bytes")
             return
     if bodies:
-        yield attempt(source.label, _session, source, bodies, marks, source.moment(began and began / 1000))
+        yield attempt(source.label, _session, source, bodies, marks, source.time(began and began / 1000))
 
 
 def _session(where: str, source: ImportSource, bodies: list[bytes], marks: list[dict[str, Any]], at: int) -> Bundle:

@@ -142,12 +142,12 @@ def _single(where: str, family: Family, row: tuple[Any, ...], source: ImportSour
 
 
 def _put(family: Family, key: Key, data: Any, created: Any, source: ImportSource) -> Put:
-    return Put(family, key, _body(data, family.name), source.moment(_decoded(created)))
+    return Put(family, key, _body(data, family.name), source.time(_decoded(created)))
 
 
 def _log(family: Family, key: Key, rows: Iterator[tuple[Any, Any]], source: ImportSource) -> list[Append]:
     """Appends of neighbours of one age, so that each record keeps its own."""
-    records = ((source.moment(_decoded(created)), _body(data, family.name)) for data, created in rows)
+    records = ((source.time(_decoded(created)), _body(data, family.name)) for data, created in rows)
     runs = groupby(records, key=lambda record: record[0])
     return [Append(family, key, tuple(body for _, body in run), at) for at, run in runs]
 

@@ -88,11 +88,11 @@ def _conversation(where: str, folder: Path, names: set[str], source: ImportSourc
     if "current.json" in names:
         document = _load(folder / "current.json", source)
         envelope = document.pop("_storage_metadata", None)
-        at = source.moment(document, envelope, _age(folder / "current.json"))
+        at = source.time(document, envelope, _age(folder / "current.json"))
     if "raw_messages.json" in names:
         file = _load(folder / "raw_messages.json", source)
         messages = list_of(file.get("messages"), "messages")
-        at = at or source.moment(messages, file.get("_metadata"), _age(folder / "raw_messages.json"))
+        at = at or source.time(messages, file.get("_metadata"), _age(folder / "raw_messages.json"))
     bundle = conversation(where, name, document, messages, at or source.modified)
     if "memories.json" in names:
         bundle.singles += _memories(folder, name, source)
@@ -108,14 +108,14 @@ def _memories(folder: Path, conversation_id: str, source: ImportSource) -> list[
     for n, memory in enumerate(list_of(file.get("memories"), "memories")):
         body = encoded(object_of(memory, f"memories[{n}]"), f"memories[{n}]")
         name = id_of(memory.get("memory_id"), f"memories[{n}].memory_id")
-        at = source.moment(memory, file.get("_metadata"), _age(folder / "memories.json"))
+        at = source.time(memory, file.get("_metadata"), _age(folder / "memories.json"))
         kept[name] = Put(MEMORY, (conversation_id, name), body, kept[name].written_at if name in kept else at)
     return list(kept.values())
 
 
 def _chunks(folder: Path, conversation_id: str, source: ImportSource) -> Put:
     chunks = _load(folder / "chunks.json", source)
-    at = source.moment(chunks.pop("_metadata", None), chunks, _age(folder / "chunks.json"))
+    at = source.time(chunks.pop("_metadata", None), chunks, _age(folder / "chunks.json"))
     return Put(CHUNK_INFO, (conversation_id,), encoded(chunks, "chunks"), at)
 
 
@@ -125,7 +125,7 @@ def _chains(where: str, folder: Path, source: ImportSource) -> Bundle:
     age = _age(folder / _CHAINS)
     bundle = Bundle(where, AGENT, (name,))
     for n, chain in enumerate(list_of(file.get("chains"), "chains")):
-        at = source.moment(object_of(chain, f"chains[{n}]").get("stored_at"), chain, age)
+        at = source.time(object_of(chain, f"chains[{n}]").get("stored_at"), chain, age)
         bundle.log.append(Append(REASONING_CHAIN, (name,), (encoded(chain, f"chains[{n}]"),), at))
     return bundle
 
@@ -140,7 +140,7 @@ def _entries(source: ImportSource, top: str, build: Callable[..., Bundle]) -> It
 def _cache(where: str, path: Path, source: ImportSource) -> Bundle:
     entry = _load(path, source)
     key = (id_of(entry.get("cache_key"), "cache_key"),)
-    at = source.moment(entry.get("stored_at"), _age(path))
+    at = source.time(entry.get("stored_at"), _age(path))
     expires_at = None
     if entry.get("expires_at") is not None and (expires_at := told_time(entry["expires_at"])) is None:
         raise InvalidInputError(f"expires_at: {entry['expires_at']!r} is not a time")
@@ -150,5 +150,5 @@ def _cache(where: str, path: Path, source: ImportSource) -> Bundle:
 def _state(where: str, path: Path, source: ImportSource) -> Bundle:
     entry = _load(path, source)
     key = (id_of(entry.get("state_key"), "state_key"),)
-    at = source.moment(entry.get("stored_at"), _age(path))
+    at = source.time(entry.get("stored_at"), _age(path))
     return Bundle(where, STATE, key, [Put(STATE, key, encoded(entry.get("data")), at)])

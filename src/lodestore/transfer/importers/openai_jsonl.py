@@ -18,4 +18,4 @@ def _bundle(where: str, line: bytes, source: ImportSource) -> Bundle:
     messages = list_of(record.get("messages"), "messages")
     name = made_id("openai", record) if record.get("id") is None else id_of(record["id"])
     document = without(record, "messages")
-    return conversation(where, name, document, messages, source.moment(document, messages))
+    return conversation(where, name, document, messages, source.time(document, messages))

@@ -105,7 +105,7 @@ class ImportSource:
         for number, line in lines(self.stream):
             yield f"{self.label}:{number}", line
 
-    def moment(self, *candidates: Any) -> int:
+    def time(self, *candidates: Any) -> int:
         """The first of `candidates` that tells a time, as milliseconds; else the age of the file."""
         for candidate in candidates:
             if (found := told_time(candidate)) is not None:

@@ -39,4 +39,4 @@ def _given_id(record: dict[str, Any]) -> str | None:
 def _bundle(where: str, record: dict[str, Any], name: str, source: ImportSource) -> Bundle:
     messages = list_of(record.get("messages"), "messages")
     document = without(record, "messages")
-    return conversation(where, name, document, messages, source.moment(document, messages))
+    return conversation(where, name, document, messages, source.time(document, messages))

@@ -1,14 +1,14 @@
-"""Cache coherence: whether what this process holds of the file is still true, by the commit sequence.
+"""Cache coherence: whether what this process has cached is still what the file holds, by the commit number.
 
-The row `store` counts the commits of every handle and process (`commits`). What is held is what the file held when
-that number was `seen`. Three things keep it so:
+The row of `store` counts the commits of every handle and process. The cache holds what the file held when that number
+was `_seen`. Three rules keep it so:
 
-- The writer tells, with each commit of this handle, the number before and after and what was written. Where `before`
-  is `seen`, nobody else wrote in between: the writes are taken in. Otherwise everything is dropped.
-- The first read of each turn of the event loop, and any read later than `staleness` after the last look, looks at the
-  file: PRAGMA data_version, which moves when another connection has committed, then the number. One that this
-  handle's commits do not explain drops everything; so does a file that moved without its number (a hand not ours).
-- A number that moved while commits of this handle are under way says nothing yet: reads go through to the file.
+- With each commit of this handle, the writer tells the numbers before and after it, and what it wrote. If the number
+  before is `_seen`, nobody else wrote in between, and the cache learns these writes; otherwise it drops everything.
+- The first read of each event-loop iteration, and any read later than `staleness` after the last check, checks the
+  file: PRAGMA data_version, which changes when another connection has committed, then the commit number. A number that
+  this handle's commits do not explain drops everything; so does a file that changed without it (written by hand).
+- A number that changed while commits of this handle are under way proves nothing: reads then go to the file.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class CoherentCache(ABC):
         self._staleness = staleness / 1000
         self._loop = asyncio.get_running_loop()
         self._until = 0.0  # up to when reads need no look
-        self._armed = False  # the end of this turn will be noticed
+        self._armed = False  # the end of this iteration of the event loop will be noticed
         self._moved: int | None = None  # PRAGMA data_version when what is held was last known to be true
         self._seen: int | None = None  # the commit sequence it stands for
         self._true = False  # what is read from the file now may be kept
         self._told = False  # commits of this handle were taken in since `_moved`
-        self._pending = 0  # units of this handle that are under way
+        self._pending = 0  # batches of this handle that are under way
 
     @abstractmethod
     def drop(self) -> None:
@@ -53,12 +53,12 @@ class CoherentCache(ABC):
         """Do to what is held what a write did to the file."""
 
     def hand_over(self) -> None:
-        """A unit of this handle goes to the writer."""
+        """The writer begins a batch of this handle."""
         self._pending += 1
 
-    def take_in(self, units: int, commits: Iterable[Commit]) -> None:
-        """So many units have been decided, by these commits."""
-        self._pending -= units
+    def take_in(self, commits: Iterable[Commit]) -> None:
+        """A batch has been decided, by these commits."""
+        self._pending -= 1
         for before, after, writes in commits:
             if before != self._seen or writes is None:
                 self.drop()
@@ -83,7 +83,7 @@ class CoherentCache(ABC):
             self._until = now + self._staleness
             if not self._armed:
                 self._armed = True
-                self._loop.call_soon(self._turn)
+                self._loop.call_soon(self._iteration_ended)
         return self._true
 
     def _compare(self) -> bool:
@@ -97,5 +97,5 @@ class CoherentCache(ABC):
             self._seen, self._moved, self._told = sequence, moved, False
         return True
 
-    def _turn(self) -> None:
+    def _iteration_ended(self) -> None:
         self._armed, self._until = False, 0.0

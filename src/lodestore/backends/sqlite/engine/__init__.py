@@ -1,1 +1,1 @@
-"""The SQLite engine: driver, store file, worker thread, and the commits that others are told of."""
+"""The SQLite engine: driver, store file, connection threads, and transactions."""

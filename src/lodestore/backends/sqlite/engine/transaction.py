@@ -48,7 +48,10 @@ def run_transaction(run: Cursor, work: Callable[[int, int], StoreRow]) -> tuple[
         TransactionError: BEGIN or COMMIT failed.
         Exception: what `work` raised, after a rollback.
     """
-    begin(run)
+    try:
+        run.execute("BEGIN IMMEDIATE")
+    except Error as error:
+        raise TransactionError(renamed(error, "starting a transaction")) from error
     try:
         before, latest = run.execute("SELECT commits, latest FROM store").fetchone()
         row = work(before, latest)
@@ -73,14 +76,6 @@ def transact(run: Cursor, work: Callable[[], T], now: int = 0) -> tuple[T, Commi
     except TransactionError as error:
         raise error.__cause__ or error from None  # the driver's own, which whoever asked for the work renames
     return results[0], Commit(before, after, ())
-
-
-def begin(run: Cursor) -> None:
-    """BEGIN, with the lock to write."""
-    try:
-        run.execute("BEGIN IMMEDIATE")
-    except Error as error:
-        raise TransactionError(renamed(error, "starting a transaction")) from error
 
 
 def commit(run: Cursor) -> None:

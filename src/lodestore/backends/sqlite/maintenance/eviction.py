@@ -7,13 +7,11 @@ writes. Who goes first: what has expired, then what expires soonest, then what w
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
+from ....core.background import Job, Wants
 from ....core.families import CACHE
 from ....core.records import Drop, Put, Write
-from ....errors import LodestoreError
 from ..engine import driver
 from ..engine.connection_thread import ConnectionThread
 from ..engine.transaction import Commit, transact
@@ -36,11 +34,11 @@ _DROP = "DELETE FROM cache WHERE rowid = ?1 AND version = ?2 RETURNING cache_key
 
 Victim = tuple[int, int, int]  # row, version, bytes
 
-_log = logging.getLogger(__name__)
 
-
-class Evictor:
+class Evictor(Job):
     """Keeps keys and packed bodies of the cache within about `limit` bytes; `size` gives those of the whole file."""
+
+    name = "cache eviction"
 
     def __init__(
         self, limit: int, size: Callable[[], int], scanning: ConnectionThread, writer: SQLiteGroupCommit
@@ -48,37 +46,25 @@ class Evictor:
         self._limit, self._size, self._scanning, self._writer = limit, size, scanning, writer
         self._written = 0  # bytes since the last look, before packing
         self._due = 0  # how many there may be before the next; the first write looks
-        self._task: asyncio.Task[None] | None = None
-        self._ended = False
         self.counts = 0  # how often the table was read
 
-    def wrote(self, writes: Sequence[Write]) -> None:
-        """Count what has just been written; begin a look where it is due."""
+    def committed(self, writes: Sequence[Write]) -> None:
         for write in writes:
             if write.family is CACHE and isinstance(write, Put):
                 self._written += len(write.body) + len(write.key[0])  # type: ignore[arg-type]
-        if self._written > self._due and self._task is None and not self._ended:
-            self._task = asyncio.ensure_future(self._look())
 
-    async def stop(self) -> None:
-        """No further step; returns when the one under way is through."""
-        self._ended = True
-        if self._task is not None:
-            await asyncio.wait([self._task])
+    def wants(self) -> Wants:
+        return Wants.NOW if self._written > self._due else Wants.NOTHING
 
-    async def _look(self) -> None:
+    async def run(self) -> None:
+        """Look at what the cache holds, and shrink it where that is too much."""
         self._written, self._due = 0, self._limit // PART
-        try:
-            held = self._size()  # a whole file that is small enough needs no count
-            if held > self._limit:
-                held = await self._count()
-            if held > self._limit:
-                held = await self._shrink(held)
-            self._due = max(self._due, self._limit - held)
-        except LodestoreError as problem:
-            _log.warning("cache eviction failed, and is tried again later: %s", problem)
-        finally:
-            self._task = None
+        held = self._size()  # a whole file that is small enough needs no count
+        if held > self._limit:
+            held = await self._count()
+        if held > self._limit:
+            held = await self._shrink(held)
+        self._due = max(self._due, self._limit - held)
 
     async def _count(self) -> int:
         self.counts += 1
@@ -86,13 +72,13 @@ class Evictor:
 
     async def _shrink(self, held: int) -> int:
         target = self._limit - self._limit // PART
-        while held > target and not self._ended:
+        while held > target and not self.stopping:
             excess = held - target
             victims = await self._scanning.run("choosing", lambda c, n=excess: choose(c, n))  # type: ignore[misc]
             if not victims:
                 break
             for start in range(0, len(victims), STEP):
-                if self._ended:
+                if self.stopping:
                     break
                 part = victims[start : start + STEP]
                 await self._writer.chore(lambda c, part=part: drop(c, part), "evicting")  # type: ignore[misc]

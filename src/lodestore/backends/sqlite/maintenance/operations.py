@@ -22,7 +22,6 @@ from ..records import reads
 from ..search import indexer
 from . import dictionary_table
 
-_EXPIRING = [family for family in FAMILIES if family.expires]
 PAGES_A_STEP = 500
 LITTLE_SPACE = 64 * 1024 * 1024  # free bytes below which a write may soon fail
 
@@ -32,12 +31,13 @@ def sweep(connection: driver.Connection, now: int, limit: int) -> tuple[int, Com
 
     The tier need not be told which: it gives nothing out that has expired.
     """
-    if not any(connection.execute(statements.sweepable(family), (now,)).fetchone() for family in _EXPIRING):
+    expiring = [family for family in FAMILIES if family.expires]
+    if not any(connection.execute(statements.sweepable(family), (now,)).fetchone() for family in expiring):
         return 0, None
 
     def delete() -> int:
         left = limit
-        for family in _EXPIRING:
+        for family in expiring:
             left -= connection.execute(statements.sweep(family), (now, left)).rowcount
         return limit - left
 

@@ -20,7 +20,7 @@ from .body_io import another, unpack_all, unpack_named
 T = TypeVar("T")
 StoredRow = tuple[
     Any, ...
-]  # how many messages are sealed in it, if several; then a row or a key as the kernel knows it
+]  # how many messages are sealed in it, if several; then a row or a key as `core.records` defines it
 
 FEW_AT_ONCE = 256  # rows between two looks at how much it has become
 FEW_BYTES = 1_000_000  # about two milliseconds of reading

@@ -36,7 +36,7 @@ from . import log_writer, search_queue
 
 
 def execute(run: Cursor, write: Write, version: int) -> int:
-    """Do one write; rows written get `version`. The result `kernel` promises for it."""
+    """Do one write; rows written get `version`. The result is that of `core.records` for it."""
     return _DOERS[type(write)](run, write, version)
 
 

@@ -8,14 +8,10 @@ is has no index, and pays for none.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from ....core.records import Append, Drop, Write
 from ....core.searchable import IndexQuery, Leg, Match, OnCount
 from ....encoding.packer import Packer
-from ....errors import LodestoreError
 from ....sql import sqlite_fts as sql, sqlite_numbers, sqlite_vectors
 from ..engine import driver
 from ..engine.connection_thread import ConnectionThread
@@ -26,12 +22,9 @@ from ..records import search_queue
 from . import indexer
 from .ivf_maintenance import IVFMaintenance
 from .searcher import Searcher
+from .upkeep import IndexUpkeep
 
-QUIET = 0.05  # seconds without a write, after which what waits is taken in
-MANY = 2000  # records written and not taken in, from which on that is done beside the writes
 MERGED = 500  # pages of the index merged in one transaction
-
-_log = logging.getLogger(__name__)
 
 
 class SQLiteIndex:
@@ -49,19 +42,14 @@ class SQLiteIndex:
         self._writer, self._packer, self._checks = writer, packer, checks
         self._look = Searcher(looking, scanning, packer, vector_bytes, self._check, self.catch_up)
         self._cells = IVFMaintenance(scanning, writer, packer)
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._ended = False
-        self._writes = 0  # by this handle, ever
-        self._backlog = 0  # records this handle wrote since the last walk through the queue began
+        self.upkeep = IndexUpkeep(self._keep_up)
 
     async def match(self, wanted: IndexQuery) -> list[Match]:
-        """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
+        """As `core.searchable` says. A record that is overwritten while the search runs may be left out of it."""
         return await self._look.match(wanted)
 
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
-        """As `kernel.Searchable` says, with the same exception."""
+        """As `core.searchable` says, with the same exception."""
         return await self._look.legs(wanted)
 
     def _check(self) -> None:
@@ -70,66 +58,21 @@ class SQLiteIndex:
 
     # -- keeping up
 
-    def wake(self) -> None:
-        """Take in what waits, once nothing is being written."""
-        if self._timer is None and self._task is None and not self._ended:
-            self._timer = self._loop.call_later(QUIET, self._quiet, self._writes)
-
-    def wrote(self, writes: Sequence[Write]) -> None:
-        """Count what has just been written."""
-        self._writes += 1
-        count = sum(map(_records, writes))
-        if count:
-            self._backlog += count
-            self.wake()
-            if self._backlog >= MANY and self._task is None:
-                self._begin()
-
-    def _quiet(self, writes: int) -> None:
-        self._timer = None
-        if writes != self._writes and self._backlog < MANY:
-            self.wake()
-        else:
-            self._begin()
-
-    def _begin(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._task is None and not self._ended:
-            self._task = asyncio.ensure_future(self._tend())
-
-    async def _tend(self) -> None:
-        try:
-            if await self.catch_up(waking=False):
-                await self._cells.tend(self._goes_on)
-        except LodestoreError as problem:  # the next search takes it in, or says why not
-            _log.warning("keeping the index of text and vectors: %s", problem)
-        finally:
-            self._task = None
-        if self._backlog:
-            self.wake()
+    async def _keep_up(self) -> None:
+        if await self.catch_up(waking=False):
+            await self._cells.tend(self._goes_on)
 
     def _goes_on(self) -> bool:
-        return not self._ended
-
-    async def stop(self) -> None:
-        """No further step; returns when the one under way is through."""
-        self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        return not self.upkeep.stopping
 
     async def catch_up(self, tell: OnCount | None = None, *, waking: bool = True) -> int:
         """Take in what stood in the queue when this began; how many records were posted.
 
         Without `waking`, nothing of a store that has not been searched yet.
         """
-        self._backlog = 0
+        self.upkeep.backlog = 0
         posted, after = 0, sqlite_numbers.FIRST
-        while not self._ended:
+        while self._goes_on():
             self._check()
             count, following = await self._writer.chore(self._step(after, waking), "indexing")
             posted += count
@@ -164,15 +107,9 @@ class SQLiteIndex:
         await self.catch_up(waking=False)
         await self._cells.tend(self._goes_on)
         pages = -MERGED  # negative at first: all parts, not only those of one size
-        while not self._ended and await self._writer.chore(_merging(pages), "merging the index of text"):
+        while self._goes_on() and await self._writer.chore(_merging(pages), "merging the index of text"):
             self._check()
             pages = MERGED
-
-
-def _records(write: Write) -> int:
-    if not (write.family.text or isinstance(write, Drop)):
-        return 0
-    return len(write.bodies) if isinstance(write, Append) else 1
 
 
 def _forget(connection: Connection) -> tuple[None, Commit | None]:

@@ -38,7 +38,7 @@ class Searcher:
         self._check, self._catch_up = check, catch_up
 
     async def match(self, wanted: IndexQuery) -> list[Match]:
-        """As `kernel.Searchable` says. A record that is overwritten while the search runs may be left out of it."""
+        """As `core.searchable` says. A record that is overwritten while the search runs may be left out of it."""
         hot = self._lately(wanted)
         if wanted.near is not None and not wanted.query.wanted and wanted.prefix:
             self._check()
@@ -49,7 +49,7 @@ class Searcher:
         return await self._find(lambda run: result_reader.matches(run, wanted, hot))
 
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
-        """As `kernel.Searchable` says, with the same exception."""
+        """As `core.searchable` says, with the same exception."""
         hot = self._lately(wanted)
         if wanted.near is not None and wanted.query.wanted and wanted.prefix:
             found = await self._side_by_side(wanted, hot)

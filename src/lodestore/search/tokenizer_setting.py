@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..core.backend import Backend
-from ..core.families import SEARCHABLE, STATE
+from ..core.families import SEARCHABLE
 from ..core.records import BODY, Page, Put, Row
 from ..errors import InvalidInputError
-from .tokenizers import KEY, TOKENIZERS, body_of, chosen
+from .tokenizers import FAMILY, KEY, TOKENIZERS, body_of, chosen
 
 
 def checked(tokenizer: object) -> str:
@@ -23,14 +23,14 @@ def tokenizer_in(row: Row | None) -> str:
 
 async def tokenizer_of(backend: Backend) -> str:
     """The one that a store's text is indexed by."""
-    [row] = await backend.fetch(STATE, [KEY])
+    [row] = await backend.fetch(FAMILY, [KEY])
     return tokenizer_in(row)
 
 
 async def choose(backend: Backend, tokenizer: str, now: int) -> None:
     """Take another. Every backend makes its index anew for it, from the moment of this write on."""
     if tokenizer != await tokenizer_of(backend):
-        await backend.apply([Put(STATE, KEY, body_of(tokenizer), now)])
+        await backend.apply([Put(FAMILY, KEY, body_of(tokenizer), now)])
 
 
 async def agree(backend: Backend, tokenizer: str, now: int) -> None:

@@ -17,18 +17,24 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from ..core.families import TOKENIZER
+from ..core.families import STATE, TOKENIZER, Family
+from ..core.records import Key
 from ..core.searchable import Query, Term
 from ..encoding import json_codec
 from .query import LETTERS, UNSPACED, fold, spaced
 
-KEY = (TOKENIZER,)  # of the state
+FAMILY, KEY = STATE, (TOKENIZER,)  # of the record that says which one a store has
 TOKENIZERS = (WORDS, TRIGRAM, BOTH) = ("words", "trigram", "both")
 
 MAX_SOUGHT = 128  # words and trigrams of one query
 _SIZE = 3
 _BETWEEN = "00000"  # longer than any trigram
 _RUN = re.compile(f"[{UNSPACED}]|(?:(?!_|[{UNSPACED}])[{LETTERS}])+")  # the index parts words at "_" too
+
+
+def is_choice(family: Family, prefix: Key) -> bool:
+    """Whether a write to this record, or a drop of this branch, may change the tokenizer."""
+    return family is FAMILY and prefix in ((), KEY)
 
 
 def chosen(body: bytes | None) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ...core.families import CATALOGUE, OWNED, STATE, TOKENIZER, Family
+from ...core.families import CATALOGUE, OWNED, Family
 from ...core.records import BODY, KEY, PLACE, VERSION, Drop, Key, Row, Write
 from ...encoding import vector_codec
 from ...encoding.packer import Packer, UnknownDictionary
@@ -39,7 +39,8 @@ class IndexState(NamedTuple):
 
 def told(d: Dialect) -> str:
     """The columns of the row of `store` that say so; the last is the stored body of the choice of a tokenizer."""
-    choice = f"SELECT body FROM {d.table(STATE)} WHERE state_key = '{TOKENIZER}'"
+    family, [key] = tokenizers.FAMILY, tokenizers.KEY
+    choice = f"SELECT body FROM {d.table(family)} WHERE {family.key[0]} = '{key}'"
     return f"postings, embeddings, CASE WHEN postings <> 0 THEN ({choice}) END"
 
 
@@ -50,11 +51,9 @@ async def tokenizer(run: Connection, d: Dialect, packer: Packer, choice: bytes |
 
 def chooses(write: Write, chosen: bool) -> bool:
     """Whether a write changes the tokenizer, where one is `chosen` or not."""
-    if write.family is not STATE:
-        return False
     if isinstance(write, Drop):
-        return chosen and write.prefix in ((), tokenizers.KEY)
-    return key_of(write) == tokenizers.KEY
+        return chosen and tokenizers.is_choice(write.family, write.prefix)
+    return tokenizers.is_choice(write.family, key_of(write))
 
 
 async def forget_postings(run: Connection, d: Dialect) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...core.families import STATE, Family
+from ...core.families import Family
 from ...core.records import BODY, KEY, Put, Row, Write, name_of
 from ...encoding.packer import Packer
 from ...errors import CorruptError
@@ -18,7 +18,7 @@ from .driver import Connection
 def alone(write: Write) -> bool:
     """Whether a write can be one statement that commits itself: it depends on no other row, and no index on it."""
     family = write.family
-    if type(write) is not Put or write.expect is not None or (family is STATE and write.key == tokenizers.KEY):
+    if type(write) is not Put or write.expect is not None or tokenizers.is_choice(family, write.key):
         return False
     return not (family.placed or family.owner or family.of)
 

@@ -5,7 +5,7 @@ See `indexing` for who takes them out of the queue again.
 
 from __future__ import annotations
 
-from ....core.families import CATALOGUE, OWNED, STATE, Family
+from ....core.families import CATALOGUE, OWNED, Family
 from ....core.records import Key
 from ....search import tokenizers
 from ....sql import sqlite_fts as sql, sqlite_numbers, statements
@@ -33,7 +33,7 @@ def enqueue_put(run: Cursor, family: Family, key: Key) -> None:
         family, key = record_of(family, key)
     if family.text:
         run.execute(sql.note_record(family), key)
-    elif family is STATE and key == tokenizers.KEY:
+    elif tokenizers.is_choice(family, key):
         note(run, sqlite_numbers.FIRST, sqlite_numbers.END)
 
 
@@ -48,8 +48,7 @@ def record_of(family: Family, key: Key) -> tuple[Family, Key]:
 
 def enqueue_drop(run: Cursor, family: Family, prefix: Key) -> None:
     """Queue what a drop is about to remove from a family and, where foreign keys do that, from those it owns."""
-    chooses = family is STATE and prefix in ((), tokenizers.KEY)
-    if chooses and run.execute(statements.fetch(STATE), tokenizers.KEY).fetchone():
+    if tokenizers.is_choice(family, prefix) and run.execute(statements.fetch(family), tokenizers.KEY).fetchone():
         note(run, sqlite_numbers.FIRST, sqlite_numbers.END)
     for gone in (family, *(owned for owned in OWNED[family] if not owned.log)):
         if gone.text and not prefix:

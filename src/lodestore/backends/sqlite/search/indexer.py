@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from ....core.families import SEARCHABLE, STATE, Family
+from ....core.families import SEARCHABLE, Family
 from ....core.records import BODY, PLACE, Key, Page, Row
 from ....core.searchable import Query, Term
 from ....errors import CorruptError
@@ -56,7 +56,7 @@ def waits(run: Cursor) -> bool:
 
 def tokenizer(run: Cursor) -> str:
     """What the index is made of, once nothing waits."""
-    return tokenizer_in(reads.fetch(run, STATE, tokenizers.KEY))
+    return tokenizer_in(reads.fetch(run, tokenizers.FAMILY, tokenizers.KEY))
 
 
 def step(run: Cursor, after: int) -> tuple[int, int | None]:

@@ -568,9 +568,9 @@ class TestLookingFirst:
     def test_what_makes_no_sense_is_refused(self) -> None:
         async def work(a: Backend, b: Backend) -> None:
             for options in ({"merge": "perhaps"}, {"families": ["states"]}):
-                with pytest.raises(InvalidInputError, match="is none of"):
+                with pytest.raises(InvalidInputError, match=r"expected one of|is not a family"):
                     await move(a, b, **options)
-            with pytest.raises(InvalidInputError, match="one store"):
+            with pytest.raises(InvalidInputError, match="the same store"):
                 await move(a, a)
 
         on(work, "memory", "memory")

@@ -50,7 +50,8 @@ def copy(run: Cursor, write: Copy, version: int) -> int:
     """Store a message at its position; its version."""
     family, row = write
     key, version, at = row[KEY:], row[VERSION] or version, row[WRITTEN_AT]
-    if not 0 <= key[-1] <= (last := last_place(family)):
+    last = last_place(family)
+    if not 0 <= key[-1] <= last:
         raise InvalidInputError(f"{name_of(family, key)}: a position in a SQLite store must be from 0 to {last}")
     base, _ = run.execute(sql.end(family), key[:-1]).fetchone() or _own(run, family, key[:-1], version, at)
     _take_apart(run, family, base, key)

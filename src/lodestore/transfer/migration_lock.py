@@ -1,4 +1,4 @@
-"""The mark of a migration under way: whose it is, what it may remove, and that only one run of it goes on."""
+"""Migration lock: whose unfinished migration a target holds, what it may remove, and that one run alone goes on."""
 
 from __future__ import annotations
 

@@ -10,7 +10,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import sqlcipher3.dbapi2 as sqlcipher
+
 from lodestore.backends.sqlite import SQLiteBackend
+from lodestore.backends.sqlite.engine import driver
 from lodestore.store.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
@@ -30,6 +33,11 @@ def backend(store: Store) -> SQLiteBackend:
     """The SQLite backend under a store."""
     assert isinstance(store.backend, SQLiteBackend)
     return store.backend
+
+
+def memory_database() -> driver.Connection:
+    """An empty database of the test alone."""
+    return sqlcipher.connect(":memory:", isolation_level=None, check_same_thread=False)
 
 
 def trace(store: Store) -> list[str]:

@@ -15,6 +15,7 @@ from lodestore.backends.sqlite.vectors import index_writer, verify
 from lodestore.backends.sqlite.vectors.knn import nearest
 from lodestore.backends.sqlite.vectors.types import Span, VectorEntry, VectorSpace
 from lodestore.sql import sqlite_vectors as sql
+from tests.support.sqlite_tools import memory_database
 
 METRICS: tuple[str, ...] = ("cosine", "ip", "l2")
 OWNERS: tuple[Span, ...] = tuple(((owner << 32) - 2**63, ((owner + 1) << 32) - 2**63 - 1) for owner in (1, 2))
@@ -79,7 +80,7 @@ def drawn(space: VectorSpace, seed: int) -> bytes:
 
 @contextmanager
 def box(metric: str = "cosine", dimension: int = 3) -> Iterator[Box]:
-    with closing(driver.private()) as connection:
+    with closing(memory_database()) as connection:
         yield Box(connection, VectorSpace("s", dimension, metric))
 
 

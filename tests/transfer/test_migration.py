@@ -37,6 +37,7 @@ from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from lodestore.transfer import MigrationReport, migrate
 from lodestore.transfer.batching import BATCH_BYTES, BATCH_WRITES, MARK
+from lodestore.transfer.copy_pass import CopyJob, CopyPass
 from lodestore.transfer.export import export
 from lodestore.transfer.migration import MOST_PASSES
 from tests.transfer.test_export import NOW, writes
@@ -624,3 +625,33 @@ class TestPlaces:
             assert {hit.key for hit in await store.search("oslo")} == {("ours",), ("hand",)}
 
         on(work, FileBackend(tmp_path, backups=False), "sqlite")
+
+
+class TestBodiesOnly:
+    """A pass that compares bodies alone, as that of a local index."""
+
+    def test_the_target_holds_what_the_source_says_at_places_of_its_own(self) -> None:
+        async def work(source: Backend, target: Backend) -> None:
+            job = CopyJob(source, target, (MEMORY, RAW_MESSAGE), bodies_only=True)
+            await source.apply([memory("a"), memory("b"), memory("c"), talk("one", "two", "three")])
+            await CopyPass(job, "copying", write=True).run()
+            await source.apply([Drop(MEMORY, ("c", "c"), 5), memory("d"), memory("a", "new"), memory("b", at=7)])
+            await source.apply([Drop(RAW_MESSAGE, ("c", 1), 5)])
+            for copied in (6 + 2, 6 + 2):  # "d" stands where "c" stood, which is gone only when all is written
+                await CopyPass(job, "copying", write=True).run()
+                assert job.report.total("copied") == copied
+                for family in job.families:
+                    found, there = [
+                        [row[:1] + row[KEY:] for row in await b.scan(Page(family))] for b in (source, target)
+                    ]
+                    assert found == there
+            [d], [there] = await source.fetch(MEMORY, [("c", "d")]), await target.fetch(MEMORY, [("c", "d")])
+            assert d is not None
+            assert there is not None
+            assert d[PLACE] < there[PLACE]
+
+        on(work, "memory", "sqlite")
+
+
+def memory(name: str, content: str = "x", at: int = 5) -> Put:
+    return Put(MEMORY, ("c", name), text(content), at)

@@ -8,7 +8,6 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from lodestore.backends.sqlite.engine import driver
 from lodestore.conformance.search import HOSTILE_QUERIES
 from lodestore.core.families import FAMILIES, MEMORY, RAW_MESSAGE, RESULT, SEARCHABLE
 from lodestore.core.searchable import Query, Term
@@ -16,6 +15,7 @@ from lodestore.search.query import MAX_TERMS, expression, parse, spaced
 from lodestore.search.snippets import WIDTH, snippet
 from lodestore.search.text import _READERS, MAX_TEXT, text_of
 from lodestore.sql import sqlite_fts as sql
+from tests.support.sqlite_tools import memory_database
 
 anything = st.text() | st.text(st.characters(), max_size=60) | st.sampled_from(HOSTILE_QUERIES)
 pieces = st.lists(st.sampled_from(["a", '"', "-", "*", " ", "\0", "\u65e5", "\uff02", "NOT", "(", "'", "\U0001f600"]))
@@ -49,7 +49,7 @@ class TestQueries:
     def test_any_text_is_quoted_words_and_fts5_takes_it(self, text: str) -> None:
         made = expression(parse(text))
         assert re.fullmatch(r'(?:"[^"]+"\*?| OR | NOT |\(|\))*', made)
-        connection = driver.private()
+        connection = memory_database()
         connection.execute(sql.TABLE)
         connection.execute(sql.POST, (1, spaced(text.encode(errors="replace").decode()), ""))
         if made:

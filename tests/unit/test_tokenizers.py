@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from lodestore.backends.sqlite.engine import driver
 from lodestore.conformance.search import HOSTILE_QUERIES
 from lodestore.core.searchable import Query, Term
 from lodestore.encoding.json_codec import encode
@@ -22,6 +21,7 @@ from lodestore.search.tokenizers import (
     query_terms,
 )
 from lodestore.sql import sqlite_fts as sql
+from tests.support.sqlite_tools import memory_database
 
 anything = st.text() | st.sampled_from(HOSTILE_QUERIES)
 
@@ -69,7 +69,7 @@ def test_a_query_in_trigrams(text: str, expected: str) -> None:
 @given(st.sampled_from(TOKENIZERS), anything, anything)
 def test_fts5_takes_whatever_is_sought_and_finds_a_text_by_itself(tokenizer: str, text: str, other: str) -> None:
     text = text[:2000].encode(errors="replace").decode()
-    connection = driver.private()
+    connection = memory_database()
     connection.execute(sql.TABLE)
     connection.execute(sql.POST, (1, indexed(text, tokenizer), ""))
     find = "SELECT rowid FROM posting WHERE posting MATCH ?"

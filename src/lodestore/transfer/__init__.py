@@ -1,4 +1,4 @@
-"""From one backend to another: everything, as it stood, with proof."""
+"""Transfer: everything from one backend to another as it stood, with proof; exports and imports."""
 
 from .migration import migrate
 from .report import FamilyReport, MigrationReport

@@ -1,4 +1,4 @@
-"""Records out of a store in portions and into one in batches, so that memory does not grow with the store."""
+"""Batching: records out of a store in portions and into one in batches, so that memory does not grow with the store."""
 
 from __future__ import annotations
 

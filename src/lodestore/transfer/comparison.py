@@ -1,4 +1,4 @@
-"""What a record of the source means for the target: the two ways to see it."""
+"""Record comparison: what a record of the source means for the target, in the three ways to see it."""
 
 from __future__ import annotations
 

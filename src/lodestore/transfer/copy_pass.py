@@ -1,4 +1,4 @@
-"""One pass: the source read through once, each record compared with the target's and, if asked, written there."""
+"""Copy pass: the source read through once, each record compared with the target's and, if asked, written there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store as JSON lines: to read, to compare, to keep, and to import again as it was.
+"""Export: a store as JSON lines, to read, to compare, to keep, and to import again as it was.
 
 The first line is `{"lodestore":"export","version":1}`. Each other line is one record with its family, key, times and
 place, families and records in their order, so two stores that hold the same give the same bytes. Versions are

@@ -1,4 +1,4 @@
-"""Migration from beginning to end: what is refused, the lock of one under way, the passes.
+"""Migration: a copy from beginning to end, with what is refused, the lock and the passes.
 
 The position of a migration is what the target holds: a pass compares and writes what is missing, so one that was
 killed goes on by being run again. A record in the target (the lock) says that the rest of it comes from this

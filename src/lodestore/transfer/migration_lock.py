@@ -1,4 +1,4 @@
-"""Migration lock: the record of a migration under way. It names its source, and only one run holds it."""
+"""Migration lock: whose unfinished migration a target holds, what it may remove, and that one run alone goes on."""
 
 from __future__ import annotations
 

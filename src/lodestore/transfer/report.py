@@ -1,4 +1,4 @@
-"""What a migration did, and the hash it proves itself by."""
+"""Migration report: what a migration did, and the hash it proves itself by."""
 
 from __future__ import annotations
 

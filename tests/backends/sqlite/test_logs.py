@@ -101,6 +101,20 @@ class TestPositions:
 
         run(work, tmp_path / "a.db")
 
+    @pytest.mark.usefixtures("small_chunks")
+    def test_many_at_once_are_those_one_by_one(self, tmp_path: Path) -> None:
+        async def work(store: Store) -> None:
+            base, log = store.backend, [("c", position) for position in range(60)]
+            await base.apply([at(n, owner) for owner in ("c", "d") for n in range(45)])
+            await store.compact()
+            await base.apply([Drop(RAW_MESSAGE, ("c", 20), 9)])
+            others = [("d", 3), ("x", 0), ("d", LAST), ("c", 7)]
+            for keys in (log, log[5:30] + others, log[:16], log[::-1], log[::2], [log[0], *log], [("c", -1), *log]):
+                one_by_one = [(await base.fetch(RAW_MESSAGE, [key]))[0] for key in keys]
+                assert await base.fetch(RAW_MESSAGE, keys) == one_by_one
+
+        run(work, tmp_path / "a.db")
+
     def test_a_log_takes_no_put(self, tmp_path: Path) -> None:
         async def work(store: Store) -> None:
             with pytest.raises(InvalidInputError, match="by Append or Copy"):

@@ -1,4 +1,4 @@
-"""Conversations from elsewhere into a store: the exports of other tools, Connectome's storage, our own export."""
+"""Importers: conversations from elsewhere, such as exports of other tools, Connectome's storage and our own export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bundles into a store: what is there is left alone, what is missing is written, what differs is a conflict."""
+"""Import writes: what is there is left alone, what is missing is written, what differs is a conflict."""
 
 from __future__ import annotations
 

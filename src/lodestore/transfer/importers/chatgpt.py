@@ -1,4 +1,4 @@
-"""ChatGPT's `conversations.json`: each conversation is a tree of messages of which one branch is live."""
+"""ChatGPT importer: `conversations.json`, in which a conversation is a tree of messages with one live branch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claude's data export: a list of conversations with their `chat_messages`."""
+"""Claude importer: its data export, a list of conversations with their `chat_messages`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session of Claude Code: one JSON object a line, or one document with `loglines`. One file is one conversation.
+"""Claude Code importer: a session is one JSON object a line, or one document with `loglines`; a file is a conversation.
 
 Every line is kept as a raw message, in the order of the file, also those that are no message (summaries, snapshots):
 a session that has grown since is then the same one with a tail.

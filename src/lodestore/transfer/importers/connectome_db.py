@@ -1,4 +1,4 @@
-"""The SQLite file of Connectome: seven tables of JSON texts with ISO times, read in the order of their rows."""
+"""Connectome database importer: a SQLite file with seven tables of JSON texts, read in the order of their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder in which Connectome's file storage keeps conversations, agents, cache and system state.
+"""Connectome folder importer: where its file storage keeps conversations, agents, cache and system state.
 
 Its files carry an envelope (`_metadata`, `_storage_metadata`), which is read for its times and not kept. Ids of
 conversations and agents are paths, so one that holds `/` is a folder in a folder; keys of cache and state stand in

@@ -1,4 +1,4 @@
-"""Which format a source is in, told by its head alone."""
+"""Format detection: which format a source is in, told by its head alone."""
 
 from __future__ import annotations
 

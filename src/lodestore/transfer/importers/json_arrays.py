@@ -1,4 +1,4 @@
-"""The elements of one array inside a JSON document, one at a time, however long the document is."""
+"""JSON array parser: the elements of one array inside a document, one at a time, however long the document is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lodestore's own export, one record a line: see `lodestore.transfer.export`."""
+"""lodestore importer: its own export, one record a line; see `lodestore.transfer.export`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One conversation a line: an object with `messages` in the form of OpenAI's chat API, and any other members."""
+"""OpenAI importer: one conversation a line, an object with the `messages` of the chat API and any other members."""
 
 from __future__ import annotations
 

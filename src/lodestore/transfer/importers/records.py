@@ -1,4 +1,4 @@
-"""What readers hand over: bundles of records that belong together, and reports of what is broken."""
+"""Import records: the bundles that belong together which readers hand over, and reports of what is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An import from beginning to end: sources, their formats, batches."""
+"""Import: from beginning to end, with sources, their formats, batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of text as they come: plain, gzip or zstd, cut short, damaged, endless.
+"""Import sources: files of text as they come, plain, gzip or zstd, cut short, damaged, endless.
 
 Nothing here reads a whole file. A cut or damaged one ends in CorruptError instead of passing for a shorter one.
 """

@@ -1,4 +1,4 @@
-"""Typingcloud: `{"data": {"chats": [...]}}`, or one conversation as `{"messages": [...]}`. Every field is kept."""
+"""Typingcloud importer: `{"data": {"chats": [...]}}` or a conversation as `{"messages": [...]}`; all fields are kept."""
 
 from __future__ import annotations
 

@@ -81,11 +81,6 @@ def _address(path: str) -> str:
     return f"file://{'' if whole.startswith('/') else '/'}{quote(whole, safe='/:')}"
 
 
-def private() -> Connection:
-    """An empty database of this process alone, for any thread, one at a time."""
-    return sqlcipher.connect(":memory:", isolation_level=None, check_same_thread=False)
-
-
 class _Cursor(sqlcipher.Cursor):  # type: ignore[misc]
     packer: Packer
 

@@ -27,7 +27,7 @@ from lodestore.core.families import (
     STATE,
     Family,
 )
-from lodestore.core.records import BODY, CREATED_AT, KEY, Append, Copy, Drop, Key, Put, Write
+from lodestore.core.records import BODY, CREATED_AT, KEY, LAST_PLACE, Append, Copy, Drop, Key, Put, Write
 from lodestore.encoding.json_codec import encode
 from lodestore.errors import InvalidInputError, StorageFullError, UnavailableError
 from lodestore.transfer.export import HEADER, export, open_output
@@ -54,7 +54,7 @@ def writes(draw: st.DrawFn) -> Write:
         return Append(family, prefix, (body, *draw(st.lists(documents, max_size=3))), at)
     expires_at = draw(st.none() | st.integers(NOW - 5, 2**53)) if family.expires else None
     if draw(st.booleans()):
-        place = draw(st.integers(0, 2**31 - 1)) if family.arrival else None
+        place = draw(st.integers(0, LAST_PLACE)) if family.arrival else None
         return Copy(family, (body, None, draw(st.integers(0, at)), at, expires_at, place, *prefix))
     return Put(family, prefix, body, at, expires_at)
 

@@ -1,4 +1,4 @@
-"""Catch-up: what was written and deleted in the source since the snapshot that was copied, done to the target in rounds.
+"""Catch-up: what was written and deleted in the source since the copied snapshot, done to the target in rounds.
 
 A round costs what has changed: the target is asked for these records alone, and never for all of its keys.
 """

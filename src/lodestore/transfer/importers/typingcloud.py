@@ -1,4 +1,4 @@
-"""Typingcloud importer: `{"data": {"chats": [...]}}` or a conversation as `{"messages": [...]}`; all fields are kept."""
+"""Typingcloud importer: `{"data": {"chats": [...]}}` or one conversation, `{"messages": [...]}`, every field kept."""
 
 from __future__ import annotations
 

@@ -158,6 +158,7 @@ def mark_unfinished(url: str, *writes: Write) -> None:
     asyncio.run(write())
 
 
+@pytest.mark.slow
 class TestTheCommand:
     def test_around_and_back(self, tmp_path: Path) -> None:
         a, b, c = (url_at(kind, tmp_path / name) for kind, name in (("sqlite", "a"), ("file", "b"), ("sqlite", "c")))

@@ -59,18 +59,21 @@ async def run_page(name: str) -> int:
     return len(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*RECIPES, "docs/index.md", "docs/stores.md"])
 def test_the_blocks_of_a_page_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert asyncio.run(run_page(name)) >= 1
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_on_migration_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shell("python -m lodestore upgrade sqlite:///agent.db")
     assert asyncio.run(run_page("docs/howto/migrate.md")) >= 1
 
 
+@pytest.mark.slow
 def test_the_chat_app_remembers(tmp_path: Path) -> None:
     program = REPOSITORY / "examples" / "chat.py"
     assert len(program.read_text("utf-8").splitlines()) <= 50

@@ -25,6 +25,8 @@ from tests.support import postgres_server
 from tests.support.postgres_server import Server
 from tests.support.servers import Proxy
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "hunter2-canary p@ss/w%rd?€"
 NOW = 1000
 HBA = """

@@ -17,6 +17,8 @@ from lodestore.conformance import assertions
 from lodestore.core.families import CACHE, FAMILIES, MEMORY, OWNED, RAW_MESSAGE, STATE, Family
 from lodestore.core.records import ABSENT, Append, Copy, Drop, Key, Put, Write
 
+pytestmark = pytest.mark.slow
+
 EPOCH = 1_000_000
 
 

@@ -24,6 +24,8 @@ from tests.support.postgres_server import Server
 from tests.support.servers import Proxy, wait_for
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:

@@ -29,6 +29,8 @@ from lodestore.store.store import Store
 from tests.backends.postgres.test_postgres import Place, nothing
 from tests.support.scale import scaled
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 4
 
 

@@ -23,6 +23,8 @@ from lodestore.errors import ConflictError, InvalidInputError, LodestoreError, O
 from tests.backends.redis.test_redis import NOW, PUT, server, with_backend
 from tests.support import servers
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1024 * 1024
 
 

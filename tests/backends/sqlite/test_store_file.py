@@ -200,6 +200,7 @@ def test_an_older_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         run(fill, tmp_path / "a.db")
 
 
+@pytest.mark.slow
 class TestEncryption:
     def test_nothing_is_readable_without_the_key(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"

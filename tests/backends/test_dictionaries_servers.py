@@ -136,8 +136,8 @@ def packer(store: Store) -> Any:
     return store.backend._packer  # type: ignore[attr-defined]
 
 
-def shelf(store: Store) -> Any:
-    return store.backend._shelf  # type: ignore[attr-defined]
+def dictionary_table(store: Store) -> Any:
+    return store.backend._dict_table  # type: ignore[attr-defined]
 
 
 def test_it_comes_by_itself_and_changes_nothing_but_the_bytes(place: Place) -> None:
@@ -176,13 +176,13 @@ def test_the_other_handle_reads_what_the_one_trained_for(place: Place) -> None:
                 lambda s, c: s.backend.fetch(RAW_MESSAGE, [(c, n) for n in range(200, 220)]),
                 lambda s, c: s.backend.scan(Page(RAW_MESSAGE, (c,))),
                 lambda s, c: s.verify(),
-                lambda s, c: shelf(s).sample(RAW_MESSAGE, 10**9),
+                lambda s, c: dictionary_table(s).sample(RAW_MESSAGE, 10**9),
             ]
             for number, read in enumerate(reads):
                 # Each kind of read is the first to meet a dictionary made meanwhile.
                 await one.append_raw_messages(f"c{number}", messages(150, 150 * number))
                 content = open_dictionary((await place.table())[0])
-                assert await shelf(one).keep(RAW_MESSAGE, number + 1, 10**9, compress_dictionary(content))
+                assert await dictionary_table(one).keep(RAW_MESSAGE, number + 1, 10**9, compress_dictionary(content))
                 await one.append_raw_messages(f"c{number}", messages(150, 9999))
                 assert packer(two).latest < number + 2
                 assert await read(two, f"c{number}") == await read(one, f"c{number}")
@@ -218,7 +218,7 @@ def test_of_two_numbers_that_are_one_the_first_stands(place: Place) -> None:
         contents = [dictionary_training.train(some) or b"" for some in bodies]
         async with Store(place.backend()) as two:
             keeping = (
-                shelf(s).keep(f, 0, 1, compress_dictionary(c))
+                dictionary_table(s).keep(f, 0, 1, compress_dictionary(c))
                 for s, f, c in zip((one, two), (STATE, CACHE), contents, strict=True)
             )
             won = await asyncio.gather(*keeping)
@@ -308,7 +308,7 @@ def test_a_record_written_meanwhile_stays(place: Place, monkeypatch: pytest.Monk
     on(place, fill, dictionaries=False)
 
     async def work(store: Store) -> None:
-        replace, calls = shelf(store)._replace, iter(range(100))
+        replace, calls = dictionary_table(store)._replace, iter(range(100))
 
         async def late(*arguments: Any) -> Any:
             if next(calls) == 0:  # the step both records are part of
@@ -316,7 +316,7 @@ def test_a_record_written_meanwhile_stays(place: Place, monkeypatch: pytest.Monk
                 await store.delete_system_state("k0008")
             return await replace(*arguments)
 
-        monkeypatch.setattr(shelf(store), "_replace", late)
+        monkeypatch.setattr(dictionary_table(store), "_replace", late)
         assert (await store.compact())["packed"] >= 990
         assert await store.load_system_state("k0007") == {"new": True}
         assert await store.load_system_state("k0008") is None
@@ -340,7 +340,7 @@ def test_it_can_be_switched_off_and_a_failure_is_nobodys(place: Place, monkeypat
         raise StorageFullError("the disk is full")
 
     async def failing(store: Store) -> None:
-        monkeypatch.setattr(shelf(store), "keep", fail)
+        monkeypatch.setattr(dictionary_table(store), "keep", fail)
         await store.append_raw_messages("c", messages(1000))
         await trained(store)
         assert len(await store.load_raw_messages("c")) == 2000

@@ -1,4 +1,4 @@
-"""The command line: what the floors below return, printed for people or, with `--json`, for programs.
+"""Command line: what the layers below return, printed for people or, with `--json`, for programs.
 
 Exit codes: 0 yes or done; 1 the answer is no (unhealthy, problems found, absent, broken records, conflicts); 2 wrong
 usage; 3 the store failed; 130 interrupted; 141 the reader of our output left. With `--json` an error is a JSON object

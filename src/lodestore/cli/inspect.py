@@ -104,7 +104,7 @@ async def health(arguments: Namespace) -> int:
 
 
 async def keys(arguments: Namespace) -> int:
-    """The keys of a family, as the kernel orders them."""
+    """The keys of a family, as its backend orders them."""
     family = family_of(arguments.family)
     prefix = key_of(family, arguments.prefix, most=len(family.key) - 1)
     async with existing(arguments.url) as store:
@@ -121,7 +121,7 @@ async def keys(arguments: Namespace) -> int:
 
 
 async def _bound(store: Store, family: Family, prefix: Key, last: str) -> Key:
-    """What the kernel asks for after: a place where the family has one, else the key."""
+    """What a page continues after: a place where the family has one, else the key."""
     if len(prefix) < len(family.key) - 1:
         raise InvalidInputError(f"--after: give the {' and '.join(family.key[:-1])} first")
     if family.log:

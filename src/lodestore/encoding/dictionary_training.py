@@ -51,9 +51,9 @@ class DictionaryTrainer(Job):
     name = "dictionary training"
     cancels = True  # a dictionary that is being stored is stored or not, as a whole
 
-    def __init__(self, packer: Packer, shelf: DictionaryTable, *, use: bool = True) -> None:
+    def __init__(self, packer: Packer, dictionary_table: DictionaryTable, *, use: bool = True) -> None:
         self._packer = packer
-        self._shelf = shelf
+        self._dict_table = dictionary_table
         self._use = use
         self._lock = asyncio.Lock()
         self._due = False
@@ -101,7 +101,7 @@ class DictionaryTrainer(Job):
     async def _one(self, family: Family, thorough: bool) -> int:
         packer, newest = self._packer, self._packer.newest(family)
         known = newest.covered if newest else 0
-        bodies = await self._shelf.sample(family, SAMPLE)
+        bodies = await self._dict_table.sample(family, SAMPLE)
         size = sum(map(len, bodies))
         if size < FIRST or len(bodies) < FEWEST or packer.latest >= MAX_DICTIONARIES:
             packer.expect(family, max(FIRST - size, FIRST // 8))
@@ -109,12 +109,12 @@ class DictionaryTrainer(Job):
         covered = max(size, known * GROWTH)
         ahead = covered * (GROWTH - 1)  # the records to come until the next training
         if thorough:
-            covered = ahead = max(size, await self._shelf.held(family))  # the records that can be packed again
+            covered = ahead = max(size, await self._dict_table.held(family))  # the records that can be packed again
             if covered < known:
                 return 0
         pressed = await asyncio.to_thread(_worth, packer, family, bodies, ahead)
         number = newest.number if newest else 0
-        made = pressed is not None and await self._shelf.keep(family, number, covered, pressed)
+        made = pressed is not None and await self._dict_table.keep(family, number, covered, pressed)
         packer.expect(family, covered * (GROWTH - 1) if made else covered)
         return int(made)
 

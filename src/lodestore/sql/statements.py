@@ -1,7 +1,7 @@
 """Statements: the SQL text of every read and write of records, rendered from their families.
 
 Plain text, made once per shape and kept; `schema/statements.*.sql` show all of them. Parameters are numbered
-so that one value can serve twice. Column order of a row is that of `kernel.Row`: body, version, created_at,
+so that one value can serve twice. Column order of a row is that of `core.records.Row`: body, version, created_at,
 written_at, expires_at, place, then the key. What a clustered dialect runs on its logs is in `sqlite_logs`.
 """
 
@@ -35,7 +35,7 @@ def place_column(family: Family) -> str:
 
 
 def order_columns(family: Family) -> tuple[str, ...]:
-    """The columns `kernel.order_of` is made of."""
+    """The columns `core.records.order_of` is made of."""
     return (*family.key[:-1], "position") if family.placed else family.key
 
 

@@ -52,7 +52,7 @@ class SearchService:
 
     def __init__(self, backend: Backend, spaces: VectorSpaces) -> None:
         self._backend, self._spaces = backend, spaces
-        self._mirror: Any = None
+        self._local_index: Any = None
 
     async def search(self, asked: SearchRequest, vector: object = None) -> list[Hit]:
         """Find the hits of a page, the best first; without a `vector` there must be a query."""
@@ -232,20 +232,20 @@ class SearchService:
 
     async def close(self) -> None:
         """Let go of an index in the process."""
-        mirror, self._mirror = self._mirror, None
-        if mirror is not None:
-            await mirror.close()
+        index, self._local_index = self._local_index, None
+        if index is not None:
+            await index.close()
 
     def _index(self) -> Searchable:
         if self._backend.capabilities.search_index:
             if self._backend.index is None:
                 raise UnavailableError("the store is not open: await store.initialize() first")
             return self._backend.index
-        if self._mirror is None:
+        if self._local_index is None:
             from .local_index import LocalIndex
 
-            self._mirror = LocalIndex(self._backend)
-        return self._mirror  # type: ignore[no-any-return]
+            self._local_index = LocalIndex(self._backend)
+        return self._local_index  # type: ignore[no-any-return]
 
 
 def _leg(name: str, rank: int, score: float) -> Legs:

@@ -189,7 +189,7 @@ class TestTraining:
             raise StorageFullError("the disk is full")
 
         async def work(store: Store) -> None:
-            monkeypatch.setattr(backend(store)._shelf, "keep", fail)
+            monkeypatch.setattr(backend(store)._dict_table, "keep", fail)
             await store.append_raw_messages("c", messages(1000))
             await trained(store)
             assert await store.load_raw_messages("c") == messages(1000)
@@ -275,7 +275,7 @@ class TestRepacking:
 
         async def work(store: Store) -> None:
             kernel = backend(store)
-            packing, own = kernel._shelf._smaller, iter(range(100_000))
+            packing, own = kernel._dict_table._smaller, iter(range(100_000))
 
             def watched(*arguments: Any) -> Any:
                 found = packing(*arguments)
@@ -285,7 +285,7 @@ class TestRepacking:
                     time.sleep(0.001)
                 return found
 
-            monkeypatch.setattr(kernel._shelf, "_smaller", watched)
+            monkeypatch.setattr(kernel._dict_table, "_smaller", watched)
             compacting = asyncio.create_task(store.compact())
             while not compacting.done():
                 key = f"k{next(own) % 1000}"
@@ -352,7 +352,7 @@ class TestRepacking:
             assert await store.load_cache_entry("k") == {"n": 1}
             hot.drop = counted  # type: ignore[method-assign]
             assert await backend(store).trainer.train() == 1
-            assert await backend(store)._shelf.repack() == 1000
+            assert await backend(store)._dict_table.repack() == 1000
             assert await store.load_cache_entry("k") == {"n": 1}
             assert drops == 0, "no record reads otherwise than before"
 
@@ -398,7 +398,7 @@ class TestManyHandles:
                 for number, read in enumerate(reads):
                     # Each kind of read is the first to meet a dictionary made meanwhile.
                     await one.append_raw_messages(f"c{number}", messages(150, 150 * number))
-                    assert await backend(one)._shelf.keep(
+                    assert await backend(one)._dict_table.keep(
                         RAW_MESSAGE, number + 1, 1, compress_dictionary(open_dictionary(table(path)[0]))
                     )
                     await one.append_raw_messages(f"c{number}", messages(150, 9999))
@@ -520,7 +520,7 @@ class TestLoss:
             from tests.backends.sqlite.test_dictionaries import messages
             async def main():
                 async with lodestore.open(sys.argv[1]) as store:
-                    shelf, packer = store.backend._shelf, store.backend._packer
+                    dictionary_table, packer = store.backend._dict_table, store.backend._packer
                     async def write():
                         for n in range(int(sys.argv[2]), 10**9, 50):
                             await store.append_raw_messages("c", messages(50, n))
@@ -528,10 +528,10 @@ class TestLoss:
                     async def improve():
                         while True:
                             newest = packer.newest(RAW_MESSAGE)
-                            made = compress_dictionary(train(await shelf.sample(RAW_MESSAGE, 50_000)))
-                            await shelf.keep(RAW_MESSAGE, newest.number if newest else 0, 1, made)
+                            made = compress_dictionary(train(await dictionary_table.sample(RAW_MESSAGE, 50_000)))
+                            await dictionary_table.keep(RAW_MESSAGE, newest.number if newest else 0, 1, made)
                             os.write(1, b"trained\\n")
-                            await shelf.repack()
+                            await dictionary_table.repack()
                     await asyncio.gather(write(), improve())
             asyncio.run(main())
         """)
@@ -597,11 +597,11 @@ class TestTheRest:
 
             async def train() -> None:
                 while not done:
-                    bodies = await kernel._shelf.sample(RAW_MESSAGE, 50_000)
+                    bodies = await kernel._dict_table.sample(RAW_MESSAGE, 50_000)
                     newest = kernel._packer.newest(RAW_MESSAGE)
                     content = await asyncio.to_thread(dictionary_training.train, bodies)
                     if content:
-                        await kernel._shelf.keep(
+                        await kernel._dict_table.keep(
                             RAW_MESSAGE, newest.number if newest else 0, 1, compress_dictionary(content)
                         )
 

@@ -83,17 +83,19 @@ class PostgresBackend(Backend):
         try:
             await pool.read("opening", lambda run: schema.prepare(run, self._address, self._namespace))
             self._packer = Packer(use=self._dictionaries)
-            self._shelf = PostgresDictionaries(pool, self._d, self._packer)
-            await self._shelf.learn()
+            self._dict_table = PostgresDictionaries(pool, self._d, self._packer)
+            await self._dict_table.learn()
         except BaseException:
             await asyncio.shield(pool.close())
             raise
-        self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
+        self.trainer = DictionaryTrainer(self._packer, self._dict_table, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
         self._background = IdleScheduler([self.trainer])
         self._background.start()
         self._pool, self._writer = pool, PostgresGroupCommit(pool, self._d, self._packer, self._vectors)
-        self.index = self._index = PostgresIndex(pool, self._d, self._shelf, self._packer, self._vectors, self._check)
+        self.index = self._index = PostgresIndex(
+            pool, self._d, self._dict_table, self._packer, self._vectors, self._check
+        )
         self._lifecycle.opened()
 
     async def close(self) -> None:
@@ -128,18 +130,18 @@ class PostgresBackend(Backend):
         if len(keys) == 1:
             text = statements.fetch(family, self._d)
             found = await self._read(lambda run: run.fetchrow(text, *keys[0]))
-            return await self._shelf.rows_of(family, [found and (*found, *keys[0])])
+            return await self._dict_table.rows_of(family, [found and (*found, *keys[0])])
         if not keys:
             self._check()
             return []
         columns = [list(column) for column in zip(*keys, strict=True)]
         rows = await self._read(lambda run: run.fetch(statements.fetch_many(family, self._d), *columns))
         by_key = {row[6:]: row for row in map(tuple, rows)}
-        return await self._shelf.rows_of(family, [by_key.get(key) for key in keys])
+        return await self._dict_table.rows_of(family, [by_key.get(key) for key in keys])
 
     async def scan(self, page: Page) -> list[Row]:
         found = await self._select("rows", page)
-        return await self._shelf.rows_of(page.family, found)
+        return await self._dict_table.rows_of(page.family, found)
 
     async def keys(self, page: Page) -> list[Key]:
         return [tuple(row) for row in await self._select("keys", page)]
@@ -147,7 +149,7 @@ class PostgresBackend(Backend):
     async def bodies(self, page: Page) -> list[bytes]:
         packed = await self._select("bodies", page)
         try:
-            return await self._shelf.unpacking(lambda: self._packer.unpack_all([row[0] for row in packed]))
+            return await self._dict_table.unpacking(lambda: self._packer.unpack_all([row[0] for row in packed]))
         except CorruptError:  # read again with the names, for the one that is broken
             return await super().bodies(page)
 
@@ -180,7 +182,7 @@ class PostgresBackend(Backend):
     async def compact(self) -> dict[str, int]:
         self._check()
         trained = await self.trainer.train()
-        packed = await self._shelf.repack() if self._dictionaries else 0
+        packed = await self._dict_table.repack() if self._dictionaries else 0
         return {"dictionaries": trained, "packed": packed, "vector_indexes": await self._index.settle()}
 
     async def backup(self, path: str) -> None:

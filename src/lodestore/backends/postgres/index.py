@@ -47,7 +47,7 @@ class PostgresIndex:
         vectors: VectorTable,
         check: Callable[[], None],
     ) -> None:
-        self._pool, self._d, self._shelf, self._packer = pool, d, shelf, packer
+        self._pool, self._d, self._dict_table, self._packer = pool, d, shelf, packer
         self._vectors, self._check = vectors, check
 
     # -- searching
@@ -65,7 +65,7 @@ class PostgresIndex:
         leg, rows = await self._find(work, near and near.space)
         unpacked: dict[RecordId, Row] = {}
         for family, found in rows.items():
-            unpacked |= {(family, row[KEY:]): row for row in await self._shelf.rows_of(family, found)}
+            unpacked |= {(family, row[KEY:]): row for row in await self._dict_table.rows_of(family, found)}
         return [Match(identity[0], score, unpacked[identity]) for identity, score in leg if identity in unpacked]
 
     async def legs(self, wanted: IndexQuery) -> tuple[Leg, Leg]:
@@ -150,7 +150,9 @@ class PostgresIndex:
         page = Page(COLLECTION)
         text, bound = statements.scan("rows", statements.shape(page), self._d), statements.bind(page, self._d)
         rows = await self._pool.read("reading", lambda run: run.fetch(text, *bound))
-        documents = ((row[KEY], json_codec.loads(row[BODY])) for row in await self._shelf.rows_of(COLLECTION, rows))
+        documents = (
+            (row[KEY], json_codec.loads(row[BODY])) for row in await self._dict_table.rows_of(COLLECTION, rows)
+        )
         return [
             VectorSpace(name, document["dimension"], document["metric"])
             for name, document in documents

@@ -88,9 +88,9 @@ class RedisBackend(Backend):
 
     async def _prepare(self, client: Client) -> None:
         self._packer = Packer(use=self._dictionaries)
-        self._shelf = RedisDictionaries(client, self._tag, self._packer)
-        await self._shelf.learn()
-        self.trainer = DictionaryTrainer(self._packer, self._shelf, use=self._dictionaries)
+        self._dict_table = RedisDictionaries(client, self._tag, self._packer)
+        await self._dict_table.learn()
+        self.trainer = DictionaryTrainer(self._packer, self._dict_table, use=self._dictionaries)
         self.trainer.open(FIRST)  # a look costs the server more than a short-lived handle saves
         self._background = IdleScheduler([self.trainer])
         self._background.start()
@@ -141,14 +141,14 @@ class RedisBackend(Backend):
             stored = await client.run(FETCH, self._tag, [family.name, *(part for pair in split for part in pair)])
         there = [(key, row) for key, row in zip(keys, stored, strict=True) if row is not None]
         named, held = [key for key, _ in there], [row for _, row in there]
-        found = iter(await self._shelf.unpacking(lambda: wire_format.rows(self._packer, family, named, held)))
+        found = iter(await self._dict_table.unpacking(lambda: wire_format.rows(self._packer, family, named, held)))
         return [None if row is None else next(found) for row in stored]
 
     async def scan(self, page: Page) -> list[Row]:
         if len(page.prefix) == len(page.family.key):
             return await _record(self, page)
         answer = await self._ask(page, "rows")
-        return await self._shelf.unpacking(lambda: wire_format.rows_of(self._packer, page, answer))
+        return await self._dict_table.unpacking(lambda: wire_format.rows_of(self._packer, page, answer))
 
     async def keys(self, page: Page) -> list[Key]:
         if len(page.prefix) == len(page.family.key):
@@ -159,7 +159,7 @@ class RedisBackend(Backend):
         if len(page.prefix) == len(page.family.key):
             return await super().bodies(page)
         answer = await self._ask(page, "bodies")
-        return await self._shelf.unpacking(lambda: wire_format.bodies_of(self._packer, page, answer))
+        return await self._dict_table.unpacking(lambda: wire_format.bodies_of(self._packer, page, answer))
 
     async def sequence(self) -> int:
         return int(await self._opened().ask("HGET", f"{self._tag}:meta", "commits") or 0)
@@ -195,11 +195,11 @@ class RedisBackend(Backend):
     async def compact(self) -> dict[str, int]:
         self._opened()
         trained = await self.trainer.train()
-        return {"dictionaries": trained, "packed": await self._shelf.repack() if self._dictionaries else 0}
+        return {"dictionaries": trained, "packed": await self._dict_table.repack() if self._dictionaries else 0}
 
     async def verify(self) -> list[str]:
         self._opened()
-        problems = damaged(await self._shelf.kept(0))
+        problems = damaged(await self._dict_table.kept(0))
         for family in FAMILIES:
             page: Page | None = Page(family, partial=True, limit=_STEP)
             while page is not None:
@@ -223,7 +223,7 @@ async def _record(store: RedisBackend, page: Page) -> list[Row]:
 async def _look_at(store: RedisBackend, page: Page, problems: list[str]) -> Page | None:
     """Add what is wrong with the rows of a page; the page after it."""
     keys, stored = wire_format.split(page, await store._ask(page, "rows"))
-    await store._shelf.learn()
+    await store._dict_table.learn()
     for key, row in zip(keys, stored, strict=True):
         try:
             wire_format.rows(store._packer, page.family, [key], [row])

@@ -109,8 +109,8 @@ class SQLiteBackend(Backend):
             self._evictor = Evictor(limit, partial(operations.size, self.path), scanning, writer)
 
         await scanning.run("reading", partial(body_io.learn, packer=packer))
-        self._shelf = SQLiteDictionaries(packer, scanning, writer, same_file)
-        self.trainer = DictionaryTrainer(packer, self._shelf, use=self._dictionaries)
+        self._dict_table = SQLiteDictionaries(packer, scanning, writer, same_file)
+        self.trainer = DictionaryTrainer(packer, self._dict_table, use=self._dictionaries)
         self.trainer.open()
 
         checks = (self._check, same_file)
@@ -229,7 +229,7 @@ class SQLiteBackend(Backend):
         before = operations.size(self.path)
         trained = await self.trainer.train()
         sealed = await compaction.walk(self._writer, self._packer, self._identity.check)
-        packed = await self._shelf.repack() if self._dictionaries else 0
+        packed = await self._dict_table.repack() if self._dictionaries else 0
         await self._index.settle()
         await self._connections.writing.run("compacting", operations.compact)
         after = operations.size(self.path)

@@ -56,7 +56,7 @@ def searching(work: Callable[[Store], Awaitable[None]], backend: MemoryBackend |
 
     threads = set(threading.enumerate())
     asyncio.run(whole())
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads
 
 
 async def remember(store: Store, name: str, text: str = TEXT) -> None:

@@ -266,12 +266,12 @@ class TestProblems:
         ("damage", "told"),
         [
             ("DELETE FROM packed WHERE last = (SELECT min(last) FROM packed)", "missing"),
-            ("UPDATE packed SET numbers = substr(numbers, 9)", "do not fit"),
-            ("UPDATE packed SET head = CAST(head || x'00' AS BLOB)", "do not fit"),
-            ("UPDATE packed SET codes = substr(codes, 2)", "do not fit"),
-            ("UPDATE packed SET size = size + 1", "do not fit"),
+            ("UPDATE packed SET numbers = substr(numbers, 9)", "is damaged"),
+            ("UPDATE packed SET head = CAST(head || x'00' AS BLOB)", "is damaged"),
+            ("UPDATE packed SET codes = substr(codes, 2)", "is damaged"),
+            ("UPDATE packed SET size = size + 1", "is damaged"),
             ("UPDATE packed SET first = first - 1", "other numbers"),
-            ("UPDATE packed SET space = 't'", "no space 't'"),
+            ("UPDATE packed SET space = 't'", "space 't' is missing"),
             ("UPDATE packed SET codes = zeroblob(length(codes))", "not those of its vector"),
             (
                 "UPDATE packed SET head = CAST(substr(head, 1, 8 * size) || zeroblob(12 * size) AS BLOB)",

@@ -23,7 +23,7 @@ ON_SERVERS = {"redis", "cluster", "postgres"}  # parameters that name a kind of 
 LONG = (
     "test_pages_of_every_shape",
     "test_no_text_is_an_error",
-)  # laws of hundreds of calls: quick in memory and SQLite
+)  # hundreds of calls; in memory and SQLite quick
 
 # A shared machine stalls now and then, so no profile has a deadline; pytest-timeout stops what really hangs.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
@@ -39,7 +39,7 @@ CHECKOUT = Checkout(REPOSITORY)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by fixtures, parameters and folders what needs a server, and what is slow: clusters, benchmarks, the longest laws."""
+    """Mark what needs a server, and what is slow: clusters, benchmarks, the longest laws on disk and on servers."""
     for item in items:
         given = {value for value in getattr(item, "callspec", NOTHING).params.values() if isinstance(value, str)}
         needs = {*getattr(item, "fixturenames", ()), *given, item.path.parent.name}

@@ -278,7 +278,7 @@ def the_number_of_changes_stands_still(patch: Patch) -> None:
 
 def what_was_changed_is_not_taken_in(patch: Patch) -> None:
     """A memory that was written anew is found by its old words."""
-    patch.setattr(BodyComparison, "judge", lambda self, family, row, there: Verdict.SAME if there else Verdict.COPY)
+    patch.setattr(BodyComparison, "compare", lambda self, family, row, there: Verdict.SAME if there else Verdict.COPY)
 
 
 # Mistakes with vectors.

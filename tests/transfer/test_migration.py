@@ -36,7 +36,7 @@ from lodestore.core.records import BODY, KEY, PLACE, VERSION, Append, Copy, Drop
 from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from lodestore.transfer import MigrationReport, migrate
-from lodestore.transfer.batching import BATCH_BYTES, BATCH_WRITES, MARK
+from lodestore.transfer.batching import BATCH_BYTES, BATCH_WRITES, LOCK_KEY
 from lodestore.transfer.copy_pass import CopyJob, CopyPass
 from lodestore.transfer.export import export
 from lodestore.transfer.migration import MOST_PASSES
@@ -201,7 +201,7 @@ class Disturbing(MemoryBackend):
         self.source: Backend | None = None
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:
-        if self.pending and self.source and Drop(STATE, MARK, 0) not in writes:
+        if self.pending and self.source and Drop(STATE, LOCK_KEY, 0) not in writes:
             await self.source.apply([self.pending.pop(0)])
         return await super().apply(writes)
 
@@ -339,7 +339,7 @@ class TestAnUnquietSource:
             pending = [Drop(RESULT, (name,), 6) for name in "abcd"] + [Put(RESULT, (n,), text(n), 7) for n in "dcba"]
             await move(a, b)
             await a.apply(pending)
-            await b.apply([Put(STATE, MARK, b'{"families":%s,"origin":""}' % _names(), 0)])
+            await b.apply([Put(STATE, LOCK_KEY, b'{"families":%s,"origin":""}' % _names(), 0)])
             report = await move(a, b, resume=True)
             assert report.ok
             assert report.passes <= 4
@@ -400,7 +400,7 @@ class TestResuming:
                 try:
                     done = (await move(a, b)).ok
                 except UnavailableError:
-                    assert (await b.fetch(STATE, [MARK]) == [None]) == (not b.done)  # type: ignore[attr-defined]
+                    assert (await b.fetch(STATE, [LOCK_KEY]) == [None]) == (not b.done)  # type: ignore[attr-defined]
                 target.left = 100
                 again = await move(a, b, resume=True)
                 assert again.ok

@@ -16,7 +16,7 @@ from lodestore.core.records import VERSION, Append, Copy, Drop, Key, Page, Put, 
 from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from lodestore.transfer import MigrationReport, catch_up, migrate
-from lodestore.transfer.batching import MARK
+from lodestore.transfer.batching import LOCK_KEY
 from tests.support.stores import LOCAL_FIRST, Stores, on
 from tests.transfer.test_migration import Forgetful, Lossy, exported, state, talk, text
 
@@ -41,7 +41,7 @@ def at_first_look(target: Backend, work: Callable[[], Awaitable[Any]]) -> None:
     done: list[object] = []
 
     async def fetch(family: Family, keys: Sequence[Key]) -> list[Row | None]:
-        if list(keys) != [MARK] and not done:
+        if list(keys) != [LOCK_KEY] and not done:
             done.append(await work())
         return await plain(family, keys)
 
@@ -216,7 +216,7 @@ class TestCatchingUp:
             report = await migrate(a, b, now=NOW)
             assert (report.ok, report.agreed) == (False, False)
             assert "does not keep what it is given" in report.note
-            assert await b.fetch(STATE, [MARK]) != [None]
+            assert await b.fetch(STATE, [LOCK_KEY]) != [None]
 
         from tempfile import TemporaryDirectory
 
@@ -344,20 +344,20 @@ class TestTheMark:
     def test_no_user_writes_or_sees_it(self) -> None:
         async def main() -> None:
             async with Store(MemoryBackend()) as store:
-                for write in (store.store_system_state(MARK[0], {}), store.delete_system_state(MARK[0])):
+                for write in (store.store_system_state(LOCK_KEY[0], {}), store.delete_system_state(LOCK_KEY[0])):
                     with pytest.raises(InvalidInputError, match="reserved"):
                         await write
                 with pytest.raises(InvalidInputError, match="reserved"):
                     async with store.transaction() as tx:
-                        await tx.store_system_state(MARK[0], {})
+                        await tx.store_system_state(LOCK_KEY[0], {})
                 for name in ("a", "m", "z"):
                     await store.store_system_state(name, {})
-                await store.backend.apply([Put(STATE, MARK, b"{}", 0)])
+                await store.backend.apply([Put(STATE, LOCK_KEY, b"{}", 0)])
                 assert await store.list_system_states() == ["a", "m", "z"]
                 assert await store.list_system_states(limit=2) == ["a", "m"]
                 assert await store.list_system_states(limit=1, after="a") == ["m"]
                 assert (await store.get_storage_stats())["state_count"] == 3
-                assert MARK[0].encode() not in await exported(store.backend)
+                assert LOCK_KEY[0].encode() not in await exported(store.backend)
                 assert (await store.health_check())["status"] == "degraded"
                 assert (await store.verify())["ok"]
 

@@ -167,7 +167,7 @@ class TestParts:
             ("redis://h..x/0", "host name"),
             (f"redis://{'a' * 70}/0", "host name"),
             (f"postgresql://{'a' * 70}/db", "host name"),
-            ("redis://\ud800/0", "control characters"),
+            pytest.param("redis://\ud800/0", "control characters", id="half a surrogate"),
             ("postgresql://p%00@h/db", "control characters"),
             ("postgresql://p@h/d%00b", "control characters"),
             ("postgresql://post\ngres@h/db", "control characters"),

@@ -41,7 +41,8 @@ class WorkerThread:
     def start(self) -> None:
         """Start the thread."""
         self._queue = SimpleQueue()
-        Thread(target=_work, args=(self._queue,), name=self._name, daemon=True).start()
+        self._thread = Thread(target=_work, args=(self._queue,), name=self._name, daemon=True)
+        self._thread.start()
         self._process = os.getpid()
 
     def post(self, function: Callable[[], object]) -> None:
@@ -78,6 +79,7 @@ class WorkerThread:
             self._queue.put(None)
             self._process = 0
             await ended
+            self._thread.join()  # it has nothing left to do but to end
 
     def _check(self) -> None:
         if self._process == os.getpid():

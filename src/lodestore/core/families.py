@@ -70,7 +70,7 @@ class Family:
         return self.log or self.arrival
 
     @property
-    def parted(self) -> bool:
+    def has_namespaces(self) -> bool:
         """Whether a record may say which namespace inside its owner it belongs to."""
         return self.text == "item"
 

@@ -50,7 +50,7 @@ class VectorQuery(NamedTuple):
 class IndexQuery(NamedTuple):
     """What to search for: records of some families, below an outer key where there is one; a page of them.
 
-    `part` is a namespace inside a collection, None for all of it.
+    `namespace` is one inside a collection, None for all of it.
     """
 
     query: Query
@@ -58,7 +58,7 @@ class IndexQuery(NamedTuple):
     prefix: Key = ()
     limit: int | None = None
     offset: int = 0
-    part: str | None = None
+    namespace: str | None = None
     near: VectorQuery | None = None
 
 

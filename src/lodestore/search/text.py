@@ -37,9 +37,9 @@ def text_of(family: Family, body: bytes) -> str:
     return "\n".join(pieces)[:MAX_TEXT]
 
 
-def part_of(family: Family, body: bytes) -> str | None:
+def namespace_in(family: Family, body: bytes) -> str | None:
     """The namespace inside its owner that a record says it belongs to, in families that have such."""
-    if not family.parted or b'"namespace"' not in body:
+    if not family.has_namespaces or b'"namespace"' not in body:
         return None
     try:
         part = json_codec.loads(body).get("namespace")

@@ -137,7 +137,7 @@ def statements(d: Dialect) -> Iterator[tuple[str, str]]:
         yield f"scan {family.name}", scan(family, False, False, d)
         if family.owner:
             yield f"scan {family.name} in one namespace", scan(family, True, False, d)
-        if base.parted:
+        if base.has_namespaces:
             yield f"scan {family.name} in a part", scan(family, True, True, d)
     yield "near", near("cosine", schema, False, False, d)
     yield "near in one namespace", near("cosine", schema, True, False, d)

@@ -13,7 +13,7 @@ _KEYS = 20_000
 BATCH_BYTES, BATCH_WRITES = 1024 * 1024, 2_000
 _OVERHEAD = 128  # what a record weighs besides its body
 
-MARK: Key = (UNFINISHED,)
+LOCK_KEY: Key = (UNFINISHED,)
 Apply = Callable[[Sequence[Write]], Awaitable[list[int]]]
 
 
@@ -22,7 +22,7 @@ async def all_keys(backend: RecordReader, family: Family, now: int | None = None
     page = Page(family, limit=_KEYS, alive_at=now, partial=True)
     while keys := await backend.keys(page):
         last, full = keys[-1], len(keys) == _KEYS
-        yield [key for key in keys if family is not STATE or key != MARK]
+        yield [key for key in keys if family is not STATE or key != LOCK_KEY]
         if not full:
             return
         if (after := await _order(backend, family, last)) is not None:
@@ -60,7 +60,7 @@ async def differences(
 async def is_empty(backend: RecordReader, family: Family, now: int | None = None) -> bool:
     """Whether a family holds nothing that has not expired by `now`, but for the lock."""
     page = Page(family, limit=2, alive_at=now, partial=True)
-    return not [key for key in await backend.keys(page) if family is not STATE or key != MARK]
+    return not [key for key in await backend.keys(page) if family is not STATE or key != LOCK_KEY]
 
 
 class Batch:
@@ -78,7 +78,7 @@ class Batch:
 
     async def add(self, write: Write) -> None:
         body = len(write.row[BODY]) if isinstance(write, Copy) else 0
-        if self._size + body + _OVERHEAD > BATCH_BYTES or len(self._writes) >= BATCH_WRITES - 1:  # and the mark
+        if self._size + body + _OVERHEAD > BATCH_BYTES or len(self._writes) >= BATCH_WRITES - 1:  # and the lock
             await self._send()
         self._writes.append(write)
         self._size += body + _OVERHEAD

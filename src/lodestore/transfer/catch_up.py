@@ -125,12 +125,12 @@ class CatchUpRound:
 
     async def differs(self) -> bool:
         """Whether the target holds something else of what this round was about."""
-        judge = self._job.judge()
+        comparison = self._job.comparison()
         for family in self._job.families:
             async for rows in self._changed(family):
                 there = await self._job.target.fetch(family, [row[KEY:] for row in rows])
                 pairs = zip(rows, there, strict=True)
-                if any(judge.judge(family, row, found) is not Verdict.SAME for row, found in pairs):
+                if any(comparison.compare(family, row, found) is not Verdict.SAME for row, found in pairs):
                     return True
             for keys in _portions(self._gone[family]):
                 if any(await self._job.target.fetch(family, keys)):

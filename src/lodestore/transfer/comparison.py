@@ -21,7 +21,7 @@ class Verdict(Enum):
 class RecordComparison(Protocol):
     """Compares records one by one, in the order of their family."""
 
-    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+    def compare(self, family: Family, row: Row, there: Row | None) -> Verdict:
         """What is to be done about `row`, where the target holds `there` under its key."""
 
     def essence(self, row: Row) -> Row:
@@ -37,7 +37,7 @@ class ExactComparison:
     def __init__(self) -> None:
         self.versions = True
 
-    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+    def compare(self, family: Family, row: Row, there: Row | None) -> Verdict:
         if there is None:
             return Verdict.COPY
         same = row[VERSION] == there[VERSION] or not self.versions
@@ -52,7 +52,7 @@ class ExactComparison:
 class BodyComparison:
     """The target becomes what the source says, at places, times and versions that may be its own."""
 
-    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+    def compare(self, family: Family, row: Row, there: Row | None) -> Verdict:
         return Verdict.SAME if there is not None and row[BODY] == there[BODY] else Verdict.COPY
 
     def essence(self, row: Row) -> Row:
@@ -70,7 +70,7 @@ class MergeComparison:
         self._now = now
         self._split: tuple[Family, Key] | None = None  # the log in which the two sides part ways
 
-    def judge(self, family: Family, row: Row, there: Row | None) -> Verdict:
+    def compare(self, family: Family, row: Row, there: Row | None) -> Verdict:
         if family.log and self._split == (family, row[KEY:-1]):
             return Verdict.COPY if self.overwrite else Verdict.BLOCKED
         if there is None or not alive(there, self._now) or (row[BODY] and not there[BODY]):

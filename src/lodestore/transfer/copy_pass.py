@@ -41,14 +41,14 @@ class CopyJob:
         """How the target is written to: under the lock, where there is one."""
         return self.lock.apply if self.lock else self.target.apply
 
-    def judge(self) -> RecordComparison:
-        """How this job compares records; a judge serves one pass."""
+    def comparison(self) -> RecordComparison:
+        """How this job compares records, for one pass."""
         if self.bodies_only:
             return BodyComparison()
         if self.merge is None:
-            judge = ExactComparison()
-            judge.versions = self.report.versions_kept
-            return judge
+            comparison = ExactComparison()
+            comparison.versions = self.report.versions_kept
+            return comparison
         return MergeComparison(self.now, overwrite=self.merge == "overwrite")
 
 
@@ -58,7 +58,7 @@ class CopyPass:
     def __init__(self, job: CopyJob, label: str, *, write: bool, prove: bool = False) -> None:
         self._job, self._label = job, label
         self._write, self._prove = write, prove
-        self._judge = job.judge()
+        self._comparison = job.comparison()
         self._batch = Batch(job.apply)
         self._seen = 0
         self.differences = 0
@@ -82,7 +82,7 @@ class CopyPass:
         async for rows in self._job.source.stream(Page(family, alive_at=self._job.now, partial=True)):
             found = [None] * len(rows) if new else await self._job.target.fetch(family, [row[KEY:] for row in rows])
             for row, there in zip(rows, found, strict=True):
-                verdict = self._judged(family, figures, sides, row, there)
+                verdict = self._compared(family, figures, sides, row, there)
                 if verdict is Verdict.COPY:
                     await self._copy(family, figures, row)
                 elif verdict is Verdict.CONFLICT:
@@ -95,17 +95,17 @@ class CopyPass:
         if self._prove:
             figures.source_hash, figures.target_hash = map(str, sides)
 
-    def _judged(
+    def _compared(
         self, family: Family, figures: FamilyReport, sides: tuple[Tally, Tally], row: Row, there: Row | None
     ) -> Verdict:
         figures.records += 1
         figures.bytes += len(row[BODY])
-        verdict = self._judge.judge(family, row, there)
+        verdict = self._comparison.compare(family, row, there)
         figures.target_records += verdict is Verdict.SAME
         if self._prove and verdict in (Verdict.SAME, Verdict.COPY) and (row[BODY] or self._job.merge is None):
             for side, one in zip(sides, (row, there), strict=True):
                 if one is not None:
-                    side.add(self._judge.essence(one))
+                    side.add(self._comparison.essence(one))
         return verdict
 
     async def _copy(self, family: Family, figures: FamilyReport, row: Row) -> None:

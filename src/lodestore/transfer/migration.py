@@ -144,9 +144,9 @@ async def _nothing_in(job: CopyJob) -> bool:
 
 async def _finished_before(job: CopyJob) -> bool:
     """Whether a migration that is to be resumed came to its end the last time; the report says so."""
-    walk = CopyPass(job, "verifying", write=False, prove=True)
-    await walk.run()
-    job.report.agreed = not walk.differences and _equal(job.report)
+    verifying = CopyPass(job, "verifying", write=False, prove=True)
+    await verifying.run()
+    job.report.agreed = not verifying.differences and _equal(job.report)
     if not job.report.agreed:
         raise InvalidInputError(
             "the target is not empty and holds no unfinished migration: merge into it, or choose another target"
@@ -159,9 +159,9 @@ async def _copy(job: CopyJob, verify: bool) -> None:
     report = job.report
     await CopyPass(job, "copying", write=True).run()
     while verify and not report.agreed and report.passes < MOST_PASSES:
-        walk = CopyPass(job, "verifying", write=True, prove=True)
-        await walk.run()
-        report.agreed = not walk.differences and _equal(report)
+        verifying = CopyPass(job, "verifying", write=True, prove=True)
+        await verifying.run()
+        report.agreed = not verifying.differences and _equal(report)
     if report.agreed is False:
         reason = "stop what writes to the " + ("source" if report.as_of is None else "target")
         report.note = f"after {report.passes} passes both sides still differ: {reason}, then resume"

@@ -10,12 +10,12 @@ from ..core.families import STATE
 from ..core.records import ABSENT, BODY, VERSION, Copy, Drop, Put, Row, Write, alive
 from ..encoding.json_codec import encode, loads
 from ..errors import ConflictError, InvalidInputError
-from .batching import MARK
+from .batching import LOCK_KEY
 
 
 async def migration_record(backend: RecordReader) -> Row | None:
     """The record that says a migration into this store is unfinished; None where none is."""
-    [row] = await backend.fetch(STATE, [MARK])
+    [row] = await backend.fetch(STATE, [LOCK_KEY])
     return row
 
 
@@ -66,10 +66,10 @@ class MigrationLock:
 
     async def finish(self) -> None:
         """Say that the target is complete."""
-        await self.apply([Drop(STATE, MARK, 0)])
+        await self.apply([Drop(STATE, LOCK_KEY, 0)])
 
     async def _raise(self, taken: str) -> None:
-        copy = Copy(STATE, (self._body(), self._sequence, 0, 0, None, None, *MARK))
+        copy = Copy(STATE, (self._body(), self._sequence, 0, 0, None, None, *LOCK_KEY))
         results = await self._apply([copy] if self._sequence else [], taken)
         if results:
             self._version = found = results[-1]
@@ -79,7 +79,7 @@ class MigrationLock:
 
     async def _apply(self, writes: Sequence[Write], lost: str) -> list[int]:
         # At time 0: it leaves no trace in the newest time either.
-        renewal = Put(STATE, MARK, self._body(), 0, expect=self._version)
+        renewal = Put(STATE, LOCK_KEY, self._body(), 0, expect=self._version)
         try:
             [self._version, *results] = await self._target.apply([renewal, *writes])
         except ConflictError as error:

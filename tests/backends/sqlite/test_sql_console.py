@@ -222,7 +222,7 @@ def test_closing_does_not_wait_for_a_question_without_end(tmp_path: Path) -> Non
     run(work, tmp_path / "a.db")
 
 
-@pytest.mark.parametrize("bad", [(2**64,), ("\ud800",), None, 5])
+@pytest.mark.parametrize("bad", [(2**64,), ("\ud800",), None, 5], ids=["too large", "half a surrogate", "none", "five"])
 def test_what_cannot_be_bound_is_refused(tmp_path: Path, bad: Any) -> None:
     async def work(store: Store) -> None:
         with pytest.raises(InvalidInputError, match="SQL"):

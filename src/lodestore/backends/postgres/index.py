@@ -115,11 +115,11 @@ class PostgresIndex:
         terms, unwanted = sql.terms(query.wanted), sql.terms(query.unwanted)
         if not terms or not families:
             return []
-        part = () if wanted.part is None else (wanted.part,)
+        namespace = () if wanted.namespace is None else (wanted.namespace,)
         names = [family.name for family in families]
         binds = (sql.either(terms), sql.either(unwanted), names, wanted.limit, wanted.offset, *terms)
-        text = sql.search(len(terms), bool(wanted.prefix), bool(part), self._d)
-        found = await run.fetch(text, *binds, *wanted.prefix, *part)
+        text = sql.search(len(terms), bool(wanted.prefix), bool(namespace), self._d)
+        found = await run.fetch(text, *binds, *wanted.prefix, *namespace)
         named = ((CATALOGUE[name], outer, inner, score) for name, outer, inner, score in found)
         return [((family, sql.key_of(family, outer, inner)), score) for family, outer, inner, score in named]
 
@@ -213,7 +213,9 @@ def _families(wanted: IndexQuery) -> tuple[Family, ...]:
     """Those of the families that can have what is searched for."""
     if not wanted.prefix:
         return wanted.families
-    return tuple(family for family in wanted.families if family.owner and (wanted.part is None or family.parted))
+    return tuple(
+        family for family in wanted.families if family.owner and (wanted.namespace is None or family.has_namespaces)
+    )
 
 
 async def problems(run: Connection, d: Dialect, vectors: VectorTable) -> list[str]:

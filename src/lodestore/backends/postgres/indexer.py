@@ -19,7 +19,7 @@ from ...encoding import vector_codec
 from ...encoding.packer import Packer, UnknownDictionary
 from ...errors import CorruptError
 from ...search import tokenizers
-from ...search.text import part_of, text_of
+from ...search.text import namespace_in, text_of
 from ...sql import postgres_fts, postgres_vectors
 from ...sql.dialect import Dialect
 from . import dictionary_table
@@ -91,7 +91,7 @@ def _columns(prefixes: Sequence[Key], family: Family) -> list[list[str]]:
 
 
 def _posting(family: Family, row: Row, kind: str) -> tuple[Any, ...]:
-    body, part = row[BODY], part_of(family, row[BODY])
+    body, part = row[BODY], namespace_in(family, row[BODY])
     if part is not None and "\0" in part:  # no namespace that anybody can ask for, and no text of PostgreSQL
         part = None
     words = postgres_fts.plain(text_of(family, body), kind)

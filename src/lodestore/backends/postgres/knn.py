@@ -61,9 +61,9 @@ async def _compared(
         found = await _standing(lambda limit: run.fetch(text, numbers, names, limit, *wanted.prefix), best)
         if end is not None and len(found) >= end:
             return _leg(found)
-    part = () if wanted.part is None else (wanted.part,)
-    text = sql.near(space.metric, extension.schema, bool(wanted.prefix), bool(part), d)
-    binds = (sql.number_of(space.name, space.dimension), *wanted.prefix, *part)
+    namespace = () if wanted.namespace is None else (wanted.namespace,)
+    text = sql.near(space.metric, extension.schema, bool(wanted.prefix), bool(namespace), d)
+    binds = (sql.number_of(space.name, space.dimension), *wanted.prefix, *namespace)
     others = await _standing(lambda limit: run.fetch(text, numbers, names, limit, *binds), end)
     known = {tuple(row[:3]) for row in found}
     return _leg([*found, *(row for row in others if tuple(row[:3]) not in known)])
@@ -71,7 +71,7 @@ async def _compared(
 
 def _whole(near: VectorQuery, wanted: IndexQuery) -> bool:
     """Whether a search is of a whole space, so that an index of the space leaves out none of what it finds."""
-    return not near.exact and wanted.part is None and (not wanted.prefix or wanted.prefix[0] == near.space.name)
+    return not near.exact and wanted.namespace is None and (not wanted.prefix or wanted.prefix[0] == near.space.name)
 
 
 async def _indexed(run: Connection, d: Dialect, extension: Extension, space: VectorSpace) -> bool:
@@ -105,9 +105,9 @@ async def _scanned(run: Connection, d: Dialect, packer: Packer, wanted: IndexQue
     near = wanted.near
     assert near is not None, "asked for only where there is a vector"
     found: list[tuple[float, str, str, str]] = []
-    binds = (*wanted.prefix, *(() if wanted.part is None else (wanted.part,)))
+    binds = (*wanted.prefix, *(() if wanted.namespace is None else (wanted.namespace,)))
     for family in families:
-        text = sql.scan(VECTORS[family], bool(wanted.prefix), wanted.part is not None, d)
+        text = sql.scan(VECTORS[family], bool(wanted.prefix), wanted.namespace is not None, d)
         rows: list[Any] = []
         async for row in run.cursor(text, *binds, prefetch=PREFETCH):
             rows.append(row)

@@ -19,7 +19,7 @@ from ....core.searchable import Query, Term
 from ....errors import CorruptError
 from ....search import tokenizers
 from ....search.query import expression
-from ....search.text import part_of, text_of
+from ....search.text import namespace_in, text_of
 from ....search.tokenizer_setting import tokenizer_in
 from ....sql import sqlite_fts as sql, sqlite_numbers
 from ..engine.driver import Cursor
@@ -114,7 +114,7 @@ def _post(run: Cursor, first: int, last: int, room: int, kind: str) -> tuple[int
 
 
 def _posting(family: Family, body: bytes, kind: str) -> tuple[str, str]:
-    return tokenizers.indexed(text_of(family, body), kind), sql.namespace(part_of(family, body))
+    return tokenizers.indexed(text_of(family, body), kind), sql.namespace(namespace_in(family, body))
 
 
 def _place(run: Cursor, family: Family, first: int, last: int) -> tuple[int, Key | None, int]:

@@ -25,7 +25,9 @@ def spans(wanted: IndexQuery, owner: Callable[[Family], int | None]) -> list[sql
     """The numbers to search in; `owner` gives the number of the one that is asked for."""
     if not wanted.prefix:
         return [sqlite_numbers.span(family) for family in wanted.families]
-    inside = [family for family in wanted.families if family.owner and (wanted.part is None or family.parted)]
+    inside = [
+        family for family in wanted.families if family.owner and (wanted.namespace is None or family.has_namespaces)
+    ]
     owners = ((family, owner(family)) for family in inside)
     return [sqlite_numbers.span(family, number) for family, number in owners if number is not None]
 
@@ -36,7 +38,7 @@ def found(
     """A page of the numbers and scores of what text finds, the best first, in an index by a tokenizer."""
     if not spans or not wanted.query.wanted:
         return []
-    words = sql.within(expression(query_terms(wanted.query, tokenizer)), wanted.part)
+    words = sql.within(expression(query_terms(wanted.query, tokenizer)), wanted.namespace)
     limit = -1 if wanted.limit is None else wanted.limit
     binds = (words, limit, wanted.offset, *(bound for span in spans for bound in span))
     rows: list[tuple[int, float]] = run.execute(sql.search(len(spans)), binds).fetchall()
@@ -72,7 +74,7 @@ def near(
                 near.space,
                 near.vector,
                 some,
-                wanted.part if family.parted else "",  # no others have parts
+                wanted.namespace if family.has_namespaces else "",  # no others have parts
                 floats(family),
                 queued,
                 exact=near.exact,

@@ -14,7 +14,7 @@ from ....encoding import json_codec
 from ....encoding.packer import vector_at
 from ....encoding.vector_codec import content_digest
 from ....errors import CorruptError
-from ....search.text import part_of
+from ....search.text import namespace_in
 from ....search.vectors import load_numpy
 from ....sql import sqlite_fts as sql, sqlite_numbers, sqlite_vectors
 from ..engine.driver import Cursor
@@ -41,7 +41,7 @@ def take(run: Cursor, family: Family, owner: int, stretch: sqlite_numbers.Span, 
     together: dict[tuple[VectorSpace, str], list[VectorEntry]] = {}
     for number, row in rows if some else ():
         for space, entry in _entry(run, family, number, row, spaces):
-            together.setdefault((space, part_of(family, row[BODY]) or ""), []).append(entry)
+            together.setdefault((space, namespace_in(family, row[BODY]) or ""), []).append(entry)
     for (space, part), entries in together.items():
         index_writer.add(run, space, span, part, entries)
     return sum(len(entry.vector) for entries in together.values() for entry in entries)
@@ -89,7 +89,7 @@ def count(run: Cursor, wanted: IndexQuery, span: sqlite_numbers.Span) -> int:
         return 0
     from ..vectors import index_writer
 
-    return index_writer.count(run, wanted.near.space, [span], wanted.part)
+    return index_writer.count(run, wanted.near.space, [span], wanted.namespace)
 
 
 def _floats(run: Cursor, family: Family, space: VectorSpace) -> ReadVectors:

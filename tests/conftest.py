@@ -20,6 +20,10 @@ from tests.support.stores import Stores
 REPOSITORY = Path(__file__).parents[1]
 SERVERS = {"redis_url", "one_redis_url", "redis_cluster", "postgres_url"}  # fixtures that start one
 ON_SERVERS = {"redis", "cluster", "postgres"}  # parameters that name a kind of store there, and folders of tests
+LONG = (
+    "test_pages_of_every_shape",
+    "test_no_text_is_an_error",
+)  # hundreds of calls; in memory and SQLite quick
 
 # A shared machine stalls now and then, so no profile has a deadline; pytest-timeout stops what really hangs.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
@@ -35,13 +39,14 @@ CHECKOUT = Checkout(REPOSITORY)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by fixtures, parameters and folders what needs a server, and what is slow: clusters and benchmarks."""
+    """Mark what needs a server, and what is slow: clusters, benchmarks, the longest laws on disk and on servers."""
     for item in items:
         given = {value for value in getattr(item, "callspec", NOTHING).params.values() if isinstance(value, str)}
         needs = {*getattr(item, "fixturenames", ()), *given, item.path.parent.name}
         if needs & (SERVERS | ON_SERVERS):
             item.add_marker(pytest.mark.server)
-        if needs & {"redis_cluster", "cluster", "benchmarks"}:
+        on_disk = "TestFiles" in item.nodeid or bool(needs & SERVERS)
+        if needs & {"redis_cluster", "cluster", "benchmarks"} or (on_disk and item.name.startswith(LONG)):
             item.add_marker(pytest.mark.slow)
 
 

@@ -74,7 +74,8 @@ def compares_seconds(test: ast.AST) -> bool:
 
 
 def test_no_test_judges_by_the_clock() -> None:
-    found = ((name, line) for name, text in FILES.items() for line in judged_by_the_clock(ast.parse(text)))
+    likely = {name: text for name, text in FILES.items() if re.search(r"\btime\(|monotonic|perf_counter|seconds", text)}
+    found = ((name, line) for name, text in likely.items() for line in judged_by_the_clock(ast.parse(text)))
     none("no assertion on wall time", (f"tests/{name}:{line}" for name, line in sorted(set(found))))
 
 

@@ -25,7 +25,7 @@ from tests.support.stores import Stores
 # Fifty for the long form; a round is mostly the start of Python.
 KILLS = int(os.environ.get("LODESTORE_KILLS", scaled(6, 2)))
 SLOWER = [("file", 60), ("redis", 600), ("postgres", 200)]
-TARGETS = [("sqlite", 1200), *(pytest.param(*given, marks=pytest.mark.slow) for given in SLOWER)]
+TARGETS = [("sqlite", scaled(1200, 300)), *(pytest.param(*given, marks=pytest.mark.slow) for given in SLOWER)]
 SOURCE = Path(lodestore.__file__).parents[1]
 
 

@@ -14,6 +14,8 @@ from lodestore.config import registry
 from lodestore.core.backend import Backend
 
 KINDS = ("memory", "sqlite", "file", "redis", "cluster", "postgres")
+# The same as parameters: those on servers are slow, for tests that are not about the servers.
+LOCAL_FIRST = [*KINDS[:3], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[3:])]
 
 
 class Stores:

@@ -17,7 +17,7 @@ from lodestore.errors import InvalidInputError, UnavailableError
 from lodestore.store.store import Store
 from lodestore.transfer import MigrationReport, catch_up, migrate
 from lodestore.transfer.batching import LOCK_KEY
-from tests.support.stores import KINDS, Stores, on
+from tests.support.stores import LOCAL_FIRST, Stores, on
 from tests.transfer.test_migration import Forgetful, Lossy, exported, state, talk, text
 
 NOW = 10**13
@@ -49,7 +49,7 @@ def at_first_look(target: Backend, work: Callable[[], Awaitable[Any]]) -> None:
 
 
 class TestTwoInto:
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", LOCAL_FIRST)
     def test_one_empty_target_exactly_one_goes_on(self, stores: Stores, kind: str) -> None:
         async def work(one: Backend, other: Backend, here: Backend, there: Backend) -> None:
             for name, source in (("one", one), ("other", other)):
@@ -70,7 +70,7 @@ class TestTwoInto:
         backends = [stores.backend("memory"), stores.backend("memory"), *opened_twice(target)]
         on(work, *backends)
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", LOCAL_FIRST)
     def test_a_run_that_was_taken_over_writes_nothing_more(self, stores: Stores, kind: str) -> None:
         async def work(a: Backend, here: Backend, there: Backend) -> None:
             await a.apply([talk("1"), state("s")])
@@ -271,7 +271,7 @@ STRANGERS: list[Write] = [
 class TestStrangers:
     """What users wrote into an unfinished target is never dropped without a word."""
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", LOCAL_FIRST)
     @pytest.mark.parametrize(("source", "writes"), [("sqlite", 2), ("sqlite", 5), ("file", 5)])
     def test_resuming_stops_and_names_them(self, stores: Stores, kind: str, source: str, writes: int) -> None:
         async def work(a: Backend, b: Backend) -> None:
@@ -299,7 +299,7 @@ class TestStrangers:
 
         on(work, stores.backend(source), stores.backend(kind))
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", LOCAL_FIRST)
     def test_what_the_source_itself_dropped_goes(self, stores: Stores, kind: str) -> None:
         async def work(a: Backend, b: Backend) -> None:
             for n in range(30):
@@ -328,7 +328,7 @@ class TestStrangers:
 
         on(work, stores.backend("sqlite"), Forgetful())
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", LOCAL_FIRST)
     def test_a_record_written_while_it_is_copied_stays_too(self, stores: Stores, kind: str) -> None:
         async def work(a: Backend, b: Backend) -> None:
             await a.apply([state(f"s{n}") for n in range(30)])

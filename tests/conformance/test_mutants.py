@@ -29,9 +29,9 @@ from lodestore.backends.sqlite.records import log_reader, reads, search_queue, w
 from lodestore.backends.sqlite.search import index, result_reader, rowid_ranges, vector_records
 from lodestore.backends.sqlite.vectors import knn
 from lodestore.conformance import InterfacePromises, KernelLaws
-from lodestore.core.families import RESULT, SEARCHABLE, Family
+from lodestore.core.families import SEARCHABLE, Family
 from lodestore.core.records import KEY, PLACE, VERSION, Key, Page, Put, Row, Write, within
-from lodestore.core.searchable import Term
+from lodestore.core.searchable import IndexQuery, Term
 from lodestore.search import tokenizers
 from lodestore.sql import sqlite_fts, sqlite_logs, sqlite_numbers, statements
 from lodestore.transfer.comparison import BodyComparison, Verdict
@@ -296,13 +296,13 @@ def the_nearest_is_whatever_comes_first(patch: Patch) -> None:
     patch.setattr(knn, "scores", lambda space, query, vectors: numpy.ones(len(vectors)))
 
 
-def new_families_have_the_numbers_of_results(patch: Patch) -> None:
-    def numbering(family: Family) -> sqlite_numbers.Numbering:
-        base, width = real(family)
-        return sqlite_numbers.Numbering(base if family in known else real(RESULT).base, width)
+def new_families_are_searched_with_all_others(patch: Patch) -> None:
+    def spans(wanted: IndexQuery, owner: Callable[[Family], int | None]) -> list[sqlite_numbers.Span]:
+        everything = (sqlite_numbers.FIRST, sqlite_numbers.END)
+        return real(wanted, owner) if known.issuperset(wanted.families) else [everything]
 
-    known, real = set(SEARCHABLE), sqlite_numbers.numbering
-    patch.setattr(sqlite_numbers, "numbering", numbering)
+    known, real = set(SEARCHABLE), rowid_ranges.spans
+    patch.setattr(rowid_ranges, "spans", spans)
 
 
 def a_new_log_is_numbered_by_its_rows(patch: Patch) -> None:
@@ -310,7 +310,7 @@ def a_new_log_is_numbered_by_its_rows(patch: Patch) -> None:
 
 
 SQLITE: dict[Mutant, str] = {
-    new_families_have_the_numbers_of_results: GENERATED,
+    new_families_are_searched_with_all_others: GENERATED,
     a_new_log_is_numbered_by_its_rows: GENERATED,
     an_append_forgets_its_vectors: NEAR,
     a_vector_outlives_what_it_was_made_of: NEAR,

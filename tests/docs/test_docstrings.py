@@ -101,7 +101,7 @@ def test_what_is_used_most_has_an_example() -> None:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -116,19 +116,19 @@ def examples(of: str) -> list[str]:
     return [code for name, it in PUBLIC.items() if name.startswith(of) and (code := code_of(it))]
 
 
-def test_the_examples_of_the_store_run(workplace: Path) -> None:
+def test_the_examples_of_the_store_run(scratch: Path) -> None:
     async def main() -> None:
         async with lodestore.open("sqlite:///examples.db") as store:
             for code in (*examples("Store."), *map(code_of, (lodestore.open, lodestore.memoize))):
                 await run(code, store=store, lodestore=lodestore)
 
     asyncio.run(main())
-    assert {path.name for path in workplace.glob("*.db")} == {"agent.db", "agent-backup.db", "examples.db"}
+    assert {path.name for path in scratch.glob("*.db")} == {"agent.db", "agent-backup.db", "examples.db"}
 
 
-def test_the_examples_of_the_sync_store_run(workplace: Path) -> None:
+def test_the_examples_of_the_sync_store_run(scratch: Path) -> None:
     with lodestore.sync.open("sqlite:///examples.db") as store:
         for code in (*examples("SyncStore."), code_of(lodestore.sync.open)):
             assert not re.search("await|async", code)
             exec(compile(code, "example", "exec"), {"store": store, "lodestore": lodestore})  # noqa: S102  our own
-    assert (workplace / "agent-backup.db").exists()
+    assert (scratch / "agent-backup.db").exists()

@@ -98,8 +98,11 @@ def test_what_judges_by_the_clock(code: str, bad: bool) -> None:
     assert bool(list(judged_by_the_clock(ast.parse(f"def test():\n    {code}")))) is bad
 
 
-def names_in_scripts(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """What scripts, which are strings of a test, import from our packages: (module, name)."""
+def late_imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What functions, and scripts that are strings, import from our packages: (module, name)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and re.match("lodestore|tests|benchmarks", node.module or ""):
+            yield from ((str(node.module), alias.name) for alias in node.names)
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     for text in texts:
         for module, names in re.findall(r"^ *from ((?:lodestore|tests)[\w.]*) import ([\w, ]+)$", text, re.M):
@@ -113,8 +116,8 @@ def is_there(module: str, name: str) -> bool:
         return False
 
 
-def test_scripts_import_what_there_is() -> None:
-    found = ((file, *pair) for file, text in FILES.items() for pair in names_in_scripts(ast.parse(text)))
+def test_what_is_imported_late_is_there() -> None:
+    found = ((file, *pair) for file, text in FILES.items() for pair in late_imports(ast.parse(text)))
     gone = (f"tests/{file}: {module}.{name}" for file, module, name in found if not is_there(module, name))
     none("it can be imported", gone)
 

@@ -159,10 +159,10 @@ def test_what_was_written_and_removed_meanwhile_is_settled(stores: Stores, targe
 async def reopen_migration(b: Backend, sequence: int | None) -> None:
     """As if the migration had been killed just before its end."""
     from lodestore.encoding.json_codec import encode
-    from lodestore.transfer.batching import MARK
+    from lodestore.transfer.batching import LOCK_KEY
 
     mark = encode({"families": [family.name for family in FAMILIES], "origin": "", "sequence": sequence})
-    await b.apply([Put(STATE, MARK, mark, 0)])
+    await b.apply([Put(STATE, LOCK_KEY, mark, 0)])
 
 
 @pytest.mark.parametrize("target", KINDS)

@@ -231,7 +231,7 @@ def a_put_tells_the_index_nothing(patch: Patch) -> None:
 
 
 def a_choice_of_tokenizer_tells_the_index_nothing(patch: Patch) -> None:
-    patch.setattr(search_queue, "STATE", None)
+    patch.setattr(search_queue.tokenizers, "is_choice", lambda family, prefix: False)
 
 
 def what_is_excluded_is_sought_in_pieces(patch: Patch) -> None:

@@ -138,8 +138,11 @@ class TestLoss:
             asyncio.run(RedisBackend(f"rediss://127.0.0.1:{made.port}", timeout=1).open())
 
     def test_busy_connections_are_waited_for_and_then_unavailable(self) -> None:
-        async def work(backend: RedisBackend) -> None:
+        async def many(backend: RedisBackend) -> None:
             await asyncio.gather(*(backend.apply([PUT]) for _ in range(50)))
+
+        async def none_free(backend: RedisBackend) -> None:
+            await backend.apply([PUT])
             assert backend._client is not None
             async with backend._client._room:
                 with pytest.raises(UnavailableError, match="max_connections"):
@@ -147,7 +150,8 @@ class TestLoss:
             await backend.apply([PUT])
 
         with server() as made:
-            with_backend(made.url, work, max_connections=1, timeout=0.5)
+            with_backend(made.url, many, max_connections=1)
+            with_backend(made.url, none_free, max_connections=1, timeout=2)
 
 
 class TestLostStores:

@@ -217,7 +217,7 @@ class TestTheCommand:
         source = url_at("file", tmp_path / "a")
         fill(source)
         answer = process("migrate", source, url_at("file", tmp_path / inside))
-        assert (answer.code, "lie inside the other" in answer.error) == (2, True)
+        assert (answer.code, "lies inside the other" in answer.error) == (2, True)
 
     def test_a_store_in_memory_is_no_source(self, tmp_path: Path) -> None:
         answer = process("migrate", "memory:", url_at("sqlite", tmp_path / "b"), "--json")

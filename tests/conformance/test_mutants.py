@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 from unittest.mock import ANY
 
@@ -231,7 +231,7 @@ def a_put_tells_the_index_nothing(patch: Patch) -> None:
 
 
 def a_choice_of_tokenizer_tells_the_index_nothing(patch: Patch) -> None:
-    patch.setattr(search_queue, "tokenizers", SimpleNamespace(is_choice=lambda *_: False, KEY=tokenizers.KEY))
+    patch.setattr(search_queue.tokenizers, "is_choice", lambda family, prefix: False)
 
 
 def what_is_excluded_is_sought_in_pieces(patch: Patch) -> None:

@@ -78,13 +78,13 @@ def _check(source: str, target: str) -> None:
         raise InvalidInputError("a memory: store starts empty: there is nothing to migrate")
     registry.backend(target, **_secrets(source, target))  # a wrong setting is told before anything is opened
     if registry.whereabouts(source) and registry.whereabouts(source) == registry.whereabouts(target):
-        raise InvalidInputError("source and target must be different stores")
+        raise InvalidInputError("source and target are the same store")
     (_, one), (_, other) = path_of(source), path_of(target)
     if one is None or other is None:
         return
     inner, outer = Path(os.path.realpath(one)), Path(os.path.realpath(other))
     if inner == outer or inner in outer.parents or outer in inner.parents:
-        raise InvalidInputError("source and target must be different stores, and neither may lie inside the other")
+        raise InvalidInputError("source and target are the same store, or one lies inside the other")
     if one.exists() and other.exists() and one.samefile(other):  # by two hard links, say
         raise InvalidInputError("source and target are the same store, by two names")
 

@@ -126,7 +126,10 @@ class TestRivals:
     def test_the_victim_of_a_deadlock_tries_again(self, place: Place) -> None:
         async def work(handle: PostgresBackend) -> None:
             await handle.apply([put("k")])
-            rival = await asyncpg.connect(place.url, server_settings={"deadlock_timeout": "20s"})
+            # A session looks for a deadlock once, so long after it began to wait: that is to come after the rival waits
+            # too, however slow the machine is, and the rival's own look never.
+            await handle._pool.read("waiting", lambda run: run.execute("SET deadlock_timeout = '5s'"), writes=True)
+            rival = await asyncpg.connect(place.url, server_settings={"deadlock_timeout": "60s"})
             async with rival.transaction():
                 await rival.execute(f"SELECT 1 FROM {handle._d.schema}state FOR UPDATE")
                 writing = asyncio.ensure_future(handle.apply([put("j"), put("k", b'{"n":2}')]))

@@ -103,14 +103,18 @@ class IdleScheduler:
                 due = min(due, self._ask(job, now))
         self._set_timer(due)
 
-    async def stop(self) -> None:
-        """Take no further step; returns when the steps under way are through. Stopping twice does nothing."""
+    def halt(self) -> None:
+        """Begin no further step; `stop` waits for those under way."""
         self._open = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._due = None, inf
         for job in self._jobs:
             job.stopping = True
+
+    async def stop(self) -> None:
+        """Take no further step; returns when the steps under way are through. Stopping twice does nothing."""
+        self.halt()
         for job, task in self._tasks.items():
             if job.cancels:
                 task.cancel()

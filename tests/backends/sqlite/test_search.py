@@ -63,6 +63,24 @@ async def wake(store: Store) -> None:
     assert queued(store) == 0
 
 
+def test_closing_at_any_moment_says_nothing_of_the_upkeep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "QUIET", 0.0)
+    monkeypatch.setattr(indexer, "STEP_BYTES", 1000)
+
+    async def work(moment: int) -> None:
+        async with Store(SQLiteBackend(tmp_path / "a.db")) as store:
+            await store.search("anything")
+            await store.append_raw_messages(f"c{moment}", saying(*[f"kot {number}" for number in range(100)]))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+
+    for moment in range(25):
+        asyncio.run(work(moment))
+    assert caplog.messages == []
+
+
 class TestAsleep:
     def test_what_is_never_searched_pays_for_no_index(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async def work(store: Store) -> None:

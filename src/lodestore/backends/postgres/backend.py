@@ -108,6 +108,7 @@ class PostgresBackend(Backend):
                     await self._writer.drain()
                     await self._pool.close()
 
+                self._background.halt()  # first, or a step would find the store closed
                 await self._lifecycle.finish(finish())
 
     async def exists(self) -> bool:

@@ -99,6 +99,7 @@ class RedisBackend(Backend):
         async with self._lifecycle.exclusive():
             client, self._client = self._client, None
             if client is not None:
+                self._background.halt()
                 await self._lifecycle.finish(client.close(self._background.stop))
 
     async def exists(self) -> bool:

@@ -126,6 +126,7 @@ class SQLiteBackend(Backend):
             if self._lifecycle.open:
                 self._check()
                 self.cache = None
+                self._background.halt()  # first, or a step would find the store closed
                 await self._lifecycle.finish(self._connections.close(self._background.stop, self._writer.drain))
 
     async def apply(self, writes: Sequence[Write]) -> list[int]:

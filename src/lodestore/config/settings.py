@@ -46,7 +46,7 @@ class SQLiteSettings(Settings):
     """One SQLite file. `key` encrypts it; `durability` "power" survives a power cut, "process" a kill.
 
     `cache` is how many MiB of pages each of its three connections keeps; `hot_bytes` bounds the cache entries kept in
-    the process (0: none), which a turn of the event loop sees at most `max_staleness` milliseconds old (0: never old),
+    the process (0: none), which an event-loop iteration sees at most `max_staleness` milliseconds old (0: never old),
     and `vector_bytes` the index of vectors kept there, of namespaces lately searched.
     `max_cache_bytes` bounds the stored cache (0: no bound); `dictionaries` makes small records smaller.
     """

@@ -22,7 +22,7 @@ class _Waiting(NamedTuple):
 class CallQueue:
     """Calls `ask(texts)` for `batch` texts at most, and `width` times at once at most.
 
-    A call goes out at the end of the turn of the event loop. A caller who is cancelled leaves the others alone; with
+    A call goes out at the end of this event-loop iteration. A caller who is cancelled leaves the others alone; with
     the last of them the call is cancelled.
     """
 

@@ -1,4 +1,4 @@
-"""Connectome's doors: the factory, its short forms, its configuration keys and its environment.
+"""Connectome's interface: the factory, its short forms, its configuration keys and its environment.
 
 Everything here makes a store that is not yet open: await its `initialize()`. Variables are `LODESTORE_STORAGE_*`,
 with `CONNECTOME_STORAGE_*` as a second name for each.

@@ -41,8 +41,8 @@ class SQLiteBackend(Backend):
     `key` opens or creates an encrypted file: a passphrase, or 32 bytes used as they are. `durability` is "power" (an
     acknowledged record survives a power cut; cache entries survive the end of the process) or "process" (all survive
     the end of the process). `timeout` is how many seconds to wait for another process's write, `cache` how many
-    MiB of pages each of the three connections keeps. `hot_bytes` bounds the tier of cache entries and ends of logs held
-    in this process (0: none); `max_staleness` is for how many milliseconds of one turn of the event loop it may answer
+    MiB of pages each of the three connections keeps. `hot_bytes` bounds the hot cache of entries and ends of logs held
+    in this process (0: none); `max_staleness` is for how many milliseconds of one loop iteration it may answer
     without looking at the file again (0: not at all). `vector_bytes` bounds the index of vectors that is held here, of
     namespaces lately searched (0: none). `max_cache_bytes` bounds the stored cache (0: no bound). Without
     `dictionaries` none is trained, and none used to write.

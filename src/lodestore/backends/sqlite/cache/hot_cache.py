@@ -22,7 +22,7 @@ from .log_tail import MOST, LogTail
 from .lru import LRUCache
 
 HOT_BYTES = 32 * 1024 * 1024
-SHARE = 8  # an entry larger than this part of the tier is not worth the others
+SHARE = 8  # an entry larger than this part of the cache is not worth the others
 ENTRY = 200  # bytes an entry takes beside its key and value: a slot of a table that is half empty, a tuple or two
 ATOMS = frozenset({str, int, float, bool, type(None)})
 
@@ -44,7 +44,7 @@ class HotCache(CoherentCache):
     # -- the cache
 
     def recall(self, key: str, clock: Clock) -> Any:
-        """The document under `key`, the caller's own; None where there is none; MISS where the tier cannot say."""
+        """The document under `key`, the caller's own; None where there is none; MISS where the cache cannot say."""
         if monotonic() >= self._until and not self._look():
             return MISS
         found = self._recent.young.get(key, MISS)
@@ -91,7 +91,7 @@ class HotCache(CoherentCache):
     # -- logs
 
     def newest(self, family: Family, prefix: Key, count: int | None) -> bytes | None:
-        """The last `count` messages of a log, all for None, as a JSON array; None where the tier cannot say."""
+        """The last `count` messages of a log, all for None, as a JSON array; None where the cache cannot say."""
         if monotonic() >= self._until and not self._look():
             return None
         tail = self._recent.get((family, *prefix))
@@ -110,7 +110,7 @@ class HotCache(CoherentCache):
     # -- what was written
 
     def learn(self, write: Write) -> None:
-        """Do to the tier what a write of this handle did to the file."""
+        """Do to the cache what a write of this handle did to the file."""
         if isinstance(write, Append):
             self._extend((write.family, *write.prefix), write.bodies)
         elif isinstance(write, Drop):

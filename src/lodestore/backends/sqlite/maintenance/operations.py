@@ -29,7 +29,7 @@ LITTLE_SPACE = 64 * 1024 * 1024  # free bytes below which a write may soon fail
 def sweep(connection: driver.Connection, now: int, limit: int) -> tuple[int, Commit | None]:
     """Delete at most `limit` expired rows in one transaction; the count. Runs in the writer's thread.
 
-    The tier need not be told which: it gives nothing out that has expired.
+    The hot cache need not be told which: it gives nothing out that has expired.
     """
     expiring = [family for family in FAMILIES if family.expires]
     if not any(connection.execute(statements.sweepable(family), (now,)).fetchone() for family in expiring):

@@ -45,7 +45,7 @@ class CodeCache:
 
     def __init__(self, limit: int, few: int = FEW) -> None:
         self._few = few
-        self._most = limit // 2  # what the tier keeps of one
+        self._most = limit // 2  # what the cache keeps of one
         self._recent = LRUCache(limit, _size)
         self._lock = threading.Lock()
 
